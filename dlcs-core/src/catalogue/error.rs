@@ -1,0 +1,84 @@
+//! What can go wrong in a catalogue.
+
+use std::error::Error;
+
+use thiserror::Error;
+
+/// The result of asking a catalogue.
+pub type Result<T, E = CatalogueError> = std::result::Result<T, E>;
+
+/// What an operation of a catalogue was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A customer.
+    Customer,
+    /// An API key.
+    Key,
+    /// A space.
+    Space,
+    /// An image.
+    Image,
+    /// A batch.
+    Batch,
+    /// A customer's origin strategy.
+    OriginStrategy,
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Customer => "customer",
+            Self::Key => "key",
+            Self::Space => "space",
+            Self::Image => "image",
+            Self::Batch => "batch",
+            Self::OriginStrategy => "origin strategy",
+        })
+    }
+}
+
+/// What went wrong in a catalogue, by what the caller can do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CatalogueError {
+    /// There is no such thing.
+    #[error("there is no such {subject}")]
+    NotFound {
+        /// What was looked for.
+        subject: Subject,
+    },
+    /// Its id, its name or its pattern is taken: choose another.
+    #[error("a {subject} with this {property} exists already")]
+    AlreadyExists {
+        /// What was to be made.
+        subject: Subject,
+        /// What is taken: `id`, `name` or `regex`.
+        property: &'static str,
+    },
+    /// The space holds images: delete or move them first.
+    #[error("the space holds {images} images")]
+    SpaceNotEmpty {
+        /// How many.
+        images: u64,
+    },
+    /// The last key of an administrator cannot be deleted: make another first.
+    #[error("this is the last key of an administrator")]
+    LastKey,
+    /// The database is not available: try again.
+    #[error("the `{backend}` catalogue is not available")]
+    Unavailable {
+        /// The backend.
+        backend: &'static str,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The backend failed.
+    #[error("the `{backend}` catalogue failed")]
+    Backend {
+        /// The backend.
+        backend: &'static str,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}

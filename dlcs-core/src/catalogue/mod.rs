@@ -1,0 +1,277 @@
+//! The catalogue: customers, keys, spaces, images, batches, origin strategies.
+//!
+//! # Writing your own
+//! See [`queue`](crate::queue): a catalogue and its queue are one object.
+
+mod error;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use error::{CatalogueError, Result, Subject};
+
+use crate::batch::{Batch, BatchFilter};
+use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use crate::derivative::DerivativeKey;
+use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
+use crate::image::{Image, ImageChanges, ImageQuery};
+use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
+use crate::page::{Page, PageRequest};
+use crate::space::{Space, SpaceChanges};
+
+/// Keeps the records of everything but pixels.
+///
+/// # Contract
+/// * When a method returns `Ok`, what it did is durable.
+/// * Every method may be dropped at any await point: it then has happened whole or not at all.
+/// * Reads see all writes that returned before they began.
+#[async_trait]
+pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
+    /// Makes a customer.
+    ///
+    /// # Behaviour
+    /// * Without an id, the next number is assigned.
+    /// * An id or a name that is taken is [`CatalogueError::AlreadyExists`]; names differ by more than case.
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn create_customer(&self, customer: NewCustomer) -> Result<Customer>;
+
+    /// Returns a customer.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_customer(&self, id: CustomerId) -> Result<Option<Customer>>;
+
+    /// Returns the customer with a name, ignoring case.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>>;
+
+    /// Lists customers by number.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>>;
+
+    /// Changes the name that people see.
+    ///
+    /// # Behaviour
+    /// * A missing customer is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer>;
+
+    /// Stores a key.
+    ///
+    /// # Behaviour
+    /// * A key that exists is [`CatalogueError::AlreadyExists`]; a missing customer is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn create_key(&self, key: ApiKey) -> Result<()>;
+
+    /// Returns a key and its customer.
+    ///
+    /// # Behaviour
+    /// * A deleted key is gone at once.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_key(&self, key: &str) -> Result<Option<(ApiKey, Customer)>>;
+
+    /// Lists a customer's keys, oldest first.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_keys(&self, customer: CustomerId) -> Result<Vec<ApiKey>>;
+
+    /// Deletes a key.
+    ///
+    /// # Behaviour
+    /// * A missing key, or another customer's, is [`CatalogueError::NotFound`].
+    /// * The last key of an administrator is [`CatalogueError::LastKey`] and stays.
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_key(&self, customer: CustomerId, key: &str) -> Result<()>;
+
+    /// Makes a space.
+    ///
+    /// # Behaviour
+    /// * Without an id, a number higher than any in use is assigned.
+    /// * An id or a name that the customer uses already is [`CatalogueError::AlreadyExists`].
+    /// * A missing customer is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn create_space(
+        &self,
+        customer: CustomerId,
+        id: Option<SpaceId>,
+        space: SpaceChanges,
+    ) -> Result<Space>;
+
+    /// Returns a space.
+    ///
+    /// # Behaviour
+    /// * The number of its images is that of the same instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_space(&self, customer: CustomerId, id: SpaceId) -> Result<Option<Space>>;
+
+    /// Lists a customer's spaces by number.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>>;
+
+    /// Changes a space.
+    ///
+    /// # Behaviour
+    /// * What the changes leave out keeps its value.
+    /// * A name that another of the customer's spaces has is [`CatalogueError::AlreadyExists`].
+    /// * A missing space is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn update_space(
+        &self,
+        customer: CustomerId,
+        id: SpaceId,
+        changes: SpaceChanges,
+    ) -> Result<Space>;
+
+    /// Deletes an empty space.
+    ///
+    /// # Behaviour
+    /// * A space that holds images is [`CatalogueError::SpaceNotEmpty`] and stays.
+    /// * A missing space is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_space(&self, customer: CustomerId, id: SpaceId) -> Result<()>;
+
+    /// Returns an image.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>>;
+
+    /// Lists the images that a query selects.
+    ///
+    /// # Behaviour
+    /// * Every condition that is set must hold.
+    /// * The order is total: pages neither repeat nor miss an image while images are added.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>>;
+
+    /// Merges changes onto an image without processing it.
+    ///
+    /// # Behaviour
+    /// * State, generation, batch and what is served stay as they are.
+    /// * A missing image is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image>;
+
+    /// Deletes an image, its job, and what is served of it.
+    ///
+    /// # Behaviour
+    /// * Its derivative becomes collectable.
+    /// * A batch in which it was pending counts it as completed; one that has lost all its images is superseded.
+    /// * A missing image is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_image(&self, id: &ImageId) -> Result<()>;
+
+    /// Returns a customer's batch.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>>;
+
+    /// Lists a customer's batches, newest first.
+    ///
+    /// # Behaviour
+    /// * The filter selects as [`BatchFilter::selects`] says.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_batches(
+        &self,
+        customer: CustomerId,
+        filter: BatchFilter,
+        page: PageRequest,
+    ) -> Result<Page<Batch>>;
+
+    /// Stores a new origin strategy.
+    ///
+    /// # Behaviour
+    /// * A pattern that the customer uses already is [`CatalogueError::AlreadyExists`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()>;
+
+    /// Lists a customer's origin strategies, with their credentials, by ascending order.
+    ///
+    /// # Behaviour
+    /// * Credentials come back as they were stored, and are not readable where they rest.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_origin_strategies(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Vec<CustomerOriginStrategy>>;
+
+    /// Replaces an origin strategy, found by its customer and id.
+    ///
+    /// # Behaviour
+    /// * A missing one, or another customer's, is [`CatalogueError::NotFound`].
+    /// * A pattern that another of the customer's strategies has is [`CatalogueError::AlreadyExists`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn update_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()>;
+
+    /// Deletes an origin strategy.
+    ///
+    /// # Behaviour
+    /// * A missing one, or another customer's, is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_origin_strategy(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+    ) -> Result<()>;
+
+    /// Returns keys of stored objects that nothing refers to any more and nobody may still read or write.
+    ///
+    /// # Behaviour
+    /// * A key is returned only after its grace: one minute for what was served, two hours for what a lost lease may still write.
+    /// * A key of what is served is never among them.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>>;
+
+    /// Forgets keys whose objects have been deleted.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn forget_collectable(&self, keys: &[DerivativeKey]) -> Result<()>;
+}
+
+const _: fn(&dyn Catalogue) = |_| {};

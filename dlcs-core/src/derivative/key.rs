@@ -1,0 +1,224 @@
+//! The one place that knows how a stored object is named.
+
+use std::fmt;
+use std::fmt::Write;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::id::{CustomerId, ImageId, SpaceId};
+use crate::queue::{Generation, LeaseToken};
+
+/// Names the bytes that came with a registration, until the image is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadId(uuid::Uuid);
+
+impl UploadId {
+    /// Returns a new id.
+    #[must_use]
+    pub fn assign() -> Self {
+        Self(uuid::Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = DerivativeKeyError;
+
+    fn from_str(text: &str) -> Result<Self, DerivativeKeyError> {
+        uuid::Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| DerivativeKeyError)
+    }
+}
+
+/// A path that names no stored object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("this path names no stored object")]
+pub struct DerivativeKeyError;
+
+/// Names a stored object.
+///
+/// Invariants:
+/// * the path is made of ASCII digits, lower-case letters, `-`, `.` and `/` only, whatever the image is called, so that it means the same on
+///   every file system;
+/// * two runs never share a key: the generation counts registrations, the lease token counts claims.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DerivativeKey {
+    /// The pyramid of one generation of an image, made under one lease.
+    Pyramid {
+        /// The image's customer.
+        customer: CustomerId,
+        /// The image's space.
+        space: SpaceId,
+        /// The SHA-256 of the model id, its first 16 bytes.
+        model_hash: [u8; 16],
+        /// Which registration of the image.
+        generation: Generation,
+        /// Which claim of that registration.
+        token: LeaseToken,
+    },
+    /// The bytes that came with a registration.
+    Upload(UploadId),
+}
+
+impl DerivativeKey {
+    /// The key of an image's pyramid.
+    #[must_use]
+    pub fn pyramid(image: &ImageId, generation: Generation, token: LeaseToken) -> Self {
+        let digest = Sha256::digest(image.model().as_str().as_bytes());
+        let mut model_hash = [0; 16];
+        model_hash.copy_from_slice(&digest[..16]);
+        Self::Pyramid {
+            customer: image.customer(),
+            space: image.space(),
+            model_hash,
+            generation,
+            token,
+        }
+    }
+
+    /// The path of the object, relative to the root of the store.
+    ///
+    /// * pyramids: `images/{customer}/{space}/{hh}/{hash}/{generation}-{token}.tif`, with `hh` the first two digits of the hash;
+    /// * uploads: `uploads/{id}`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Pyramid {
+                customer,
+                space,
+                model_hash,
+                generation,
+                token,
+            } => {
+                let hash = model_hash
+                    .iter()
+                    .fold(String::with_capacity(32), |mut hex, byte| {
+                        let _ = write!(hex, "{byte:02x}");
+                        hex
+                    });
+                format!(
+                    "images/{customer}/{space}/{}/{hash}/{generation}-{token}.tif",
+                    &hash[..2]
+                )
+            }
+            Self::Upload(id) => format!("uploads/{id}"),
+        }
+    }
+}
+
+impl fmt::Display for DerivativeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path())
+    }
+}
+
+impl FromStr for DerivativeKey {
+    type Err = DerivativeKeyError;
+
+    fn from_str(path: &str) -> Result<Self, DerivativeKeyError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let key = match parts.as_slice() {
+            ["images", customer, space, _, hash, file] => {
+                let stem = file.strip_suffix(".tif").ok_or(DerivativeKeyError)?;
+                let (generation, token) = stem.split_once('-').ok_or(DerivativeKeyError)?;
+                Self::Pyramid {
+                    customer: customer.parse().map_err(|_| DerivativeKeyError)?,
+                    space: space.parse().map_err(|_| DerivativeKeyError)?,
+                    model_hash: parse_hash(hash).ok_or(DerivativeKeyError)?,
+                    generation: Generation::new(
+                        generation.parse().map_err(|_| DerivativeKeyError)?,
+                    ),
+                    token: LeaseToken::new(token.parse().map_err(|_| DerivativeKeyError)?),
+                }
+            }
+            ["uploads", id] => Self::Upload(id.parse()?),
+            _ => return Err(DerivativeKeyError),
+        };
+        // One object has one spelling.
+        if key.path() == path {
+            Ok(key)
+        } else {
+            Err(DerivativeKeyError)
+        }
+    }
+}
+
+fn parse_hash(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    let mut hash = [0; 16];
+    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(model: &str) -> DerivativeKey {
+        let image: ImageId = format!("1/2/{model}").parse().unwrap();
+        DerivativeKey::pyramid(&image, Generation::new(3), LeaseToken::new(44))
+    }
+
+    #[test]
+    fn paths_are_pinned() {
+        assert_eq!(
+            key("sheet-12").path(),
+            "images/1/2/3e/3eb7a2c3/3-44.tif"
+                .replace("3eb7a2c3", &hash_of("sheet-12"))
+                .replace("/3e/", &format!("/{}/", &hash_of("sheet-12")[..2]))
+        );
+        let upload: UploadId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
+        assert_eq!(
+            DerivativeKey::Upload(upload).path(),
+            "uploads/67e5504410b1426f9247bb680e5fe0c8"
+        );
+    }
+
+    fn hash_of(model: &str) -> String {
+        key(model).path().split('/').nth(4).unwrap().to_owned()
+    }
+
+    #[test]
+    fn paths_hold_nothing_of_the_id() {
+        for model in ["..", "CON", "a b", "..;", "🗺", "A", "a"]
+            .iter()
+            .filter(|model| **model != "..")
+        {
+            let path = key(model).path();
+            assert!(
+                path.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b)),
+                "{path}"
+            );
+        }
+        assert_ne!(key("A"), key("a"));
+    }
+
+    #[test]
+    fn paths_parse_back_and_nothing_else_does() {
+        let key = key("x");
+        assert_eq!(key.path().parse(), Ok(key.clone()));
+        for bad in [
+            "",
+            "images",
+            "uploads/../x",
+            &key.path().replace("/3-44", "/03-44"),
+            &key.path().to_uppercase(),
+        ] {
+            assert!(bad.parse::<DerivativeKey>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Derivatives: what is stored of an image, how it is made, and how it is served.
+//!
+//! # Writing your own store
+//! 1. Implement [`DerivativeStore`] for a type that is cheap to share.
+//! 2. Take the place of an object from [`DerivativeKey::path`], and from nothing else.
+//! 3. Make [`DerivativeStore::put`] atomic and durable: a reader sees the whole object or none.
+//! 4. Say [`DerivativeError::NotFound`] for what is not there, and nothing else for it.
+//! 5. Run `dlcs_testkit::derivative_contract!` on it.
+
+mod error;
+mod key;
+mod processor;
+mod renderer;
+
+use std::fmt;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
+
+pub use error::{DerivativeError, Result};
+pub use key::{DerivativeKey, DerivativeKeyError, UploadId};
+pub use processor::{
+    Checksum, ImageProcessor, ProcessError, ProcessOptions, Processed, SourceFacts,
+};
+pub use renderer::{ImageRenderer, RenderError, Rendered};
+
+/// The bytes of an object on their way into a store, in order.
+pub type DerivativeBody = BoxStream<'static, Result<Bytes>>;
+
+/// Keeps derivatives: objects that are written once and never changed.
+///
+/// # Contract
+/// * Every method may be dropped at any await point: a dropped `put` leaves nothing that can be seen.
+/// * Any number of readers and writers work at once.
+#[async_trait]
+pub trait DerivativeStore: fmt::Debug + Send + Sync + 'static {
+    /// Stores a whole object and returns its length in bytes.
+    ///
+    /// # Behaviour
+    /// * When it returns, the object is durable and can be read whole.
+    /// * Until it returns, the object cannot be seen; a body that fails leaves nothing.
+    /// * Putting to a key that exists replaces the object at once: a reader gets the old bytes or the new ones.
+    ///
+    /// # Errors
+    /// The body's own error, or the store's.
+    async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64>;
+
+    /// Reads a range of bytes.
+    ///
+    /// # Behaviour
+    /// * The bytes are those that were put.
+    /// * A range that reaches past the end is cut at the end; one that starts there or later is empty.
+    /// * A missing object is [`DerivativeError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`DerivativeError`].
+    async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes>;
+
+    /// Returns the length of an object in bytes.
+    ///
+    /// # Behaviour
+    /// * A missing object is [`DerivativeError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`DerivativeError`].
+    async fn length(&self, key: &DerivativeKey) -> Result<u64>;
+
+    /// Deletes an object.
+    ///
+    /// # Behaviour
+    /// * Afterwards the object is gone; others are untouched.
+    /// * Deleting what is not there succeeds.
+    ///
+    /// # Errors
+    /// See [`DerivativeError`].
+    async fn delete(&self, key: &DerivativeKey) -> Result<()>;
+
+    /// Returns every key that holds an object, in no order; for checks and collectors, not for serving.
+    ///
+    /// # Behaviour
+    /// * Lists exactly the objects that can be read; half-written ones are not among them.
+    ///
+    /// # Errors
+    /// See [`DerivativeError`].
+    async fn list(&self) -> Result<Vec<DerivativeKey>>;
+}
+
+const _: fn(&dyn DerivativeStore) = |_| {};

@@ -1,0 +1,159 @@
+//! From the bytes of a source to a derivative.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use super::DerivativeBody;
+use crate::iiif::Pyramid;
+use crate::origin::{OriginError, OriginResponse};
+
+/// A digest of 32 bytes, written as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Checksum(pub [u8; 32]);
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Checksum({self})")
+    }
+}
+
+impl FromStr for Checksum {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(());
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| ())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| ())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Its media type, found from its bytes.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The SHA-256 of its bytes.
+    pub checksum: Checksum,
+}
+
+/// What to make of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessOptions {}
+
+/// A derivative that has been made and is not stored yet.
+pub struct Processed {
+    /// The source that it was made from.
+    pub source: SourceFacts,
+    /// Its levels and tiles.
+    pub pyramid: Pyramid,
+    /// How many bytes at its start hold everything but the pixels.
+    pub index_length: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// The BLAKE3 of its bytes.
+    pub checksum: Checksum,
+    /// Its bytes.
+    pub body: DerivativeBody,
+}
+
+impl fmt::Debug for Processed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Processed")
+            .field("source", &self.source)
+            .field("pyramid", &self.pyramid)
+            .field("index_length", &self.index_length)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why no derivative could be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProcessError {
+    /// The source stopped coming.
+    #[error("the source could not be fetched")]
+    Origin(#[from] OriginError),
+    /// Not an image of a kind that is read here.
+    #[error("the source is not an image that can be read: {seen}")]
+    Unrecognised {
+        /// What the bytes look like.
+        seen: String,
+    },
+    /// An image that cannot be decoded to its end.
+    #[error("the {format} image is damaged: {reason}")]
+    Damaged {
+        /// The format, as people call it.
+        format: &'static str,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// An image with more pixels than allowed.
+    #[error("the image has {width} x {height} pixels; at most {limit} are allowed")]
+    TooManyPixels {
+        /// Its width.
+        width: u64,
+        /// Its height.
+        height: u64,
+        /// The limit, in pixels.
+        limit: u64,
+    },
+    /// The machine failed, not the image: try again.
+    #[error("the image could not be processed")]
+    Backend {
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl ProcessError {
+    /// Whether the same registration may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Origin(error) => error.is_transient(),
+            Self::Backend { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Makes derivatives.
+#[async_trait]
+pub trait ImageProcessor: fmt::Debug + Send + Sync + 'static {
+    /// Reads a source to its end and makes its derivative.
+    ///
+    /// # Behaviour
+    /// * The source goes to a file of its own first, never whole into memory.
+    /// * The same source and options give the same bytes.
+    /// * A source that is cut off is [`ProcessError::Origin`] or [`ProcessError::Damaged`], never a success.
+    ///
+    /// # Errors
+    /// See [`ProcessError`].
+    async fn process(
+        &self,
+        source: OriginResponse,
+        options: &ProcessOptions,
+    ) -> Result<Processed, ProcessError>;
+}
+
+const _: fn(&dyn ImageProcessor) = |_| {};

@@ -1,0 +1,19 @@
+//! The IIIF Image API as pure code: the grammar of a request, what it means for an image, and which stored tiles answer it.
+
+mod pyramid;
+
+pub use pyramid::{Dimensions, Level, Pyramid, TileSize};
+
+/// An output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// JPEG.
+    Jpg,
+    /// PNG.
+    Png,
+}
+
+/// A request that has been resolved against the image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedRequest {}

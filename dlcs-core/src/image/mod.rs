@@ -1,0 +1,191 @@
+//! Images: the record of a registered image, and what may be said of it.
+
+mod metadata;
+mod query;
+mod registration;
+mod source;
+mod state;
+
+pub use metadata::{LIST_MAX_ITEMS, Metadata, OpenAccess, STRING_MAX_CHARS};
+pub use query::{ImageOrder, ImageOrderBy, ImageQuery, Third};
+pub use registration::{DeliveryChannel, ImageChanges, Registration, RegistrationMode};
+pub use source::{ImageSource, ORIGIN_MAX_BYTES, OriginUrl, OriginUrlError};
+pub use state::{ImageService, ImageState};
+
+use crate::id::{BatchId, ImageId};
+use crate::merge::{set, set_or_clear};
+use crate::queue::Generation;
+use crate::space::Space;
+use crate::time::Timestamp;
+
+/// The record of a registered image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its id.
+    pub id: ImageId,
+    /// Where its master is.
+    pub source: ImageSource,
+    /// Where its master is for the first fetch only.
+    pub initial_origin: Option<OriginUrl>,
+    /// The media type that its owner declared.
+    pub media_type: Option<String>,
+    /// Free metadata.
+    pub metadata: Metadata,
+    /// How large it may be seen without a role.
+    pub max_unauthorised: OpenAccess,
+    /// How it is to be delivered; empty: the defaults.
+    pub delivery_channels: Vec<DeliveryChannel>,
+    /// The policy that its pyramid is made by; `None`: the default.
+    pub image_optimisation_policy: Option<String>,
+    /// The policy that its thumbnails are made by; `None`: the default.
+    pub thumbnail_policy: Option<String>,
+    /// When it was first registered.
+    pub created: Timestamp,
+    /// When it was last put into the queue.
+    pub queued: Option<Timestamp>,
+    /// When it was last taken out of the queue.
+    pub dequeued: Option<Timestamp>,
+    /// The batch that it was last submitted in; `None` once registered immediately.
+    pub batch: Option<BatchId>,
+    /// Counts its registrations.
+    pub generation: Generation,
+    /// Where it is on its way.
+    pub state: ImageState,
+}
+
+impl Image {
+    /// Makes the record of an image that is registered for the first time, with the defaults of its space.
+    ///
+    /// `None` when the changes name no source.
+    #[must_use]
+    pub fn first(
+        id: ImageId,
+        space: &Space,
+        changes: ImageChanges,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let source = changes.source.clone()?;
+        let mut image = Self {
+            id,
+            source,
+            initial_origin: None,
+            media_type: None,
+            metadata: Metadata {
+                tags: space.default_tags.clone(),
+                roles: space.default_roles.clone(),
+                ..Metadata::default()
+            },
+            max_unauthorised: space.default_max_unauthorised,
+            delivery_channels: Vec::new(),
+            image_optimisation_policy: None,
+            thumbnail_policy: None,
+            created: now,
+            queued: None,
+            dequeued: None,
+            batch: None,
+            generation: Generation::NONE,
+            state: ImageState::Waiting { previous: None },
+        };
+        image.merge(changes);
+        Some(image)
+    }
+
+    /// Merges changes: what they leave out keeps its value.
+    pub fn merge(&mut self, changes: ImageChanges) {
+        set(&mut self.source, changes.source);
+        if changes.initial_origin.is_some() {
+            self.initial_origin = changes.initial_origin;
+        }
+        set_or_clear(&mut self.media_type, changes.media_type);
+        for (field, change) in self.metadata.strings.iter_mut().zip(changes.strings) {
+            set(field, change);
+        }
+        for (field, change) in self.metadata.numbers.iter_mut().zip(changes.numbers) {
+            set(field, change);
+        }
+        set(&mut self.metadata.tags, changes.tags);
+        set(&mut self.metadata.roles, changes.roles);
+        set(&mut self.metadata.manifests, changes.manifests);
+        set(&mut self.max_unauthorised, changes.max_unauthorised);
+        set(&mut self.delivery_channels, changes.delivery_channels);
+        set_or_clear(
+            &mut self.image_optimisation_policy,
+            changes.image_optimisation_policy,
+        );
+        set_or_clear(&mut self.thumbnail_policy, changes.thumbnail_policy);
+    }
+
+    /// Begins another registration: the next generation, in the queue, with what is served meanwhile.
+    pub fn begin(&mut self, batch: Option<BatchId>, now: Timestamp) {
+        let previous = std::mem::replace(&mut self.state, ImageState::Waiting { previous: None })
+            .into_service();
+        self.state = ImageState::Waiting { previous };
+        self.generation = self.generation.next();
+        self.batch = batch;
+        self.queued = Some(now);
+        self.dequeued = None;
+    }
+
+    /// Marks the image as taken out of the queue.
+    pub fn dequeue(&mut self, now: Timestamp) {
+        let previous = std::mem::replace(&mut self.state, ImageState::Waiting { previous: None })
+            .into_service();
+        self.state = ImageState::Ingesting {
+            since: now,
+            previous,
+        };
+        self.dequeued = Some(now);
+    }
+
+    /// Marks the image as back in the queue.
+    pub fn requeue(&mut self) {
+        let previous = std::mem::replace(&mut self.state, ImageState::Waiting { previous: None })
+            .into_service();
+        self.state = ImageState::Waiting { previous };
+    }
+
+    /// Ends a registration well; returns the service that was served before.
+    pub fn succeed(&mut self, service: ImageService) -> Option<ImageService> {
+        std::mem::replace(&mut self.state, ImageState::Ready { service }).into_service()
+    }
+
+    /// Ends a registration badly: what was served before stays.
+    pub fn fail(&mut self, error: String, now: Timestamp) {
+        let previous = std::mem::replace(&mut self.state, ImageState::Waiting { previous: None })
+            .into_service();
+        self.state = ImageState::Failed {
+            error,
+            finished: now,
+            previous,
+        };
+    }
+
+    /// What is served of the image.
+    #[must_use]
+    pub const fn service(&self) -> Option<&ImageService> {
+        self.state.service()
+    }
+
+    /// The width in pixels of what is served; 0 before there is something.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.service()
+            .map_or(0, |service| service.dimensions().width())
+    }
+
+    /// The height in pixels of what is served; 0 before there is something.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.service()
+            .map_or(0, |service| service.dimensions().height())
+    }
+
+    /// Where the next registration fetches from: the initial origin until one has succeeded.
+    #[must_use]
+    pub fn fetch_source(&self) -> ImageSource {
+        match &self.initial_origin {
+            Some(origin) if self.service().is_none() => ImageSource::Origin(origin.clone()),
+            _ => self.source.clone(),
+        }
+    }
+}

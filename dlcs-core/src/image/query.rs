@@ -1,0 +1,108 @@
+//! Which images of a catalogue, and in which order.
+
+use crate::id::{BatchId, CustomerId, ModelId, SpaceId};
+
+/// Selects images of one customer; every condition that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageQuery {
+    /// Whose images.
+    pub customer: CustomerId,
+    /// In this space.
+    pub space: Option<SpaceId>,
+    /// Last submitted in this batch.
+    pub batch: Option<BatchId>,
+    /// With this id.
+    pub model: Option<ModelId>,
+    /// `string1` to `string3` is one of these.
+    pub strings: [Option<Vec<String>>; 3],
+    /// `number1` to `number3` is one of these.
+    pub numbers: [Option<Vec<i64>>; 3],
+    /// With at least one of these tags.
+    pub tags: Option<Vec<String>>,
+    /// Whose last registration failed, or did not.
+    pub failed: Option<bool>,
+    /// That wait or are being processed, or do not.
+    pub pending: Option<bool>,
+    /// The order of the listing.
+    pub order: ImageOrder,
+}
+
+impl ImageQuery {
+    /// All images of a customer, in the order of their creation.
+    #[must_use]
+    pub fn of(customer: CustomerId) -> Self {
+        Self {
+            customer,
+            space: None,
+            batch: None,
+            model: None,
+            strings: [None, None, None],
+            numbers: [None, None, None],
+            tags: None,
+            failed: None,
+            pending: None,
+            order: ImageOrder::default(),
+        }
+    }
+
+    /// Only those in a space.
+    #[must_use]
+    pub const fn in_space(mut self, space: SpaceId) -> Self {
+        self.space = Some(space);
+        self
+    }
+
+    /// Only those last submitted in a batch.
+    #[must_use]
+    pub const fn in_batch(mut self, batch: BatchId) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+}
+
+/// A property to order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ImageOrderBy {
+    /// When it was first registered.
+    #[default]
+    Created,
+    /// The model id, byte by byte.
+    Id,
+    /// The width.
+    Width,
+    /// The height.
+    Height,
+    /// `string1` (0) to `string3` (2), byte by byte.
+    String(Third),
+    /// `number1` (0) to `number3` (2).
+    Number(Third),
+}
+
+/// One of three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Third {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// The third.
+    Third,
+}
+
+impl Third {
+    /// Its place in an array of three.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The order of a listing; ties go by creation, then by space and model id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImageOrder {
+    /// The property.
+    pub by: ImageOrderBy,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}

@@ -1,0 +1,178 @@
+//! What a caller says of an image when registering or changing it.
+
+use bytes::Bytes;
+
+use super::{Image, ImageSource, OpenAccess, OriginUrl, OriginUrlError};
+use crate::id::{CustomerId, ModelId, SpaceId};
+use crate::space::Space;
+
+/// How an image is to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryChannel {
+    /// `iiif-img`, `thumbs`, `file` or `none`.
+    pub channel: String,
+    /// The policy of the channel; `None`: its default.
+    pub policy: Option<String>,
+}
+
+/// Changes to an image: what is left out keeps its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageChanges {
+    /// Where the master is.
+    pub source: Option<ImageSource>,
+    /// Where the master is for the first fetch only.
+    pub initial_origin: Option<OriginUrl>,
+    /// The declared media type; empty clears it.
+    pub media_type: Option<String>,
+    /// `string1` to `string3`.
+    pub strings: [Option<String>; 3],
+    /// `number1` to `number3`.
+    pub numbers: [Option<i64>; 3],
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// Roles.
+    pub roles: Option<Vec<String>>,
+    /// Manifests.
+    pub manifests: Option<Vec<String>>,
+    /// How large the image may be seen without a role.
+    pub max_unauthorised: Option<OpenAccess>,
+    /// How the image is to be delivered.
+    pub delivery_channels: Option<Vec<DeliveryChannel>>,
+    /// The policy that the pyramid is made by; empty clears it.
+    pub image_optimisation_policy: Option<String>,
+    /// The policy that thumbnails are made by; empty clears it.
+    pub thumbnail_policy: Option<String>,
+}
+
+impl ImageChanges {
+    /// Whether the changes take effect only by processing the image again.
+    #[must_use]
+    pub fn need_processing(&self, image: &Image) -> bool {
+        fn differs<T: PartialEq>(change: Option<&T>, field: &T) -> bool {
+            change.is_some_and(|value| value != field)
+        }
+        let policy_differs = |change: &Option<String>, field: &Option<String>| {
+            change
+                .as_deref()
+                .is_some_and(|text| text != field.as_deref().unwrap_or_default())
+        };
+        differs(self.source.as_ref(), &image.source)
+            || differs(self.delivery_channels.as_ref(), &image.delivery_channels)
+            || differs(self.max_unauthorised.as_ref(), &image.max_unauthorised)
+            || policy_differs(
+                &self.image_optimisation_policy,
+                &image.image_optimisation_policy,
+            )
+            || policy_differs(&self.thumbnail_policy, &image.thumbnail_policy)
+    }
+}
+
+/// What a registration does with an id that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RegistrationMode {
+    /// Registers it again, merging.
+    #[default]
+    Merge,
+    /// Refuses.
+    CreateOnly,
+}
+
+/// A request to register an image.
+///
+/// # Examples
+/// ```
+/// use dlcs_core::{CustomerId, Registration, SpaceId};
+/// let registration = Registration::in_space(CustomerId::FIRST, SpaceId::FIRST)
+///     .with_origin("https://example.org/f1r.tif")?
+///     .with_string1("bib343434")
+///     .with_number1(1);
+/// # Ok::<(), dlcs_core::image::OriginUrlError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Registration {
+    pub(crate) customer: CustomerId,
+    pub(crate) space: SpaceId,
+    pub(crate) model: Option<ModelId>,
+    pub(crate) changes: ImageChanges,
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) mode: RegistrationMode,
+}
+
+impl Registration {
+    /// A registration in a space, with an assigned id until [`Self::with_id`] gives one.
+    #[must_use]
+    pub fn new(space: &Space) -> Self {
+        Self::in_space(space.customer, space.id)
+    }
+
+    /// A registration in the space with these ids.
+    #[must_use]
+    pub fn in_space(customer: CustomerId, space: SpaceId) -> Self {
+        Self {
+            customer,
+            space,
+            model: None,
+            changes: ImageChanges::default(),
+            bytes: None,
+            mode: RegistrationMode::default(),
+        }
+    }
+
+    /// Chooses the id.
+    #[must_use]
+    pub fn with_id(mut self, model: ModelId) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// Says where the master is.
+    ///
+    /// # Errors
+    /// [`OriginUrlError`] for a text that is not an origin.
+    pub fn with_origin(mut self, origin: &str) -> Result<Self, OriginUrlError> {
+        self.changes.source = Some(ImageSource::Origin(OriginUrl::parse(origin)?));
+        Ok(self)
+    }
+
+    /// Sends the master along.
+    #[must_use]
+    pub fn with_bytes(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.bytes = Some(bytes.into());
+        self
+    }
+
+    /// Sets `string1`.
+    #[must_use]
+    pub fn with_string1(mut self, text: impl Into<String>) -> Self {
+        self.changes.strings[0] = Some(text.into());
+        self
+    }
+
+    /// Sets `number1`.
+    #[must_use]
+    pub const fn with_number1(mut self, number: i64) -> Self {
+        self.changes.numbers[0] = Some(number);
+        self
+    }
+
+    /// Sets the tags.
+    #[must_use]
+    pub fn with_tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.changes.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets everything that [`ImageChanges`] can hold, at once.
+    #[must_use]
+    pub fn with_changes(mut self, changes: ImageChanges) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// Says what to do with an id that exists.
+    #[must_use]
+    pub const fn with_mode(mut self, mode: RegistrationMode) -> Self {
+        self.mode = mode;
+        self
+    }
+}
