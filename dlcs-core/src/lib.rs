@@ -1,23 +1,34 @@
-//! wip
+#![doc = include_str!("../README.md")]
+
+pub mod id;
 
 pub mod batch;
-pub mod catalogue;
 pub mod customer;
-pub mod derivative;
-pub mod id;
-pub mod iiif;
 pub mod image;
-mod merge;
-pub mod origin;
 pub mod page;
-pub mod queue;
 pub mod space;
 pub mod time;
+
+pub mod catalogue;
+pub mod derivative;
+pub mod origin;
+pub mod queue;
+
+pub mod iiif;
+
+pub mod dlcs;
+pub mod error;
+pub mod ingest;
+pub mod memory;
+
+mod merge;
 
 pub use batch::Batch;
 pub use catalogue::Catalogue;
 pub use customer::Customer;
 pub use derivative::{DerivativeStore, ImageProcessor, ImageRenderer};
+pub use dlcs::{Dlcs, DlcsBuilder, Settings};
+pub use error::{Error, Result};
 pub use id::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
 pub use image::{Image, Registration};
 pub use origin::{OriginRegistry, OriginStrategy};

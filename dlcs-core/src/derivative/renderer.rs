@@ -8,6 +8,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{DerivativeError, DerivativeStore};
+use crate::id::ImageId;
 use crate::iiif::{Format, ResolvedRequest};
 use crate::image::ImageService;
 
@@ -59,6 +60,7 @@ pub trait ImageRenderer: fmt::Debug + Send + Sync + 'static {
     async fn render(
         &self,
         store: &dyn DerivativeStore,
+        image: &ImageId,
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError>;

@@ -17,3 +17,14 @@ pub enum Format {
 /// A request that has been resolved against the image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolvedRequest {}
+
+/// The largest results of image requests; `None`: no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest width in pixels.
+    pub max_width: Option<u32>,
+    /// The largest height in pixels.
+    pub max_height: Option<u32>,
+    /// The most pixels.
+    pub max_area: Option<u64>,
+}

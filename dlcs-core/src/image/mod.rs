@@ -1,11 +1,15 @@
 //! Images: the record of a registered image, and what may be said of it.
 
+mod check;
 mod metadata;
 mod query;
 mod registration;
 mod source;
 mod state;
 
+pub use check::{
+    CHANNELS, FieldProblem, IMAGE_OPTIMISATION_POLICIES, THUMBNAIL_POLICIES, shorten, text_problem,
+};
 pub use metadata::{LIST_MAX_ITEMS, Metadata, OpenAccess, STRING_MAX_CHARS};
 pub use query::{ImageOrder, ImageOrderBy, ImageQuery, Third};
 pub use registration::{DeliveryChannel, ImageChanges, Registration, RegistrationMode};

@@ -25,8 +25,8 @@ pub use access::{Credentials, OriginAccess, OriginStrategyKind, Secret};
 pub use error::{OriginError, Result};
 pub use registry::OriginRegistry;
 pub use rule::{
-    CustomerOriginStrategy, MatchedStrategy, OriginPattern, OriginStrategyId, PatternError,
-    match_strategy,
+    CustomerOriginStrategy, MatchedStrategy, OriginPattern, OriginStrategyId, PATTERN_MAX_CHARS,
+    PatternError, match_strategy,
 };
 
 use crate::id::CustomerId;

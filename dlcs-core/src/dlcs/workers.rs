@@ -1,0 +1,151 @@
+//! Workers: what takes images out of the queue.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Dlcs, jitter};
+use crate::ingest::{IngestError, backoff};
+use crate::queue::{Claimed, Completion, Failure, QueueError};
+
+/// How often a worker looks for work that nobody told it of: retries that have come due, leases that have ended.
+const POLL: Duration = Duration::from_secs(1);
+/// How often objects that nothing refers to are deleted.
+const COLLECT: Duration = Duration::from_secs(30);
+/// How many of them at once.
+const COLLECT_AT_ONCE: usize = 500;
+
+impl Dlcs {
+    /// Processes queued images until `shutdown` is ready, then finishes or gives back what it holds.
+    ///
+    /// It spawns nothing: give it to a task of its own. It returns within the settings' `drain`, give or take one database write.
+    pub async fn run_workers(self, shutdown: impl Future<Output = ()> + Send) {
+        let (stop, stopped) = watch::channel(false);
+        let workers = (0..self.0.settings.workers).map(|_| self.work(stopped.clone()));
+        let work = futures_util::future::join_all(workers);
+        let collect = self.collect_until(stopped.clone());
+        let halt = async {
+            shutdown.await;
+            // Receivers live in the futures beside this one.
+            let _ = stop.send(true);
+        };
+        futures_util::future::join3(work, collect, halt).await;
+    }
+
+    /// Deletes stored objects that nothing refers to any more; returns how many.
+    ///
+    /// # Errors
+    /// The catalogue's or the store's.
+    pub async fn collect(&self) -> crate::Result<usize> {
+        let keys = self.0.catalogue.list_collectable(COLLECT_AT_ONCE).await?;
+        for key in &keys {
+            self.0.derivatives.delete(key).await?;
+        }
+        if !keys.is_empty() {
+            self.0.catalogue.forget_collectable(&keys).await?;
+        }
+        Ok(keys.len())
+    }
+
+    async fn collect_until(&self, mut stopped: watch::Receiver<bool>) {
+        if self.0.settings.workers == 0 {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = until(&mut stopped) => return,
+                () = tokio::time::sleep(COLLECT) => {}
+            }
+            if let Err(error) = self.collect().await {
+                tracing::warn!(%error, "objects that nothing refers to could not be deleted");
+            }
+        }
+    }
+
+    async fn work(&self, mut stopped: watch::Receiver<bool>) {
+        let mut wakeups = self.0.queue.wakeups();
+        while !*stopped.borrow() {
+            // Seen before the look at the queue: what is submitted between the two wakes us.
+            wakeups.borrow_and_update();
+            match self.0.queue.claim(self.claim()).await {
+                Ok(Some(claimed)) => self.run_queued(claimed, &mut stopped).await,
+                Ok(None) => {
+                    tokio::select! {
+                        () = until(&mut stopped) => return,
+                        _ = wakeups.changed() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "no image could be claimed"
+                    );
+                    tokio::select! {
+                        () = until(&mut stopped) => return,
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn run_queued(&self, claimed: Claimed, stopped: &mut watch::Receiver<bool>) {
+        let Claimed { image, mut lease } = claimed;
+        let attempt = lease.attempt();
+        let ingester = self.ingester();
+        let outcome = tokio::select! {
+            outcome = ingester.attempt(&image, &mut lease) => outcome,
+            () = drained(stopped, self.0.settings.drain) => {
+                if let Err(error) = self.0.queue.release(lease).await {
+                    tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
+                }
+                return;
+            }
+        };
+        let recorded = match outcome {
+            Ok(stored) => self.0.queue.complete(lease, stored).await,
+            Err(IngestError::LeaseLost) => Err(QueueError::LeaseLost),
+            Err(error) => {
+                let error = error.after_attempts(attempt);
+                let sentence = error.sentence();
+                tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
+                let failure = if error.is_transient() && attempt < self.0.settings.attempts {
+                    Failure::Retry {
+                        after: backoff(attempt, error.retry_after(), jitter()),
+                        error: sentence,
+                    }
+                } else {
+                    Failure::Final { error: sentence }
+                };
+                self.0.queue.fail(lease, failure).await
+            }
+        };
+        match recorded {
+            Ok(Completion::Recorded(_)) => {}
+            Ok(Completion::Superseded) => {
+                tracing::info!(image = %image.id, "an image was overtaken while it was processed")
+            }
+            Err(QueueError::LeaseLost) => {
+                tracing::warn!(image = %image.id, "a lease was lost; somebody else has the image")
+            }
+            // The lease ends by itself, and the image is processed again.
+            Err(error) => {
+                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "a result could not be recorded");
+            }
+        }
+    }
+}
+
+/// Resolves when the workers are told to stop.
+async fn until(stopped: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the workers run; if it is gone, that is a stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Resolves when the workers have been told to stop and their time is up.
+async fn drained(stopped: &mut watch::Receiver<bool>, drain: Duration) {
+    until(stopped).await;
+    tokio::time::sleep(drain).await;
+}
