@@ -131,7 +131,7 @@ fn handshake(error: &reqwest::Error) -> Failure {
 
 /// The error and its causes, also those that an [`io::Error`] wraps, which [`Error::source`] skips.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause| {
+    std::iter::successors(Some(error), |&cause| {
         match cause.downcast_ref::<io::Error>().map(io::Error::get_ref) {
             Some(Some(wrapped)) => Some(wrapped as &(dyn Error + 'static)),
             _ => cause.source(),
