@@ -7,6 +7,7 @@ pub mod derivative;
 pub mod id;
 pub mod iiif;
 pub mod image;
+pub mod memory;
 mod merge;
 pub mod origin;
 pub mod page;
