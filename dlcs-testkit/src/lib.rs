@@ -1,4 +1,26 @@
 //! Contract suites, fakes and loopback origins for the ports of `dlcs-core`.
+//!
+//! # Testing your own backend
+//! 1. Write an async function that makes your backend, and a guard that cleans up when it is dropped.
+//! 2. In your integration tests, hand it to the macro of your port:
+//!    ```
+//!    use dlcs_core::memory::MemoryCatalogue;
+//!
+//!    async fn new() -> ((), MemoryCatalogue) {
+//!        ((), MemoryCatalogue::new())
+//!    }
+//!
+//!    dlcs_testkit::catalogue_contract!(new());
+//!    ```
+//! 3. Run the tests: each names the behaviour that it checks, and says what was expected, what came, and why it matters.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clauses panic: that is how they say that a contract is broken"
+)]
 
+pub mod catalogue;
 pub mod contract;
 pub mod fake;
+pub mod fixture;
+
+mod expect;

@@ -1,0 +1,3 @@
+//! The suites run on the reference backends, and bite on broken ones.
+
+mod catalogue_memory;
