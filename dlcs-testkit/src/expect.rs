@@ -17,12 +17,12 @@ pub(crate) fn same<T: PartialEq + Debug>(got: T, expected: T, why: &str) {
 
 /// Panics unless a value matches a pattern.
 macro_rules! matching {
-    ($got:expr, $expected:pat, $why:expr $(,)?) => {{
+    ($got:expr, $expected:pat $(if $guard:expr)?, $why:expr $(,)?) => {{
         let got = $got;
         assert!(
-            matches!(got, $expected),
+            matches!(&got, $expected $(if $guard)?),
             "expected: {}\n     got: {got:?}\n     why: {}",
-            stringify!($expected),
+            stringify!($expected $(if $guard)?),
             $why
         );
     }};

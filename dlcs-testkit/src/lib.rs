@@ -22,5 +22,6 @@ pub mod catalogue;
 pub mod contract;
 pub mod fake;
 pub mod fixture;
+pub mod queue;
 
 mod expect;

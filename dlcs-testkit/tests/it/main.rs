@@ -1,3 +1,4 @@
 //! The suites run on the reference backends, and bite on broken ones.
 
 mod catalogue_memory;
+mod queue_memory;
