@@ -12,6 +12,7 @@
 //!
 //!    dlcs_testkit::catalogue_contract!(new());
 //!    ```
+//!    A queue's function makes a third thing: the clock that the backend goes by, see [`queue_contract!`].
 //! 3. Run the tests: each names the behaviour that it checks, and says what was expected, what came, and why it matters.
 #![expect(
     clippy::unwrap_used,
