@@ -1,1 +1,3 @@
-//! Wip.
+//! Backends for `dlcs-core`: what touches files, networks and pixels.
+
+pub mod pyramid;
