@@ -2,3 +2,4 @@
 
 pub mod derivative;
 pub mod origin;
+pub mod pyramid;
