@@ -1,5 +1,6 @@
 //! The contract suites on the backends of this crate.
 
+mod derivative_object;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;

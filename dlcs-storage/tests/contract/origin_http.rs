@@ -1,4 +1,5 @@
 //! HTTP origins: the contract, and what only HTTP has.
+#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use std::error::Error;
 use std::sync::Arc;
