@@ -4,3 +4,5 @@ mod derivative_object;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
+#[cfg(feature = "origin-http")]
+mod origin_http_tls;
