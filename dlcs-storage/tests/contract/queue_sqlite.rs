@@ -175,7 +175,7 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     place.clock.advance(Duration::from_secs(60));
     assert_eq!(
         catalogue.list_collectable(10).await.unwrap(),
-        [served_key.clone()]
+        std::slice::from_ref(&served_key)
     );
     place.clock.advance(TWO_HOURS);
     assert_eq!(

@@ -1,4 +1,5 @@
 //! What the tests of the SQLite backend share.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
