@@ -1,0 +1,1 @@
+//! Derivative stores and their backends.
