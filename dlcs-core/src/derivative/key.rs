@@ -177,9 +177,16 @@ mod tests {
         let upload: UploadId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
         let documented: Vec<_> = include_str!("../../../docs/storage-keys.md")
             .lines()
-            .filter_map(|line| line.strip_suffix("` |")?.rsplit_once('`').map(|(_, example)| example))
+            .filter_map(|line| {
+                line.strip_suffix("` |")?
+                    .rsplit_once('`')
+                    .map(|(_, example)| example)
+            })
             .collect();
-        assert_eq!(documented, [key("x").path(), DerivativeKey::Upload(upload).path()]);
+        assert_eq!(
+            documented,
+            [key("x").path(), DerivativeKey::Upload(upload).path()]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::origin::Secret;
-use dlcs_storage::origin::AllowedNetworks;
+use dlcs_storage::origin::network::AllowedNetworks;
 use url::Url;
 
 use crate::file::{self, Entry};
@@ -29,8 +29,6 @@ pub(crate) struct Config {
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: AllowedNetworks,
-    /// The opened networks as they were written.
-    pub(crate) opened: Vec<String>,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
     pub(crate) log: Filter,
@@ -52,16 +50,20 @@ impl Config {
             environment: &environment,
             file: None,
         };
-        let path = sources.text(&setting::CONFIG)?.map(|given| PathBuf::from(given.value));
+        let path = sources
+            .text(&setting::CONFIG)?
+            .map(|given| PathBuf::from(given.value));
         if let Some(path) = &path {
             sources.file = Some((path, file::read(path)?));
         }
         let config = Self::check(&sources)?;
-        Ok(Self { file: path, ..config })
+        Ok(Self {
+            file: path,
+            ..config
+        })
     }
 
     fn check(sources: &Sources<'_>) -> Result<Self, Stop> {
-        let (allowed, opened) = networks(sources)?;
         Ok(Self {
             listen: sources.required(&setting::LISTEN, |text| {
                 text.parse().map_err(|_| {
@@ -72,8 +74,7 @@ impl Config {
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
-            allowed,
-            opened,
+            allowed: networks(sources)?,
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
@@ -128,7 +129,10 @@ impl Sources<'_> {
             return at(&place, entry.values.clone());
         }
         let default = setting.default.map(ToOwned::to_owned);
-        at(&format!("--{}", setting.name), default.into_iter().collect())
+        at(
+            &format!("--{}", setting.name),
+            default.into_iter().collect(),
+        )
     }
 
     /// The value of a setting that is given once.
@@ -204,24 +208,14 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn networks(sources: &Sources<'_>) -> Result<(AllowedNetworks, Vec<String>), Stop> {
-    let setting = &setting::ALLOW_PRIVATE;
-    let mut opened = Vec::new();
-    for given in sources.all(setting) {
-        // A variable of the environment has no other way to hold several.
-        for part in given.value.split(',').map(str::trim) {
-            let network = Given {
-                value: part.to_owned(),
-                place: given.place.clone(),
-            };
-            AllowedNetworks::parse([part])
-                .map_err(|error| refused(setting, &network, &error.to_string()))?;
-            opened.push(network.value);
-        }
-    }
-    let allowed = AllowedNetworks::parse(opened.iter().map(String::as_str))
-        .map_err(|error| Stop::Usage(format!("--{}: {error}", setting.name)))?;
-    Ok((allowed, opened))
+fn networks(sources: &Sources<'_>) -> Result<AllowedNetworks, Stop> {
+    let given = sources.all(&setting::ALLOW_PRIVATE);
+    let place = given
+        .first()
+        .map_or_else(String::new, |first| first.place.clone());
+    // The error names the value.
+    AllowedNetworks::parse(given.iter().map(|given| given.value.as_str()))
+        .map_err(|error| Stop::Usage(format!("{place} cannot be used: {error}")))
 }
 
 fn first_key(sources: &Sources<'_>) -> Result<Option<FirstKey>, Stop> {

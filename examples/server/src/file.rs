@@ -38,7 +38,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, Stop> {
     for (key, value) in table.get_ref() {
         let line = line_of(&text, &key.span());
         let name = key.get_ref().replace('_', "-");
-        let settings = || setting::ALL.into_iter().filter(|s| s.name != setting::CONFIG.name);
+        let settings = || {
+            setting::ALL
+                .into_iter()
+                .filter(|s| s.name != setting::CONFIG.name)
+        };
         let Some(setting) = settings().find(|setting| setting.name == name) else {
             let nearest = settings()
                 .min_by_key(|setting| distance(&name, setting.name))
@@ -53,7 +57,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, Stop> {
             Stop::Usage(format!(
                 "`{name}` in line {line} of `{shown}` is a {}: write a text{}",
                 value.get_ref().type_str(),
-                if setting.repeatable { ", or an array of texts" } else { " or a whole number" }
+                if setting.repeatable {
+                    ", or an array of texts"
+                } else {
+                    " or a whole number"
+                }
             ))
         })?;
         entries.push(Entry {

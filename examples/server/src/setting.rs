@@ -118,12 +118,8 @@ pub(crate) const WORKERS: Setting = Setting::new(
     "How many queued images are processed at once; 0 accepts work and processes none.",
 )
 .or("2");
-pub(crate) const MAX_BATCH_SIZE: Setting = Setting::new(
-    "max-batch-size",
-    "NUMBER",
-    "The most images of one batch.",
-)
-.or("1000");
+pub(crate) const MAX_BATCH_SIZE: Setting =
+    Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const LOG: Setting = Setting::new(
     "log",
     "FILTER",
