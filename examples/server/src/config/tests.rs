@@ -209,7 +209,7 @@ fn bad_files_are_refused_with_the_line_and_the_nearest_key() {
         ),
         (
             "[server]\nworkers = 1",
-            "line 1 of `FILE` has the unknown key `server`: did you mean `listen`?",
+            "line 1 of `FILE` has the unknown key `server`: did you mean `workers`?",
         ),
         (
             "config = \"x\"",
