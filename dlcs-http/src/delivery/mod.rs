@@ -1,13 +1,294 @@
-//! IIIF delivery.
+//! IIIF delivery: the Image API 2.1 and 3.0 at level 2. Public and read-only: nothing here asks who the client is.
 
-use http::Response;
+mod accept;
+mod headers;
+mod info;
+mod route;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use dlcs_core::catalogue::CatalogueError;
+use dlcs_core::derivative::{DerivativeError, RenderError};
+use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
+use dlcs_core::image::{ImageService, OpenAccess};
+use dlcs_core::{Error, Image, ImageId};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
+use http::{HeaderValue, Method, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::body::ResponseBody;
+use crate::body::{ResponseBody, empty, full};
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
+use accept::Accept;
+use headers::Description;
+use route::{CustomerRef, DeliveryRoute, RouteError, Target, Wanted};
+
+/// Everything but the characters that a segment of a path may hold as they are (RFC 3986 `pchar`).
+const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// How often an image is looked up again because its derivative was replaced between the look and the read.
+const LOOKS: usize = 2;
+
+/// The address of an image's service; that without a version is the one to hand out.
+pub(crate) fn service_address(
+    context: &Context,
+    version: Option<Version>,
+    image: &ImageId,
+) -> String {
+    let version = match version {
+        None => "",
+        Some(Version::V2) => "v2/",
+        Some(Version::V3) => "v3/",
+    };
+    let model = utf8_percent_encode(image.model().as_str(), NOT_PCHAR);
+    format!(
+        "{}/iiif-img/{version}{}/{}/{model}",
+        context.delivery,
+        image.customer(),
+        image.space()
+    )
+}
 
 /// Answers a request below `/iiif-img`.
-pub(crate) async fn respond(context: &Context, _request: &Parts) -> Response<ResponseBody> {
-    ApiError::new(Kind::NotFound, "there is nothing at this address").into_response(context)
+pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<ResponseBody> {
+    let mut response = match request.method {
+        Method::OPTIONS => headers::preflight(),
+        Method::GET | Method::HEAD => match answer(context, request).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(context),
+        },
+        _ => ApiError::new(
+            Kind::MethodNotAllowed,
+            "images are read with GET; register and delete them through the API",
+        )
+        .with_allow(headers::METHODS)
+        .into_response(context),
+    };
+    if request.method == Method::HEAD {
+        *response.body_mut() = empty();
+    }
+    headers::open_to_all_origins(response.headers_mut());
+    response
+}
+
+async fn answer(context: &Context, request: &Parts) -> Result<Response<ResponseBody>, ApiError> {
+    let route = DeliveryRoute::parse(request.uri.path()).map_err(|error| match error {
+        RouteError::NotFound => nothing_here(),
+        RouteError::Malformed => ApiError::new(
+            Kind::InvalidPath,
+            "the path holds a broken percent-encoding, bytes that are not UTF-8, or a control character",
+        ),
+    })?;
+    let id = find_id(context, &route.target).await?;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let image = context.dlcs.image(&id).await.map_err(failed)?;
+        match serve(context, request, &route, &image).await {
+            // The image was registered again meanwhile, and what it served before is gone.
+            Err(Failure::Gone) if looks < LOOKS => {}
+            Err(Failure::Gone) => return Err(nothing_here()),
+            Err(Failure::Answer(error)) => return Err(error),
+            Ok(response) => return Ok(response),
+        }
+    }
+}
+
+/// Why an image is not served.
+enum Failure {
+    /// Its derivative is not there any more.
+    Gone,
+    /// What the client is told.
+    Answer(ApiError),
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+async fn serve(
+    context: &Context,
+    request: &Parts,
+    route: &DeliveryRoute,
+    image: &Image,
+) -> Result<Response<ResponseBody>, Failure> {
+    let service = image.service().ok_or_else(nothing_here)?;
+    match &route.wanted {
+        Wanted::Base => {
+            let base = service_address(context, route.target.version, &image.id);
+            Ok(headers::redirect(&format!("{base}/info.json")))
+        }
+        Wanted::Info => {
+            check_open(image)?;
+            Ok(information(context, request, &route.target, image, service))
+        }
+        Wanted::Pixels(parameters) => {
+            check_open(image)?;
+            pixels(context, request, &route.target, image, service, parameters).await
+        }
+    }
+}
+
+async fn find_id(context: &Context, target: &Target) -> Result<ImageId, ApiError> {
+    let customer = match &target.customer {
+        CustomerRef::Id(id) => *id,
+        CustomerRef::Name(name) => {
+            let found = context.dlcs.catalogue().find_customer_by_name(name).await;
+            let found = found.map_err(|error| failed(error.into()))?;
+            found.ok_or_else(nothing_here)?.id
+        }
+    };
+    Ok(ImageId::new(customer, target.space, target.model.clone()))
+}
+
+/// Refuses what only some may see: nobody can show here yet that they may.
+fn check_open(image: &Image) -> Result<(), ApiError> {
+    if image.metadata.roles.is_empty() && image.max_unauthorised == OpenAccess::Full {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Kind::ImageRestricted,
+        "this image is not open to everybody",
+    ))
+}
+
+fn information(
+    context: &Context,
+    request: &Parts,
+    target: &Target,
+    image: &Image,
+    service: &ImageService,
+) -> Response<ResponseBody> {
+    let accept = Accept::of(&request.headers);
+    let version = target.version.unwrap_or_else(|| accept.version());
+    let json_ld = accept.json_ld(version);
+    // Version 2 out of an address without a version names the service that always speaks it.
+    let named = match (target.version, version) {
+        (None, Version::V3) => None,
+        (_, version) => Some(version),
+    };
+    let id = service_address(context, named, &image.id);
+    let info = Info::of(service.pyramid, &context.dlcs.settings().limits);
+    let body = info::body(version, &id, &info);
+    let mut hasher = DefaultHasher::new();
+    (&body, json_ld).hash(&mut hasher);
+    let description = Description {
+        content_type: headers::info_type(version, json_ld),
+        link: headers::info_link(version, json_ld),
+        etag: headers::etag(service, &format!("info-{:016x}", hasher.finish())),
+        modified: service.finished,
+        by_accept: true,
+    };
+    if let Some(response) = description.not_modified(&request.headers) {
+        return response;
+    }
+    let length = body.len();
+    let mut response = Response::new(full(body));
+    description.add_to(response.headers_mut());
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+async fn pixels(
+    context: &Context,
+    request: &Parts,
+    target: &Target,
+    image: &Image,
+    service: &ImageService,
+    parameters: &[String; 4],
+) -> Result<Response<ResponseBody>, Failure> {
+    let resolved = resolve(context, target.version, service, parameters)?;
+    let version = target.version.unwrap_or(Version::V3);
+    let canonical = resolved.canonical(version, service.dimensions());
+    let base = service_address(context, target.version, &image.id);
+    let description = Description {
+        content_type: HeaderValue::from_static(resolved.format.media_type()),
+        link: headers::image_link(version, &format!("{base}/{canonical}")),
+        etag: headers::etag(service, &canonical),
+        modified: service.finished,
+        by_accept: false,
+    };
+    if let Some(response) = description.not_modified(&request.headers) {
+        return Ok(response);
+    }
+    let mut response = Response::new(empty());
+    description.add_to(response.headers_mut());
+    if request.method == Method::HEAD {
+        return Ok(response);
+    }
+    let rendered = match context.dlcs.render(image, &resolved).await {
+        Ok(rendered) => rendered,
+        Err(error) if is_gone(&error) => return Err(Failure::Gone),
+        Err(error) => return Err(failed(error).into()),
+    };
+    *response.body_mut() = full(rendered.bytes);
+    Ok(response)
+}
+
+fn resolve(
+    context: &Context,
+    version: Option<Version>,
+    service: &ImageService,
+    [region, size, rotation, file]: &[String; 4],
+) -> Result<ResolvedRequest, ApiError> {
+    let grammar = match version {
+        None => GrammarVersion::Unversioned,
+        Some(Version::V2) => GrammarVersion::V2,
+        Some(Version::V3) => GrammarVersion::V3,
+    };
+    let limits = &context.dlcs.settings().limits;
+    ImageRequest::parse(grammar, region, size, rotation, file)
+        .and_then(|request| request.resolve(service.dimensions(), limits))
+        .map_err(|error| ApiError::new(Kind::InvalidImageRequest, error.to_string()))
+}
+
+/// Whether the derivative is not there any more.
+fn is_gone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Render(RenderError::Derivative(DerivativeError::NotFound { .. }))
+    )
+}
+
+fn nothing_here() -> ApiError {
+    ApiError::new(Kind::NotFound, "no image is served at this address")
+}
+
+/// What a client is told of an error of the core.
+fn failed(error: Error) -> ApiError {
+    let (kind, detail) = match &error {
+        Error::NotReady { .. } | Error::Catalogue(CatalogueError::NotFound { .. }) => {
+            return nothing_here();
+        }
+        Error::Catalogue(CatalogueError::Unavailable { .. }) => {
+            (Kind::Unavailable, "the catalogue is not available: try again")
+        }
+        Error::Render(RenderError::Overloaded) => {
+            (Kind::Overloaded, "too many images are being rendered: try again")
+        }
+        _ => (Kind::Internal, "the image could not be served"),
+    };
+    ApiError::new(kind, detail).with_cause(error)
 }
