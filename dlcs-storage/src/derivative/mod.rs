@@ -1,1 +1,3 @@
-//! Derivative stores and their backends.
+//! Derivative stores: the backends that keep pyramids and uploads.
+
+pub mod object;
