@@ -45,7 +45,13 @@ fn every_backend_has_its_files_its_feature_and_its_contract_run() {
 fn no_source_file_is_too_long_to_read() {
     let mut long = Vec::new();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for folder in ["dlcs-core", "dlcs-storage", "dlcs-http", "dlcs-testkit", "examples"] {
+    for folder in [
+        "dlcs-core",
+        "dlcs-storage",
+        "dlcs-http",
+        "dlcs-testkit",
+        "examples",
+    ] {
         visit(&workspace.join(folder), &mut |path, text| {
             let lines = text.lines().count();
             if lines > 500 {

@@ -31,7 +31,10 @@ impl Accept {
         let values = headers.get_all(ACCEPT).iter();
         let texts = values.filter_map(|value| value.to_str().ok());
         Self {
-            ranges: texts.flat_map(|text| split(text, ',')).filter_map(range).collect(),
+            ranges: texts
+                .flat_map(|text| split(text, ','))
+                .filter_map(range)
+                .collect(),
         }
     }
 
@@ -56,9 +59,8 @@ impl Accept {
     ///
     /// 2.1: only to those who name it. 3.0: to everybody who accepts it, unless they name plain JSON and not JSON-LD.
     pub(super) fn json_ld(&self, version: Version) -> bool {
-        let names = |kind: (&str, &str)| {
-            self.best(|range| range.kind == kind.0 && range.subtype == kind.1)
-        };
+        let names =
+            |kind: (&str, &str)| self.best(|range| range.kind == kind.0 && range.subtype == kind.1);
         let (named, plain) = (names(JSON_LD), names(JSON));
         match version {
             Version::V2 => named > 0.0 && named >= plain,

@@ -6,8 +6,8 @@ use dlcs_core::time::Timestamp;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
@@ -97,7 +97,10 @@ pub(super) fn etag(service: &ImageService, what: &str) -> HeaderValue {
     let ImageService {
         generation, token, ..
     } = service;
-    value(&format!("\"{generation}-{token}-{}-{what}\"", &checksum[..8]))
+    value(&format!(
+        "\"{generation}-{token}-{}-{what}\"",
+        &checksum[..8]
+    ))
 }
 
 /// The links of pixels: their canonical address and the profile.

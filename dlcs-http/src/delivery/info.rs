@@ -3,6 +3,8 @@
 use dlcs_core::iiif::{Dimensions, Info, Limits, Version};
 use serde::Serialize;
 
+/// Above every width that is served.
+const LONGEST_SIDE: u32 = 65_535;
 const PROTOCOL: &str = "http://iiif.io/api/image";
 /// What works beyond level 2 of version 3.
 const FEATURES_V3: [&str; 4] = [
@@ -75,8 +77,8 @@ fn sizes(info: &Info) -> Vec<Size> {
 
 fn tiles(info: &Info) -> [Tiles<'_>; 1] {
     [Tiles {
-        width: info.tile.get(),
-        height: info.tile.get(),
+        width: info.tile_size.get(),
+        height: info.tile_size.get(),
         scale_factors: &info.scale_factors,
     }]
 }
@@ -96,9 +98,8 @@ impl From<&Limits> for Maximum {
     fn from(limits: &Limits) -> Self {
         Self {
             // A height may not be limited without a width.
-            max_width: limits.max_width.or(limits.max_height.map(|_| u32::MAX)),
-            // Without a height, clients take the width for it.
-            max_height: limits.max_height.or(limits.max_width.map(|_| u32::MAX)),
+            max_width: limits.max_width.or(limits.max_height.map(|_| LONGEST_SIDE)),
+            max_height: limits.max_height,
             max_area: limits.max_area,
         }
     }

@@ -282,12 +282,14 @@ fn failed(error: Error) -> ApiError {
         Error::NotReady { .. } | Error::Catalogue(CatalogueError::NotFound { .. }) => {
             return nothing_here();
         }
-        Error::Catalogue(CatalogueError::Unavailable { .. }) => {
-            (Kind::Unavailable, "the catalogue is not available: try again")
-        }
-        Error::Render(RenderError::Overloaded) => {
-            (Kind::Overloaded, "too many images are being rendered: try again")
-        }
+        Error::Catalogue(CatalogueError::Unavailable { .. }) => (
+            Kind::Unavailable,
+            "the catalogue is not available: try again",
+        ),
+        Error::Render(RenderError::Overloaded) => (
+            Kind::Overloaded,
+            "too many images are being rendered: try again",
+        ),
         _ => (Kind::Internal, "the image could not be served"),
     };
     ApiError::new(kind, detail).with_cause(error)

@@ -54,10 +54,7 @@ impl DeliveryRoute {
     /// Parses a raw path: it is split first, and each segment is decoded once.
     pub(super) fn parse(path: &str) -> Result<Self, RouteError> {
         let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
-        let segments = path
-            .split('/')
-            .map(decode)
-            .collect::<Result<Vec<_>, _>>()?;
+        let segments = path.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
         let (version, rest) = match segments.as_slice() {
             [root, version, rest @ ..] if root == "iiif-img" && version == "v2" => {
                 (Some(Version::V2), rest)
@@ -210,7 +207,9 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_malformed() {
-        for bad in ["%00", "%0d%0a", "%", "%z", "%zz", "%c0%ae", "%ff", "a%2", "%7f"] {
+        for bad in [
+            "%00", "%0d%0a", "%", "%z", "%zz", "%c0%ae", "%ff", "a%2", "%7f",
+        ] {
             for path in [
                 format!("/iiif-img/1/1/{bad}/info.json"),
                 format!("/iiif-img/1/1/a/{bad}/max/0/default.jpg"),
