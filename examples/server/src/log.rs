@@ -21,9 +21,9 @@ impl Filter {
     }
 
     /// Starts logging.
-    pub(crate) fn start(self) {
+    pub(crate) fn start(&self) {
         let logs = tracing_subscriber::fmt()
-            .with_env_filter(self.0)
+            .with_env_filter(self.0.clone())
             .with_writer(std::io::stderr);
         if std::io::stderr().is_terminal() {
             logs.init();

@@ -1,13 +1,17 @@
 //! The `dlcs` program: one process with the API, IIIF delivery and the workers.
 
+mod banner;
 mod config;
 mod file;
 mod log;
+mod run;
 mod setting;
+mod signal;
 mod stop;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::error::ErrorKind;
 
@@ -15,6 +19,7 @@ use crate::config::Config;
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
+    let begun = Instant::now();
     let matches = match setting::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error)
@@ -32,12 +37,24 @@ fn main() -> ExitCode {
     let Some(("serve", flags)) = matches.subcommand() else {
         return refuse(&Stop::Usage("give a command: `dlcs serve`".to_owned()));
     };
-    let config = match Config::read(flags, |name| std::env::var(name).ok()) {
-        Ok(config) => config,
-        Err(stop) => return refuse(&stop),
-    };
-    let _ = config;
-    ExitCode::SUCCESS
+    match Config::read(flags, |name| std::env::var(name).ok())
+        .and_then(|config| serve(config, begun))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => refuse(&stop),
+    }
+}
+
+fn serve(config: Config, begun: Instant) -> Result<(), Stop> {
+    config.log.start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Stop::because("cannot start", &error))?;
+    let outcome = runtime.block_on(run::run(config, begun));
+    // After a second signal there may be work that nobody waits for any more.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// What clap found wrong, without the paragraphs after it.
