@@ -1,1 +1,4 @@
-//! Wip.
+//! Backends for `dlcs-core`: SQLite, object stores, origins, pixels.
+
+pub mod derivative;
+pub mod origin;

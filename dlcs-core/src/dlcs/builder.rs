@@ -8,6 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer};
 use crate::error::{Error, Result};
 use crate::iiif::Limits;
+use crate::memory::{MemoryCatalogue, MemoryDerivatives};
 use crate::origin::{OriginRegistry, OriginRequest, OriginStrategy};
 use crate::queue::IngestQueue;
 use crate::time::{Clock, SystemClock};
@@ -189,11 +190,16 @@ impl DlcsBuilder {
         let renderer = self.renderer.ok_or(Error::Incomplete {
             missing: "with_renderer",
         })?;
-        let (catalogue, queue) = self.backend.expect("a");
+        let (catalogue, queue) = self.backend.unwrap_or_else(|| {
+            let backend = Arc::new(MemoryCatalogue::new());
+            (Arc::clone(&backend) as Arc<dyn Catalogue>, backend)
+        });
         Ok(Dlcs(Arc::new(Inner {
             catalogue,
             queue,
-            derivatives: self.derivatives.expect("b"),
+            derivatives: self
+                .derivatives
+                .unwrap_or_else(|| Arc::new(MemoryDerivatives::new())),
             origins: self.origins,
             processor,
             renderer,

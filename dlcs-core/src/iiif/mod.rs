@@ -1,30 +1,19 @@
 //! The IIIF Image API as pure code: the grammar of a request, what it means for an image, and which stored tiles answer it.
 
+mod error;
+mod info;
+mod number;
+mod plan;
 mod pyramid;
+mod request;
+mod resolve;
 
+pub use error::RequestError;
+pub use info::Info;
+pub use plan::{Plan, plan};
 pub use pyramid::{Dimensions, Level, Pyramid, TileSize};
+pub use request::{Format, GrammarVersion, ImageRequest, Quality, Rotation, Version};
+pub use resolve::{Limits, Rect, ResolvedRequest};
 
-/// An output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// JPEG.
-    Jpg,
-    /// PNG.
-    Png,
-}
-
-/// A request that has been resolved against the image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ResolvedRequest {}
-
-/// The largest results of image requests; `None`: no limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest width in pixels.
-    pub max_width: Option<u32>,
-    /// The largest height in pixels.
-    pub max_height: Option<u32>,
-    /// The most pixels.
-    pub max_area: Option<u64>,
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What can be wrong with an image request.
+
+use thiserror::Error;
+
+use super::Dimensions;
+
+/// What is wrong with an image request: correct it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The region is not written as the API says.
+    #[error(
+        "the region is not understood: use `full`, `square`, `x,y,w,h` or `pct:x,y,w,h` with plain decimal numbers"
+    )]
+    RegionSyntax,
+    /// The region has no pixels.
+    #[error("the region has no pixels: give it a width and a height of at least one pixel")]
+    RegionEmpty,
+    /// The region has nothing of the image.
+    #[error("the region lies outside the image: stay within its {image} pixels")]
+    RegionOutside {
+        /// The size of the image.
+        image: Dimensions,
+    },
+    /// The size is not written as the API says.
+    #[error("the size is not understood: use {accepted}")]
+    SizeSyntax {
+        /// What this version of the API understands.
+        accepted: &'static str,
+    },
+    /// The size has no pixels.
+    #[error("the size has no pixels: ask for a width and a height of at least one pixel")]
+    SizeEmpty,
+    /// The size is larger than the region, in the version that has a sign for this.
+    #[error(
+        "the size is larger than the region of {region} pixels: put `^` before it to enlarge, or ask for less"
+    )]
+    SizeEnlarges {
+        /// The size of the region.
+        region: Dimensions,
+    },
+    /// The size is larger than the region, in the version that has no sign for this.
+    #[error("the size is larger than the region of {region} pixels: ask for that or less")]
+    SizeAboveFull {
+        /// The size of the region.
+        region: Dimensions,
+    },
+    /// The size is larger than what is served.
+    #[error(
+        "the size is larger than what is served here: ask for {largest} pixels or less, or `max`"
+    )]
+    SizeOverLimit {
+        /// The largest size of this region.
+        largest: Dimensions,
+    },
+    /// The rotation is not written as the API says.
+    #[error(
+        "the rotation is not understood: use a number from 0 to 360, with `!` before it to mirror"
+    )]
+    RotationSyntax,
+    /// The rotation is not one of those that are served.
+    #[error("the rotation is not served here: only multiples of 90 are supported")]
+    RotationUnsupported,
+    /// The quality is unknown.
+    #[error("the quality is unknown: use `default`, `color`, `gray` or `bitonal`")]
+    Quality,
+    /// The format is unknown.
+    #[error("the format is unknown: use `jpg` or `png`")]
+    Format,
+    /// A number is larger than any image.
+    #[error("a number in the {parameter} is too large: use one below 4294967296")]
+    NumberTooLarge {
+        /// The parameter.
+        parameter: &'static str,
+    },
+}

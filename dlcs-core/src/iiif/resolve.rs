@@ -1,0 +1,340 @@
+//! What a request means for an image of known size.
+
+use super::request::{Region, Size};
+use super::{
+    Dimensions, Format, GrammarVersion, ImageRequest, Quality, RequestError, Rotation, Version,
+};
+
+/// No codec that is served here writes a longer side.
+const LONGEST_SIDE: u32 = 65_500;
+
+/// The largest sizes that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest width in pixels; also the largest height where that is not set.
+    pub max_width: Option<u32>,
+    /// The largest height in pixels.
+    pub max_height: Option<u32>,
+    /// The largest number of pixels.
+    pub max_area: Option<u64>,
+}
+
+impl Default for Limits {
+    /// At most 50 megapixels, of any shape.
+    fn default() -> Self {
+        Self {
+            max_width: None,
+            max_height: None,
+            max_area: Some(50_000_000),
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a size is served.
+    #[must_use]
+    pub fn allow(&self, size: Dimensions) -> bool {
+        let (width, height) = self.sides();
+        size.width() <= width
+            && size.height() <= height
+            && self.max_area.is_none_or(|area| size.area() <= area)
+    }
+
+    fn sides(&self) -> (u32, u32) {
+        let width = self.max_width.unwrap_or(LONGEST_SIDE);
+        let height = self.max_height.or(self.max_width).unwrap_or(LONGEST_SIDE);
+        (width.clamp(1, LONGEST_SIDE), height.clamp(1, LONGEST_SIDE))
+    }
+
+    /// The largest size of the shape of a region, enlarged where need be.
+    fn largest(&self, region: Dimensions) -> Dimensions {
+        let (max_width, max_height) = self.sides();
+        let mut size = confine(region, max_width, max_height);
+        if let Some(area) = self.max_area.filter(|area| size.area() > *area) {
+            let area = area.max(1);
+            let ratio = u128::from(area) * u128::from(region.width()) / u128::from(region.height());
+            let width = (ratio.isqrt() as u64).clamp(1, u64::from(size.width()).min(area)) as u32;
+            let height = proportional(width, region.height(), region.width())
+                .clamp(1, (area / u64::from(width)).min(u64::from(size.height())));
+            size = dimensions(width, height as u32);
+        }
+        size
+    }
+}
+
+/// A rectangle of the image, in pixels of full resolution; never empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rect {
+    /// The distance from the left edge.
+    pub x: u32,
+    /// The distance from the upper edge.
+    pub y: u32,
+    /// The width.
+    pub width: u32,
+    /// The height.
+    pub height: u32,
+}
+
+impl Rect {
+    /// The whole of an image.
+    #[must_use]
+    pub const fn whole(image: Dimensions) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width: image.width(),
+            height: image.height(),
+        }
+    }
+
+    fn size(self) -> Dimensions {
+        dimensions(self.width, self.height)
+    }
+}
+
+/// A request that has been resolved against the image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ResolvedRequest {
+    /// The part of the image, clipped to it.
+    pub region: Rect,
+    /// What the region is scaled to.
+    pub size: Dimensions,
+    /// Whether left and right change places, before the turn.
+    pub mirror: bool,
+    /// The clockwise turn.
+    pub rotation: Rotation,
+    /// The quality.
+    pub quality: Quality,
+    /// The format.
+    pub format: Format,
+}
+
+impl ImageRequest {
+    /// Finds the region and the size that are meant, in pixels.
+    ///
+    /// # Errors
+    /// [`RequestError`] says what is outside the image, empty, or larger than is served.
+    pub fn resolve(
+        &self,
+        image: Dimensions,
+        limits: &Limits,
+    ) -> Result<ResolvedRequest, RequestError> {
+        let region = self.resolve_region(image)?;
+        let size = self.resolve_size(region, image, limits)?;
+        Ok(ResolvedRequest {
+            region,
+            size,
+            mirror: self.mirror,
+            rotation: self.rotation,
+            quality: self.quality,
+            format: self.format,
+        })
+    }
+
+    fn resolve_region(&self, image: Dimensions) -> Result<Rect, RequestError> {
+        let (width, height) = (image.width(), image.height());
+        let [x, y, w, h] = match &self.region {
+            Region::Full => return Ok(Rect::whole(image)),
+            Region::Square => {
+                let side = width.min(height);
+                return Ok(Rect {
+                    x: (width - side) / 2,
+                    y: (height - side) / 2,
+                    width: side,
+                    height: side,
+                });
+            }
+            Region::Pixels(numbers) => numbers.map(u64::from),
+            Region::Percent([x, y, w, h]) => [
+                x.percent_of(width),
+                y.percent_of(height),
+                w.percent_of(width),
+                h.percent_of(height),
+            ],
+        };
+        if w == 0 || h == 0 {
+            return Err(RequestError::RegionEmpty);
+        }
+        if x >= u64::from(width) || y >= u64::from(height) {
+            return Err(RequestError::RegionOutside { image });
+        }
+        // Both are below the sides of the image.
+        let (x, y) = (x as u32, y as u32);
+        Ok(Rect {
+            x,
+            y,
+            width: w.min(u64::from(width - x)) as u32,
+            height: h.min(u64::from(height - y)) as u32,
+        })
+    }
+
+    fn resolve_size(
+        &self,
+        region: Rect,
+        image: Dimensions,
+        limits: &Limits,
+    ) -> Result<Dimensions, RequestError> {
+        let full = region.size();
+        let largest = limits.largest(full);
+        let (width, height) = match &self.size {
+            Size::Full => (u64::from(region.width), u64::from(region.height)),
+            Size::Max if !self.enlarge && limits.allow(full) => return Ok(full),
+            Size::Max => return Ok(largest),
+            Size::Width(width) => (u64::from(*width), height_for(*width, region, image)),
+            Size::Height(height) => (width_for(*height, region, image), u64::from(*height)),
+            Size::Percent(percent) => {
+                if percent.exceeds(100) && !self.enlarge {
+                    return Err(self.too_large(full));
+                }
+                (
+                    percent.percent_of(region.width),
+                    percent.percent_of(region.height),
+                )
+            }
+            Size::Exact(width, height) => (u64::from(*width), u64::from(*height)),
+            Size::Confined(0, _) | Size::Confined(_, 0) => return Err(RequestError::SizeEmpty),
+            Size::Confined(width, height) => {
+                let (mut width, mut height) = (*width, *height);
+                if self.version == GrammarVersion::V2
+                    && width >= full.width()
+                    && height >= full.height()
+                {
+                    // Version 2.1 confines and never enlarges.
+                    (width, height) = (full.width(), full.height());
+                }
+                if level_height(width, region, image) == Some(height) {
+                    (u64::from(width), u64::from(height))
+                } else {
+                    let size = confine(full, width, height);
+                    (u64::from(size.width()), u64::from(size.height()))
+                }
+            }
+        };
+        if width == 0 || height == 0 {
+            return Err(RequestError::SizeEmpty);
+        }
+        if !self.enlarge && (width > u64::from(full.width()) || height > u64::from(full.height())) {
+            return Err(self.too_large(full));
+        }
+        match (u32::try_from(width), u32::try_from(height)) {
+            (Ok(width), Ok(height)) if limits.allow(dimensions(width, height)) => {
+                Ok(dimensions(width, height))
+            }
+            _ => Err(RequestError::SizeOverLimit { largest }),
+        }
+    }
+
+    const fn too_large(&self, region: Dimensions) -> RequestError {
+        match self.version {
+            GrammarVersion::V2 => RequestError::SizeAboveFull { region },
+            GrammarVersion::V3 | GrammarVersion::Unversioned => {
+                RequestError::SizeEnlarges { region }
+            }
+        }
+    }
+}
+
+impl ResolvedRequest {
+    /// The size of the result, after the turn.
+    #[must_use]
+    pub fn output(&self) -> Dimensions {
+        if self.rotation.swaps_sides() {
+            dimensions(self.size.height(), self.size.width())
+        } else {
+            self.size
+        }
+    }
+
+    /// The one way to write this request that the version of the API recommends: `region/size/rotation/quality.format`.
+    #[must_use]
+    pub fn canonical(&self, version: Version, image: Dimensions) -> String {
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = self.region;
+        let region = if self.region == Rect::whole(image) {
+            "full".to_owned()
+        } else {
+            format!("{x},{y},{width},{height}")
+        };
+        let (w, h) = (self.size.width(), self.size.height());
+        let unscaled = self.size == self.region.size();
+        let size = match version {
+            Version::V2 if unscaled => "full".to_owned(),
+            Version::V2 if height_for(w, self.region, image) == u64::from(h) => format!("{w},"),
+            Version::V3 if unscaled => "max".to_owned(),
+            Version::V3 if w > width || h > height => format!("^{w},{h}"),
+            Version::V2 | Version::V3 => format!("{w},{h}"),
+        };
+        let mirror = if self.mirror { "!" } else { "" };
+        format!(
+            "{region}/{size}/{mirror}{}/{}.{}",
+            self.rotation.degrees(),
+            self.quality.as_str(),
+            self.format.extension()
+        )
+    }
+}
+
+/// The height that goes with a width: that of a level where the region is made of whole pixels of it, otherwise in proportion.
+///
+/// Levels round up, and their tiles must come out exactly as viewers expect them.
+fn height_for(width: u32, region: Rect, image: Dimensions) -> u64 {
+    level_height(width, region, image).map_or_else(
+        || proportional(width, region.height, region.width).max(u64::from(width > 0)),
+        u64::from,
+    )
+}
+
+fn width_for(height: u32, region: Rect, image: Dimensions) -> u64 {
+    let turned = Rect {
+        x: region.y,
+        y: region.x,
+        width: region.height,
+        height: region.width,
+    };
+    height_for(height, turned, dimensions(image.height(), image.width()))
+}
+
+/// The height of the region at the level where it has this width; `None` where no level has it in whole pixels.
+fn level_height(width: u32, region: Rect, image: Dimensions) -> Option<u32> {
+    (0..u32::BITS).find_map(|exponent| {
+        let aligned = |start: u32, length: u32, end: u32| {
+            let below = (1 << exponent) - 1;
+            start & below == 0 && (length & below == 0 || start + length == end)
+        };
+        let level = region.size().scaled_down(exponent);
+        (level.width() == width
+            && aligned(region.x, region.width, image.width())
+            && aligned(region.y, region.height, image.height()))
+        .then_some(level.height())
+    })
+}
+
+/// The largest size of the shape of a region within a box.
+fn confine(region: Dimensions, width: u32, height: u32) -> Dimensions {
+    let by_height = u64::from(height) * u64::from(region.width());
+    let by_width = u64::from(width) * u64::from(region.height());
+    if by_width <= by_height {
+        let other = proportional(width, region.height(), region.width());
+        dimensions(width, other.clamp(1, u64::from(height)) as u32)
+    } else {
+        let other = proportional(height, region.width(), region.height());
+        dimensions(other.clamp(1, u64::from(width)) as u32, height)
+    }
+}
+
+/// `length * numerator / denominator`, halves rounded up.
+fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
+    let (product, denominator) = (
+        u128::from(length) * u128::from(numerator),
+        u128::from(denominator),
+    );
+    ((2 * product + denominator) / (2 * denominator)) as u64
+}
+
+fn dimensions(width: u32, height: u32) -> Dimensions {
+    Dimensions::new(width, height).expect("neither side is zero")
+}

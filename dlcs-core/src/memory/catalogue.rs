@@ -1,0 +1,330 @@
+//! The catalogue in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryCatalogue;
+use super::listing::{compare, page, selects};
+use super::state::{GRACE_OF_SERVED, State};
+use crate::batch::{Batch, BatchFilter};
+use crate::catalogue::{Catalogue, CatalogueError, Result, Subject};
+use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role};
+use crate::derivative::DerivativeKey;
+use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
+use crate::image::{Image, ImageChanges, ImageQuery};
+use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
+use crate::page::{Page, PageRequest};
+use crate::space::{Space, SpaceChanges};
+
+const fn missing(subject: Subject) -> CatalogueError {
+    CatalogueError::NotFound { subject }
+}
+
+const fn taken(subject: Subject, property: &'static str) -> CatalogueError {
+    CatalogueError::AlreadyExists { subject, property }
+}
+
+#[async_trait]
+impl Catalogue for MemoryCatalogue {
+    async fn create_customer(&self, customer: NewCustomer) -> Result<Customer> {
+        let mut state = self.lock();
+        let highest = state.customers.keys().last().map_or(0, |id| id.get());
+        let id = customer
+            .id
+            .or_else(|| CustomerId::new(highest.checked_add(1)?))
+            .ok_or(taken(Subject::Customer, "id"))?;
+        if state.customers.contains_key(&id) {
+            return Err(taken(Subject::Customer, "id"));
+        }
+        if state.customer_named(&customer.name).is_some() {
+            return Err(taken(Subject::Customer, "name"));
+        }
+        let customer = Customer {
+            id,
+            name: customer.name,
+            display_name: customer.display_name,
+            role: customer.role,
+            created: self.now(),
+        };
+        state.customers.insert(id, customer.clone());
+        Ok(customer)
+    }
+
+    async fn find_customer(&self, id: CustomerId) -> Result<Option<Customer>> {
+        Ok(self.lock().customers.get(&id).cloned())
+    }
+
+    async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>> {
+        Ok(self.lock().customer_named(name).cloned())
+    }
+
+    async fn list_customers(&self, request: PageRequest) -> Result<Page<Customer>> {
+        let all = self.lock().customers.values().cloned().collect();
+        Ok(page(all, request))
+    }
+
+    async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer> {
+        let mut state = self.lock();
+        let customer = state.customers.get_mut(&id);
+        let customer = customer.ok_or(missing(Subject::Customer))?;
+        customer.display_name = display_name.to_owned();
+        Ok(customer.clone())
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<()> {
+        let mut state = self.lock();
+        state.check_customer(key.customer)?;
+        if state.keys.iter().any(|other| other.key == key.key) {
+            return Err(taken(Subject::Key, "id"));
+        }
+        state.keys.push(key);
+        Ok(())
+    }
+
+    async fn find_key(&self, key: &str) -> Result<Option<(ApiKey, Customer)>> {
+        let state = self.lock();
+        let found = state.keys.iter().find(|other| other.key == key);
+        Ok(found.map(|key| (key.clone(), state.customers[&key.customer].clone())))
+    }
+
+    async fn list_keys(&self, customer: CustomerId) -> Result<Vec<ApiKey>> {
+        let state = self.lock();
+        let keys = state.keys.iter().filter(|key| key.customer == customer);
+        let mut keys: Vec<_> = keys.cloned().collect();
+        keys.sort_by_key(|key| key.created);
+        Ok(keys)
+    }
+
+    async fn delete_key(&self, customer: CustomerId, key: &str) -> Result<()> {
+        let mut state = self.lock();
+        let of_customer = |other: &&ApiKey| other.customer == customer;
+        let count = state.keys.iter().filter(of_customer).count();
+        let place = state
+            .keys
+            .iter()
+            .position(|other| other.customer == customer && other.key == key)
+            .ok_or(missing(Subject::Key))?;
+        if count == 1 && state.customers[&customer].role == Role::Administrator {
+            return Err(CatalogueError::LastKey);
+        }
+        state.keys.remove(place);
+        Ok(())
+    }
+
+    async fn create_space(
+        &self,
+        customer: CustomerId,
+        id: Option<SpaceId>,
+        space: SpaceChanges,
+    ) -> Result<Space> {
+        let mut state = self.lock();
+        state.check_customer(customer)?;
+        let ids = state.spaces.keys().filter(|(owner, _)| *owner == customer);
+        let highest = ids.map(|(_, id)| id.get()).max().unwrap_or(0);
+        let id = id
+            .or_else(|| SpaceId::new(highest.checked_add(1)?))
+            .ok_or(taken(Subject::Space, "id"))?;
+        if state.spaces.contains_key(&(customer, id)) {
+            return Err(taken(Subject::Space, "id"));
+        }
+        let space = Space::first(customer, id, space, self.now());
+        state.put_space(space.clone())?;
+        Ok(space)
+    }
+
+    async fn find_space(&self, customer: CustomerId, id: SpaceId) -> Result<Option<Space>> {
+        Ok(self.lock().space(customer, id))
+    }
+
+    async fn list_spaces(&self, customer: CustomerId, request: PageRequest) -> Result<Page<Space>> {
+        let state = self.lock();
+        let all = state
+            .spaces
+            .keys()
+            .filter(|(owner, _)| *owner == customer)
+            .filter_map(|(owner, id)| state.space(*owner, *id))
+            .collect();
+        Ok(page(all, request))
+    }
+
+    async fn update_space(
+        &self,
+        customer: CustomerId,
+        id: SpaceId,
+        changes: SpaceChanges,
+    ) -> Result<Space> {
+        let mut state = self.lock();
+        let mut space = state.space(customer, id).ok_or(missing(Subject::Space))?;
+        space.merge(changes);
+        state.put_space(space.clone())?;
+        Ok(space)
+    }
+
+    async fn delete_space(&self, customer: CustomerId, id: SpaceId) -> Result<()> {
+        let mut state = self.lock();
+        match state.images_in(customer, id) {
+            0 => {
+                let removed = state.spaces.remove(&(customer, id));
+                removed.map(drop).ok_or(missing(Subject::Space))
+            }
+            images => Err(CatalogueError::SpaceNotEmpty { images }),
+        }
+    }
+
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+        Ok(self.lock().images.get(id).cloned())
+    }
+
+    async fn list_images(&self, query: &ImageQuery, request: PageRequest) -> Result<Page<Image>> {
+        let state = self.lock();
+        let images = state.images.values().filter(|image| selects(query, image));
+        let mut images: Vec<_> = images.cloned().collect();
+        images.sort_by(|a, b| compare(query.order, a, b));
+        Ok(page(images, request))
+    }
+
+    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
+        let mut state = self.lock();
+        let image = state.images.get_mut(id);
+        let image = image.ok_or(missing(Subject::Image))?;
+        image.merge(changes);
+        Ok(image.clone())
+    }
+
+    async fn delete_image(&self, id: &ImageId) -> Result<()> {
+        let now = self.now();
+        let mut state = self.lock();
+        let image = state.images.remove(id);
+        let image = image.ok_or(missing(Subject::Image))?;
+        state.drop_job(id, now);
+        if let Some(service) = image.service() {
+            state.discard(service.key(id), now, GRACE_OF_SERVED);
+        }
+        state.discard_upload(&image.source, now);
+        state.leave_batch(image.batch, id, now);
+        Ok(())
+    }
+
+    async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {
+        let state = self.lock();
+        let record = state.batches.get(&id);
+        let record = record.filter(|record| record.customer == customer);
+        Ok(record.map(|record| record.to_batch(id)))
+    }
+
+    async fn list_batches(
+        &self,
+        customer: CustomerId,
+        filter: BatchFilter,
+        request: PageRequest,
+    ) -> Result<Page<Batch>> {
+        let state = self.lock();
+        let newest_first = state.batches.iter().rev();
+        let batches = newest_first
+            .filter(|(_, record)| record.customer == customer)
+            .map(|(id, record)| record.to_batch(*id))
+            .filter(|batch| filter.selects(batch))
+            .collect();
+        Ok(page(batches, request))
+    }
+
+    async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        let mut state = self.lock();
+        state.check_customer(strategy.customer)?;
+        if state.strategies.contains_key(&strategy.id) {
+            return Err(taken(Subject::OriginStrategy, "id"));
+        }
+        state.put_strategy(strategy)
+    }
+
+    async fn list_origin_strategies(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Vec<CustomerOriginStrategy>> {
+        let state = self.lock();
+        let strategies = state.strategies.values();
+        let own = strategies.filter(|strategy| strategy.customer == customer);
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by_key(|strategy| (strategy.order, strategy.created, strategy.id));
+        Ok(own)
+    }
+
+    async fn update_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        let mut state = self.lock();
+        state.check_strategy(strategy.customer, strategy.id)?;
+        state.put_strategy(strategy)
+    }
+
+    async fn delete_origin_strategy(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+    ) -> Result<()> {
+        let mut state = self.lock();
+        state.check_strategy(customer, id)?;
+        state.strategies.remove(&id);
+        Ok(())
+    }
+
+    async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {
+        let now = self.now();
+        let state = self.lock();
+        let due = state.collectable.iter().filter(|(_, from)| **from <= now);
+        Ok(due.map(|(key, _)| key.clone()).take(limit).collect())
+    }
+
+    async fn forget_collectable(&self, keys: &[DerivativeKey]) -> Result<()> {
+        self.lock().collectable.retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+}
+
+impl State {
+    fn customer_named(&self, name: &CustomerName) -> Option<&Customer> {
+        let named = |customer: &&Customer| {
+            let other = customer.name.as_str();
+            other.eq_ignore_ascii_case(name.as_str())
+        };
+        self.customers.values().find(named)
+    }
+
+    fn check_customer(&self, id: CustomerId) -> Result<()> {
+        if self.customers.contains_key(&id) {
+            Ok(())
+        } else {
+            Err(missing(Subject::Customer))
+        }
+    }
+
+    /// Stores a space, unless another has its name.
+    fn put_space(&mut self, space: Space) -> Result<()> {
+        let rival = |other: &Space| {
+            other.customer == space.customer && other.id != space.id && other.name == space.name
+        };
+        if self.spaces.values().any(rival) {
+            return Err(taken(Subject::Space, "name"));
+        }
+        self.spaces.insert((space.customer, space.id), space);
+        Ok(())
+    }
+
+    fn check_strategy(&self, customer: CustomerId, id: OriginStrategyId) -> Result<()> {
+        match self.strategies.get(&id) {
+            Some(strategy) if strategy.customer == customer => Ok(()),
+            _ => Err(missing(Subject::OriginStrategy)),
+        }
+    }
+
+    /// Stores an origin strategy, unless another has its pattern.
+    fn put_strategy(&mut self, strategy: CustomerOriginStrategy) -> Result<()> {
+        let rival = |other: &CustomerOriginStrategy| {
+            other.customer == strategy.customer
+                && other.id != strategy.id
+                && other.pattern == strategy.pattern
+        };
+        if self.strategies.values().any(rival) {
+            return Err(taken(Subject::OriginStrategy, "regex"));
+        }
+        self.strategies.insert(strategy.id, strategy);
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! An origin that follows a script, and an image processor that knows one kind of image: `WIDTHxHEIGHT` as text.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{
+    Checksum, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+};
+use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::image::ImageService;
+use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
+use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse};
+use dlcs_core::time::{Clock, Timestamp};
+use dlcs_core::{
+    DerivativeStore, Dlcs, ImageId, ImageProcessor, ImageRenderer, OriginStrategy, Registration,
+    Settings, Space,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::Notify;
+
+/// What an address of the fake origin does.
+#[derive(Debug, Clone)]
+pub(crate) enum Script {
+    /// Gives these bytes.
+    Bytes(&'static str),
+    /// Is not there.
+    Missing,
+    /// Is out of order so many times, then gives the bytes.
+    Unavailable(usize, &'static str),
+    /// Says when it has been opened, then waits to be let go.
+    Gate(Arc<Gate>, &'static str),
+}
+
+/// Two notifications: opened, and let go.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    pub(crate) opened: Notify,
+    pub(crate) open: Notify,
+}
+
+/// An origin of `fake:` addresses.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeOrigin {
+    scripts: Arc<Mutex<HashMap<String, Script>>>,
+    pub(crate) opened: Arc<AtomicUsize>,
+}
+
+impl FakeOrigin {
+    pub(crate) fn script(&self, name: &str, script: Script) {
+        self.scripts.lock().unwrap().insert(address(name), script);
+    }
+}
+
+/// The address of a name at the fake origin.
+pub(crate) fn address(name: &str) -> String {
+    format!("fake://origin/{name}")
+}
+
+#[async_trait]
+impl OriginStrategy for FakeOrigin {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["fake"]
+    }
+
+    async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse, OriginError> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        let url = request.url().to_string();
+        let script = self
+            .scripts
+            .lock()
+            .unwrap()
+            .get(&url)
+            .cloned()
+            .unwrap_or(Script::Missing);
+        match script {
+            Script::Bytes(text) => Ok(OriginResponse::from_bytes(text)),
+            Script::Missing => Err(OriginError::NotFound { status: Some(404) }),
+            Script::Unavailable(0, text) => Ok(OriginResponse::from_bytes(text)),
+            Script::Unavailable(left, text) => {
+                self.scripts
+                    .lock()
+                    .unwrap()
+                    .insert(url, Script::Unavailable(left - 1, text));
+                Err(OriginError::Unavailable {
+                    status: Some(503),
+                    retry_after: None,
+                })
+            }
+            Script::Gate(gate, text) => {
+                gate.opened.notify_one();
+                gate.open.notified().await;
+                Ok(OriginResponse::from_bytes(text))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct FakePixels;
+
+#[async_trait]
+impl ImageProcessor for FakePixels {
+    async fn process(
+        &self,
+        source: OriginResponse,
+        _: &ProcessOptions,
+    ) -> Result<Processed, ProcessError> {
+        let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
+        let bytes = Bytes::from(chunks.concat());
+        let dimensions = std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| text.split_once('x'))
+            .and_then(|(w, h)| Dimensions::new(w.parse().ok()?, h.parse().ok()?))
+            .ok_or_else(|| ProcessError::Unrecognised {
+                seen: "text".into(),
+            })?;
+        Ok(Processed {
+            source: SourceFacts {
+                media_type: "image/fake".into(),
+                size: bytes.len() as u64,
+                checksum: Checksum([1; 32]),
+            },
+            pyramid: Pyramid {
+                dimensions,
+                tile: TileSize::Px512,
+            },
+            index_length: 1,
+            length: bytes.len() as u64,
+            checksum: Checksum([2; 32]),
+            body: futures_util::stream::once(async { Ok(bytes) }).boxed(),
+        })
+    }
+}
+
+#[async_trait]
+impl ImageRenderer for FakePixels {
+    async fn render(
+        &self,
+        store: &dyn DerivativeStore,
+        image: &ImageId,
+        service: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        let bytes = store
+            .get_range(&service.key(image), 0..service.length)
+            .await?;
+        Ok(Rendered {
+            format: request.format,
+            bytes,
+        })
+    }
+}
+
+/// A clock that stands still when tokio's does.
+#[derive(Debug)]
+struct TokioClock(tokio::time::Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_000_000).after(self.0.elapsed())
+    }
+}
+
+/// A facade over memory, its origin, its catalogue and its store, and a space.
+pub(crate) struct Setting {
+    pub(crate) dlcs: Dlcs,
+    pub(crate) origin: FakeOrigin,
+    pub(crate) space: Space,
+}
+
+impl Setting {
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let origin = FakeOrigin::default();
+        let dlcs = Dlcs::builder()
+            .with_catalogue(MemoryCatalogue::with_clock(Arc::new(TokioClock(
+                tokio::time::Instant::now(),
+            ))))
+            .with_derivatives(MemoryDerivatives::new())
+            .with_origin(origin.clone())
+            .with_processor(FakePixels)
+            .with_renderer(FakePixels)
+            .with_settings(settings)
+            .build()
+            .unwrap();
+        let space = dlcs.spaces().create("maps").await.unwrap();
+        Self {
+            dlcs,
+            origin,
+            space,
+        }
+    }
+
+    /// A registration of the image with this name, at the origin's address of the same name.
+    pub(crate) fn registration(&self, name: &str) -> Registration {
+        Registration::new(&self.space)
+            .with_id(name.parse().unwrap())
+            .with_origin(&address(name))
+            .unwrap()
+    }
+
+    pub(crate) fn id(&self, name: &str) -> ImageId {
+        ImageId::new(self.space.customer, self.space.id, name.parse().unwrap())
+    }
+}

@@ -1,0 +1,3 @@
+//! Derivative stores: the backends that keep pyramids and uploads.
+
+pub mod object;

@@ -1,0 +1,63 @@
+//! Settings of [`HttpOrigin`](super::HttpOrigin).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dlcs_core::time::{Clock, SystemClock};
+
+use crate::origin::network::AllowedNetworks;
+
+/// Settings of [`HttpOrigin`](super::HttpOrigin).
+#[derive(Debug, Clone)]
+pub struct HttpOriginConfig {
+    pub(super) allowed: AllowedNetworks,
+    pub(super) connect_timeout: Duration,
+    pub(super) total_timeout: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl HttpOriginConfig {
+    /// How long a connection may take to be made, unless told otherwise.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long a whole fetch may take, unless told otherwise.
+    pub const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+    /// Opens networks beyond the public ones.
+    #[must_use]
+    pub fn with_allowed_networks(mut self, allowed: AllowedNetworks) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    /// Says how long a connection may take to be made: name, transport and encryption together.
+    #[must_use]
+    pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Says how long a whole fetch may take, from the first request to the last byte.
+    #[must_use]
+    pub const fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = timeout;
+        self
+    }
+
+    /// Takes the time from another clock; only dates that origins send are compared with it.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl Default for HttpOriginConfig {
+    fn default() -> Self {
+        Self {
+            allowed: AllowedNetworks::none(),
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            total_timeout: Self::DEFAULT_TOTAL_TIMEOUT,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The table of addresses: what may be dialled, by default and in opened networks.
+
+use std::net::IpAddr;
+
+use dlcs_core::origin::OriginError;
+use dlcs_storage::origin::guard::{
+    PortRule, Refusal, check_address, check_url, is_metadata, is_public,
+};
+use dlcs_storage::origin::network::AllowedNetworks;
+use url::Url;
+
+/// The first, some, and the last address of every block that is not public.
+const NOT_PUBLIC_V4: &str = "
+    0.0.0.0 0.0.0.1 0.255.255.255 10.0.0.0 10.0.0.1 10.255.255.255 100.64.0.0 100.64.0.1
+    100.127.255.255 127.0.0.0 127.0.0.1 127.0.0.53 127.255.255.255 169.254.0.0 169.254.0.1
+    169.254.255.255 172.16.0.0 172.16.0.1 172.31.255.255 192.0.0.0 192.0.0.8 192.0.0.170 192.0.0.255
+    192.0.2.0 192.0.2.1 192.0.2.255 192.88.99.0 192.88.99.1 192.88.99.255 192.168.0.0 192.168.1.1
+    192.168.255.255 198.18.0.0 198.18.0.1 198.19.255.255 198.51.100.0 198.51.100.255 203.0.113.0
+    203.0.113.255 224.0.0.0 224.0.0.1 239.255.255.255 240.0.0.0 240.0.0.1 255.255.255.254
+    255.255.255.255
+";
+
+/// The neighbours of those blocks.
+const PUBLIC_V4: &str = "
+    1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0
+    169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 192.0.3.0
+    192.88.98.255 192.88.100.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 198.51.99.255
+    198.51.101.0 203.0.112.255 203.0.114.0 223.255.255.255
+";
+
+/// Special blocks, everything outside 2000::/3, and every way to wrap an IPv4 address.
+const NOT_PUBLIC_V6: &str = "
+    :: ::1 ::2 ::7f00:1 ::10.0.0.1 ::8.8.8.8 ::ffff:0:0 ::ffff:0.0.0.0 ::ffff:127.0.0.1
+    ::ffff:10.1.2.3 ::ffff:100.64.0.1 ::ffff:172.16.0.1 ::ffff:192.168.1.1 ::ffff:169.254.0.1
+    ::ffff:224.0.0.1 ::ffff:255.255.255.255 ::ffff:0:127.0.0.1 64:ff9b::7f00:1 64:ff9b::8.8.8.8
+    64:ff9b:1::1 64:ff9b:1:ffff::7f00:1 100:: 100::1 100:0:0:1::1
+    1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 2001:: 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2
+    2001:2::1 2001:10::1 2001:20::1 2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff 2001:db8:: 2001:db8::1
+    2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 2002:: 2002:7f00:1:: 2002:808:808::1
+    2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff 2600::5efe:127.0.0.1 2600::200:5efe:10.0.0.1
+    2a00:1450::5efe:808:808 3fff:: 3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff 4000:: 5f00:: 5f00::1
+    8000::1 fbff:ffff:: fc00:: fc00::1 fd00::1 fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff fe00::1
+    fe80:: fe80::1 febf:ffff:: fec0:: fec0::1 feff:ffff:: ff00:: ff02::1 ff0e::1
+    ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff fe80::5efe:192.168.1.1
+";
+
+const PUBLIC_V6: &str = "
+    2000::1 2001:200::1 2001:4860:4860::8888 2001:db7:ffff:: 2001:db9:: 2003:: 2600::1
+    2606:4700:4700::1111 2620:fe::fe 2a00:1450:4001:81b::200e 3ffe:ffff:: 3fff:1000:: ::ffff:8.8.8.8
+    ::ffff:1.1.1.1
+";
+
+/// Where clouds hand out credentials, bare and wrapped.
+const METADATA: &str = "
+    169.254.169.254 169.254.170.2 169.254.170.23 168.63.129.16 192.0.0.192 100.100.100.200
+    ::ffff:169.254.169.254 ::ffff:a9fe:aa02 ::169.254.169.254 ::ffff:100.100.100.200
+    64:ff9b::169.254.169.254 64:ff9b:1:a9fe:a9:fe00:: 2002:a9fe:a9fe:: 2600::5efe:169.254.169.254
+    2001:0:a9fe:a9fe:: 2001::5601:5601 fd00:ec2::254 fd00:ec2::23 fd20:ce::254
+";
+
+fn rows(table: &str) -> Vec<IpAddr> {
+    table
+        .split_whitespace()
+        .map(|row| row.parse().unwrap_or_else(|_| panic!("{row}")))
+        .collect()
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn only_public_addresses_pass_unless_a_network_is_opened() {
+    let none = AllowedNetworks::none();
+    let refused = [rows(NOT_PUBLIC_V4), rows(NOT_PUBLIC_V6)].concat();
+    let passed = [rows(PUBLIC_V4), rows(PUBLIC_V6)].concat();
+    assert!(refused.len() + passed.len() >= 120);
+    for address in refused {
+        assert!(!is_public(address), "{address} is not public");
+        assert_eq!(
+            check_address(address, PortRule::Anywhere, &none),
+            Err(Refusal::NotPublic),
+            "{address}"
+        );
+        assert_eq!(
+            check_address(address, PortRule::OpenedNetworks, &AllowedNetworks::all()),
+            Ok(()),
+            "{address}"
+        );
+    }
+    for address in passed {
+        assert!(is_public(address), "{address} is public");
+        assert_eq!(
+            check_address(address, PortRule::Anywhere, &none),
+            Ok(()),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn metadata_is_refused_whatever_is_opened() {
+    for address in rows(METADATA) {
+        assert!(is_metadata(address), "{address}");
+        let itself = AllowedNetworks::parse([address.to_string()]).unwrap();
+        for allowed in [AllowedNetworks::none(), AllowedNetworks::all(), itself] {
+            assert_eq!(
+                check_address(address, PortRule::Anywhere, &allowed),
+                Err(Refusal::Metadata),
+                "{address} with `{allowed}` opened"
+            );
+        }
+    }
+    for host in [
+        "metadata.google.internal",
+        "METADATA.google.internal",
+        "metadata.google.internal.",
+        "metadata.google.internal..",
+        "169.254.169.254",
+        "169.254.169.254.",
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
+        "[::ffff:169.254.169.254]",
+        "[fd00:ec2::254]",
+    ] {
+        assert_eq!(
+            check_url(
+                &url(&format!("http://{host}/latest")),
+                &AllowedNetworks::all()
+            ),
+            Err(Refusal::Metadata),
+            "{host}"
+        );
+    }
+    assert!(!is_metadata("169.254.169.253".parse().unwrap()));
+}
+
+#[test]
+fn no_spelling_of_a_private_host_passes() {
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0x7f.0x0.0x0.0x1",
+        "0177.0.0.1",
+        "017700000001",
+        "127.0.0.1.",
+        "0",
+        "0.0.0.0",
+        "①②⑦.⓪.⓪.①",
+        "１２７.０.０.１",
+        "127。0。0。1",
+        "127%2e0%2e0%2e1",
+        "%31%32%37.0.0.1",
+        "10.1",
+        "192.168.257",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::]",
+        "[::ffff:7f00:1]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fe80::1]",
+        "[fd00::1]",
+    ] {
+        for scheme in ["http", "https"] {
+            assert_eq!(
+                check_url(
+                    &url(&format!("{scheme}://{host}/a.jpg")),
+                    &AllowedNetworks::none()
+                ),
+                Err(Refusal::NotPublic),
+                "{scheme}://{host}"
+            );
+        }
+    }
+    for nonsense in [
+        "http://[::1%25lo]/",
+        "http://[fe80::1%eth0]/",
+        "http://256.0.0.1/",
+        "http://1.2.3.4.5/",
+    ] {
+        assert!(Url::parse(nonsense).is_err(), "{nonsense}");
+    }
+    // The `url` crate leaves literals of other schemes alone.
+    assert_eq!(
+        check_url(&url("sftp://127.0.0.1./a"), &AllowedNetworks::none()),
+        Err(Refusal::NotPublic)
+    );
+}
+
+#[test]
+fn an_opened_network_opens_itself_and_nothing_else() {
+    let allowed: AllowedNetworks = "10.0.0.0/8, fd00::/8".parse().unwrap();
+    for (address, open) in [
+        ("10.255.0.1", true),
+        ("::ffff:10.0.0.1", true),
+        ("fd12::1", true),
+        ("11.0.0.1", true),
+        ("127.0.0.1", false),
+        ("192.168.0.1", false),
+        ("::10.0.0.1", false),
+        ("2002:a00:1::", false),
+        ("fe80::1", false),
+    ] {
+        let verdict = check_address(address.parse().unwrap(), PortRule::Anywhere, &allowed);
+        assert_eq!(verdict.is_ok(), open, "{address}");
+    }
+}
+
+#[test]
+fn ports_of_other_services_are_for_opened_networks() {
+    let none = AllowedNetworks::none();
+    for (port, anywhere) in [
+        (80, true),
+        (443, true),
+        (8080, true),
+        (8443, true),
+        (1, false),
+        (22, false),
+        (25, false),
+        (587, false),
+        (6379, false),
+        (5432, false),
+        (6667, false),
+        (10080, false),
+        (27017, false),
+    ] {
+        for host in ["8.8.8.8", "[2600::1]", "example.org"] {
+            let there = url(&format!("http://{host}:{port}/"));
+            assert_eq!(check_url(&there, &none).is_ok(), anywhere, "{there}");
+        }
+        let opened = "8.8.8.0/24".parse().unwrap();
+        assert_eq!(
+            check_url(&url(&format!("http://8.8.8.8:{port}/")), &opened),
+            Ok(())
+        );
+        let elsewhere = check_url(&url(&format!("http://9.9.9.9:{port}/")), &opened);
+        assert_eq!(elsewhere.is_ok(), anywhere);
+    }
+}
+
+#[test]
+fn a_refusal_says_what_the_operator_can_do_and_no_address() {
+    let refusal = check_url(&url("http://10.1.2.3/"), &AllowedNetworks::none()).unwrap_err();
+    let error = OriginError::from(refusal);
+    assert_eq!(
+        error.to_string(),
+        "the origin address is not allowed: it lies in a network that is not public; the operator can open the network with `allow-private`"
+    );
+    assert!(!error.is_transient());
+}

@@ -1,0 +1,1 @@
+//! The contract of `DerivativeStore`, clause by clause.

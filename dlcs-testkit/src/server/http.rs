@@ -1,0 +1,181 @@
+//! An HTTP origin on the loopback interface that says what a test tells it.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+use url::{Position, Url};
+
+use super::reply::{Body, Reply};
+
+/// A request that a server received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedRequest {
+    /// The method.
+    pub method: String,
+    /// The path and the query, as they came.
+    pub target: String,
+    headers: Vec<(String, String)>,
+}
+
+impl RecordedRequest {
+    /// The value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// An HTTP origin on a free port of the loopback interface, for as long as the value lives.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use dlcs_testkit::server::{HttpServer, Reply};
+///
+/// let server = HttpServer::start().await;
+/// let photograph = server.serve("/a.jpg", "bytes of an image");
+/// let busy = server.route("/b.jpg", Reply::status(503).with_header("retry-after", "7"));
+/// assert_eq!(photograph.path(), "/a.jpg");
+/// assert!(server.requests().is_empty());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    accepting: AbortHandle,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    replies: HashMap<String, Reply>,
+    requests: Vec<RecordedRequest>,
+}
+
+impl HttpServer {
+    /// Starts a server that answers 404 to everything.
+    ///
+    /// # Panics
+    /// When the loopback interface has no free port.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("the loopback interface has a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
+        let state = Arc::default();
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
+        Self {
+            address,
+            state,
+            accepting,
+        }
+    }
+
+    /// Returns the address of a path, which may be percent-encoded and may have a query.
+    ///
+    /// # Panics
+    /// When it is not a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> Url {
+        Url::parse(&format!("http://{}", self.address))
+            .and_then(|root| root.join(path))
+            .expect("a test gives a path that belongs in an address")
+    }
+
+    /// Answers with these bytes at a path, and returns the address.
+    pub fn serve(&self, path: &str, bytes: impl Into<Bytes>) -> Url {
+        self.route(path, Reply::bytes(bytes))
+    }
+
+    /// Answers like this at a path, and returns the address.
+    pub fn route(&self, path: &str, reply: Reply) -> Url {
+        let url = self.url(path);
+        let target = url[Position::BeforePath..Position::AfterQuery].to_owned();
+        lock(&self.state).replies.insert(target, reply);
+        url
+    }
+
+    /// The port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Returns the requests that came so far, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.state).requests.clone()
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        // The task holds the listener and every connection.
+        self.accepting.abort();
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((socket, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request| answer(Arc::clone(&state), request));
+        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn answer(
+    state: Arc<Mutex<State>>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let record = record(&request);
+    let reply = {
+        let mut state = lock(&state);
+        let reply = state.replies.get(&record.target).cloned();
+        state.requests.push(record.clone());
+        reply
+    };
+    let reply = match reply {
+        Some(reply) if reply.admits(record.header(AUTHORIZATION.as_str())) => reply,
+        Some(_) => Reply::status(401).with_header("www-authenticate", "Basic realm=\"test\""),
+        None => Reply::status(404),
+    };
+    reply.begin().await;
+    Ok(reply.into_response())
+}
+
+fn record(request: &Request<Incoming>) -> RecordedRequest {
+    let target = request.uri().path_and_query();
+    let headers = request.headers().iter();
+    RecordedRequest {
+        method: request.method().to_string(),
+        target: target.map_or_else(String::new, ToString::to_string),
+        headers: headers
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
+    }
+}
