@@ -1,8 +1,16 @@
 //! The DLCS API and IIIF delivery over hyper, for [`dlcs_core`].
 
+mod auth;
 mod body;
 mod context;
 mod delivery;
 mod error;
+mod fields;
+mod hydra;
+mod query;
+mod resource;
+mod route;
+mod service;
 
 pub use body::{BoxError, ResponseBody};
+pub use service::{DlcsService, DlcsServiceBuilder};

@@ -1,7 +1,9 @@
 //! The one shape of errors: a Hydra error that is also problem details (RFC 9457).
 
 mod kind;
+mod table;
 
+use dlcs_core::ImageId;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response};
 use serde::Serialize;
@@ -10,6 +12,9 @@ use crate::body::{BoxError, ResponseBody, full};
 use crate::context::Context;
 
 pub(crate) use kind::Kind;
+pub(crate) use table::{at_field, refused};
+
+use crate::hydra::HYDRA;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -29,7 +34,7 @@ pub(crate) struct ApiError {
     kind: Kind,
     detail: String,
     problems: Vec<Problem>,
-    image: Option<String>,
+    image: Option<ImageId>,
     allow: Option<HeaderValue>,
     cause: Option<BoxError>,
 }
@@ -53,9 +58,25 @@ impl ApiError {
         self
     }
 
+    /// Refuses a request for everything that is wrong with it.
+    pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
+        let mut error = Self::new(Kind::Invalid, summary(&problems));
+        error.problems = problems;
+        error
+    }
+
+    /// Names slips of the pen in the same body, where they may explain a refusal.
+    pub(crate) fn with_slips(mut self, slips: Vec<Problem>) -> Self {
+        if self.kind == Kind::Invalid && !slips.is_empty() {
+            self.problems.extend(slips);
+            self.detail = summary(&self.problems);
+        }
+        self
+    }
+
     /// Links to the image whose record was kept.
-    pub(crate) fn with_image(mut self, link: String) -> Self {
-        self.image = Some(link);
+    pub(crate) fn with_image(mut self, image: ImageId) -> Self {
+        self.image = Some(image);
         self
     }
 
@@ -85,7 +106,7 @@ impl ApiError {
         }
         let text = self.kind.text();
         let body = ErrorBody {
-            context: "http://www.w3.org/ns/hydra/context.jsonld",
+            context: HYDRA,
             type_: "Error",
             problem_type: format!("{}/docs/errors/{}", context.api, text.slug),
             title: text.title,
@@ -95,7 +116,7 @@ impl ApiError {
             description: &self.detail,
             instance: &context.request_id,
             errors: &self.problems,
-            image: self.image.as_deref(),
+            image: self.image.as_ref().map(|image| context.image_link(image)),
         };
         let json = serde_json::to_vec(&body).expect("an error has only text and numbers");
         let mut response = Response::new(full(json));
@@ -140,7 +161,27 @@ struct ErrorBody<'a> {
     instance: &'a str,
     errors: &'a [Problem],
     #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<&'a str>,
+    image: Option<String>,
+}
+
+/// All problems in one sentence, as far as it stays readable.
+fn summary(problems: &[Problem]) -> String {
+    const SHOWN: usize = 3;
+    let [only] = problems else {
+        let shown: Vec<_> = problems
+            .iter()
+            .take(SHOWN)
+            .map(|problem| format!("{}: {}", problem.pointer, problem.detail))
+            .collect();
+        let rest = problems.len().saturating_sub(SHOWN);
+        let more = if rest == 0 {
+            String::new()
+        } else {
+            format!("; and {rest} more")
+        };
+        return format!("{} problems: {}{more}", problems.len(), shown.join("; "));
+    };
+    only.detail.clone()
 }
 
 /// An error and its causes, joined.
