@@ -10,7 +10,11 @@ mod hydra;
 mod query;
 mod resource;
 mod route;
+#[cfg(feature = "server")]
+mod serve;
 mod service;
 
 pub use body::{BoxError, ResponseBody};
+#[cfg(feature = "server")]
+pub use serve::serve;
 pub use service::{DlcsService, DlcsServiceBuilder};

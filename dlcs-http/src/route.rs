@@ -237,7 +237,8 @@ fn split(raw: &str) -> Result<Vec<String>, RouteError> {
         .collect()
 }
 
-fn decode(segment: &str) -> Result<String, RouteError> {
+/// Decodes a segment of a path once, and strictly.
+pub(crate) fn decode(segment: &str) -> Result<String, RouteError> {
     let bytes = segment.as_bytes();
     let broken = |at: usize| {
         !bytes

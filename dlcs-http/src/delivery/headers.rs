@@ -12,6 +12,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::info::{context_of, profile_of};
+use super::left_out;
 use crate::body::{ResponseBody, empty};
 
 /// The methods of every address of delivery.
@@ -50,7 +51,7 @@ impl Description {
         if !self.is_known_to(request) {
             return None;
         }
-        let mut response = Response::new(empty());
+        let mut response = Response::new(left_out());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         self.add_to(response.headers_mut());
         response.headers_mut().remove(CONTENT_TYPE);

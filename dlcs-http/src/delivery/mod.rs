@@ -7,64 +7,46 @@ mod route;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use dlcs_core::catalogue::CatalogueError;
 use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
 use dlcs_core::{Error, Image, ImageId};
-use http::header::CONTENT_LENGTH;
+use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use http_body_util::{BodyExt, StreamBody};
 
-use crate::body::{ResponseBody, empty, full};
+use crate::body::{ResponseBody, full};
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
+use crate::hydra::encode_segment;
+use crate::route::DELIVERY;
 use accept::Accept;
 use headers::Description;
-use route::{CustomerRef, DeliveryRoute, RouteError, Target, Wanted};
-
-/// Everything but the characters that a segment of a path may hold as they are (RFC 3986 `pchar`).
-const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
+use route::{CustomerRef, DeliveryRoute, Target, Wanted};
 
 /// How often an image is looked up again because its derivative was replaced between the look and the read.
 const LOOKS: usize = 2;
 
-/// The address of an image's service; that without a version is the one to hand out.
-pub(crate) fn service_address(
-    context: &Context,
-    version: Option<Version>,
-    image: &ImageId,
-) -> String {
+/// The base of an image's service, in a version or, for handing out, in none.
+fn service_address(context: &Context, version: Option<Version>, image: &ImageId) -> String {
     let version = match version {
         None => "",
         Some(Version::V2) => "v2/",
         Some(Version::V3) => "v3/",
     };
-    let model = utf8_percent_encode(image.model().as_str(), NOT_PCHAR);
     format!(
-        "{}/iiif-img/{version}{}/{}/{model}",
+        "{}/{DELIVERY}/{version}{}/{}/{}",
         context.delivery,
         image.customer(),
-        image.space()
+        image.space(),
+        encode_segment(image.model().as_str())
     )
+}
+
+/// A body that is left out: unlike an empty one, it says nothing of its length.
+fn left_out() -> ResponseBody {
+    StreamBody::new(stream::empty()).boxed()
 }
 
 /// Answers a request below `/iiif-img`.
@@ -82,30 +64,26 @@ pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<Resp
         .with_allow(headers::METHODS)
         .into_response(context),
     };
-    if request.method == Method::HEAD {
-        *response.body_mut() = empty();
-    }
     headers::open_to_all_origins(response.headers_mut());
     response
 }
 
 async fn answer(context: &Context, request: &Parts) -> Result<Response<ResponseBody>, ApiError> {
-    let route = DeliveryRoute::parse(request.uri.path()).map_err(|error| match error {
-        RouteError::NotFound => nothing_here(),
-        RouteError::Malformed => ApiError::new(
-            Kind::InvalidPath,
-            "the path holds a broken percent-encoding, bytes that are not UTF-8, or a control character",
-        ),
-    })?;
+    let route = DeliveryRoute::parse(request.uri.path())?;
     let id = find_id(context, &route.target).await?;
     let mut looks = 0;
     loop {
         looks += 1;
-        let image = context.dlcs.image(&id).await.map_err(failed)?;
+        let image = context.dlcs.image(&id).await?;
         match serve(context, request, &route, &image).await {
             // The image was registered again meanwhile, and what it served before is gone.
             Err(Failure::Gone) if looks < LOOKS => {}
-            Err(Failure::Gone) => return Err(nothing_here()),
+            Err(Failure::Gone) => {
+                return Err(ApiError::new(
+                    Kind::Internal,
+                    "what is served of this image is missing: register it again",
+                ));
+            }
             Err(Failure::Answer(error)) => return Err(error),
             Ok(response) => return Ok(response),
         }
@@ -154,8 +132,7 @@ async fn find_id(context: &Context, target: &Target) -> Result<ImageId, ApiError
         CustomerRef::Id(id) => *id,
         CustomerRef::Name(name) => {
             let found = context.dlcs.catalogue().find_customer_by_name(name).await;
-            let found = found.map_err(|error| failed(error.into()))?;
-            found.ok_or_else(nothing_here)?.id
+            found?.ok_or_else(nothing_here)?.id
         }
     };
     Ok(ImageId::new(customer, target.space, target.model.clone()))
@@ -202,12 +179,8 @@ fn information(
     if let Some(response) = description.not_modified(&request.headers) {
         return response;
     }
-    let length = body.len();
     let mut response = Response::new(full(body));
     description.add_to(response.headers_mut());
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
@@ -233,7 +206,7 @@ async fn pixels(
     if let Some(response) = description.not_modified(&request.headers) {
         return Ok(response);
     }
-    let mut response = Response::new(empty());
+    let mut response = Response::new(left_out());
     description.add_to(response.headers_mut());
     if request.method == Method::HEAD {
         return Ok(response);
@@ -241,7 +214,7 @@ async fn pixels(
     let rendered = match context.dlcs.render(image, &resolved).await {
         Ok(rendered) => rendered,
         Err(error) if is_gone(&error) => return Err(Failure::Gone),
-        Err(error) => return Err(failed(error).into()),
+        Err(error) => return Err(ApiError::from(error).into()),
     };
     *response.body_mut() = full(rendered.bytes);
     Ok(response)
@@ -274,23 +247,4 @@ fn is_gone(error: &Error) -> bool {
 
 fn nothing_here() -> ApiError {
     ApiError::new(Kind::NotFound, "no image is served at this address")
-}
-
-/// What a client is told of an error of the core.
-fn failed(error: Error) -> ApiError {
-    let (kind, detail) = match &error {
-        Error::NotReady { .. } | Error::Catalogue(CatalogueError::NotFound { .. }) => {
-            return nothing_here();
-        }
-        Error::Catalogue(CatalogueError::Unavailable { .. }) => (
-            Kind::Unavailable,
-            "the catalogue is not available: try again",
-        ),
-        Error::Render(RenderError::Overloaded) => (
-            Kind::Overloaded,
-            "too many images are being rendered: try again",
-        ),
-        _ => (Kind::Internal, "the image could not be served"),
-    };
-    ApiError::new(kind, detail).with_cause(error)
 }

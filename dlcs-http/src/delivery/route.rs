@@ -4,6 +4,8 @@ use dlcs_core::customer::CustomerName;
 use dlcs_core::iiif::Version;
 use dlcs_core::{CustomerId, ModelId, SpaceId};
 
+use crate::route::{DELIVERY, RouteError, decode};
+
 /// The customer in an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CustomerRef {
@@ -41,28 +43,22 @@ pub(super) struct DeliveryRoute {
     pub(super) wanted: Wanted,
 }
 
-/// Why a path is no address of delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RouteError {
-    /// Nothing can be there.
-    NotFound,
-    /// No path at all: broken percent-encoding, bytes that are not UTF-8, a control character.
-    Malformed,
-}
-
 impl DeliveryRoute {
     /// Parses a raw path: it is split first, and each segment is decoded once.
+    ///
+    /// # Errors
+    /// [`RouteError::BadPath`] for what is no path at all, [`RouteError::NotFound`] for all else: an id that cannot be names nothing.
     pub(super) fn parse(path: &str) -> Result<Self, RouteError> {
         let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
         let segments = path.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
         let (version, rest) = match segments.as_slice() {
-            [root, version, rest @ ..] if root == "iiif-img" && version == "v2" => {
+            [root, version, rest @ ..] if root == DELIVERY && version == "v2" => {
                 (Some(Version::V2), rest)
             }
-            [root, version, rest @ ..] if root == "iiif-img" && version == "v3" => {
+            [root, version, rest @ ..] if root == DELIVERY && version == "v3" => {
                 (Some(Version::V3), rest)
             }
-            [root, rest @ ..] if root == "iiif-img" => (None, rest),
+            [root, rest @ ..] if root == DELIVERY => (None, rest),
             _ => return Err(RouteError::NotFound),
         };
         let [customer, space, model, wanted @ ..] = rest else {
@@ -92,28 +88,6 @@ fn parse_customer(text: &str) -> Option<CustomerRef> {
         return Some(CustomerRef::Id(id));
     }
     CustomerName::parse(text).ok().map(CustomerRef::Name)
-}
-
-/// Decodes a segment: strictly, once; a plus is a plus.
-fn decode(segment: &str) -> Result<String, RouteError> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-                return Err(RouteError::Malformed);
-            };
-            bytes.push((high * 16 + low) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let text = String::from_utf8(bytes).map_err(|_| RouteError::Malformed)?;
-    if text.chars().any(char::is_control) {
-        return Err(RouteError::Malformed);
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -214,7 +188,11 @@ mod tests {
                 format!("/iiif-img/1/1/{bad}/info.json"),
                 format!("/iiif-img/1/1/a/{bad}/max/0/default.jpg"),
             ] {
-                assert_eq!(route(&path), Err(RouteError::Malformed), "{path}");
+                let error = route(&path).unwrap_err();
+                assert!(
+                    matches!(error, RouteError::BadPath { .. }),
+                    "{path}: {error:?}"
+                );
             }
         }
     }

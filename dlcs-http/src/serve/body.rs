@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use thiserror::Error;
 use tokio::time::{Instant, Sleep};
 
 use crate::body::BoxError;
@@ -16,14 +15,9 @@ use crate::body::BoxError;
 /// How long a body may be silent.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// The body of a request stopped arriving: the client may send it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the body of the request stopped arriving")]
-pub struct BodyStalled;
-
-/// The body of a request; it fails with [`BodyStalled`] when nothing arrives for 20 seconds.
+/// The body of a request; it fails as timed out when nothing arrives for 20 seconds.
 #[derive(Debug)]
-pub struct PatientBody {
+pub(super) struct PatientBody {
     body: Incoming,
     /// Made by the first wait: most bodies are empty or there at once.
     idle: Option<Pin<Box<Sleep>>>,
@@ -53,7 +47,10 @@ impl Body for PatientBody {
             .idle
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
         ready!(idle.as_mut().poll(context));
-        Poll::Ready(Some(Err(BodyStalled.into())))
+        Poll::Ready(Some(Err(std::io::Error::from(
+            std::io::ErrorKind::TimedOut,
+        )
+        .into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,14 +5,12 @@
 mod body;
 mod connection;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -21,10 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-pub use body::{BodyStalled, PatientBody};
+use body::PatientBody;
 use connection::PatientStream;
 
-use crate::body::BoxError;
 use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
@@ -55,20 +52,6 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
     drain: Duration,
 ) {
-    run(listener, service, shutdown, drain).await;
-}
-
-async fn run<S, B>(
-    listener: TcpListener,
-    service: S,
-    shutdown: impl Future<Output = ()> + Send,
-    drain: Duration,
-) where
-    S: Service<Request<PatientBody>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
-{
     let protocol = Arc::new(protocol());
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
@@ -98,7 +81,10 @@ async fn run<S, B>(
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("requests that took too long were cut off");
     }
 }
