@@ -222,10 +222,10 @@ impl Route {
 
 /// Splits first and decodes each segment once: an encoded slash is never a separator, and a plus is a plus.
 fn split(raw: &str) -> Result<Vec<String>, RouteError> {
-    let raw = raw.strip_suffix('/').unwrap_or(raw);
     if raw.is_empty() {
         return Ok(Vec::new());
     }
+    let raw = raw.strip_suffix('/').unwrap_or(raw);
     raw.split('/')
         .map(|segment| {
             if segment.is_empty() {
