@@ -1,4 +1,5 @@
 //! Backends for `dlcs-core`: SQLite, object stores, origins, pixels.
 
+pub mod catalogue;
 pub mod derivative;
 pub mod origin;
