@@ -3,3 +3,4 @@
 pub mod catalogue;
 pub mod derivative;
 pub mod origin;
+pub mod pyramid;

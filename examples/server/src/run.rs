@@ -91,10 +91,10 @@ fn broken(error: Option<tokio::task::JoinError>) -> Stop {
 fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
     let mut service = DlcsService::builder(dlcs);
     if let Some(url) = &config.public_url {
-        service = service.with_public_url(url.clone());
+        service = service.with_public_url(url);
     }
     if let Some(url) = &config.delivery_url {
-        service = service.with_delivery_url(url.clone());
+        service = service.with_delivery_url(url);
     }
     service.build()
 }
@@ -115,6 +115,8 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
         .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
     let origin = HttpOriginConfig::default().with_allowed_networks(config.allowed.clone());
+    let mut processor = PyramidProcessorConfig::default();
+    processor.spool_directory = Some(spool);
     let settings = Settings::default()
         .with_workers(config.workers)
         .with_max_batch_size(config.max_batch_size);
@@ -122,9 +124,7 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
-        .with_processor(PyramidProcessor::new(
-            PyramidProcessorConfig::default().with_spool(spool),
-        ))
+        .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::default())
         .with_settings(settings)
         .build()
