@@ -55,7 +55,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>, Stop> {
         };
         let values = texts(setting, value.get_ref()).ok_or_else(|| {
             Stop::Usage(format!(
-                "`{name}` in line {line} of `{shown}` is a {}: write a text{}",
+                "`{name}` in line {line} of `{shown}` cannot be of type {}: write a text{}",
                 value.get_ref().type_str(),
                 if setting.repeatable {
                     ", or an array of texts"

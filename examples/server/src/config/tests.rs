@@ -217,11 +217,11 @@ fn bad_files_are_refused_with_the_line_and_the_nearest_key() {
         ),
         (
             "workers = 1.5",
-            "`workers` in line 1 of `FILE` is a float: write a text or a whole number",
+            "`workers` in line 1 of `FILE` cannot be of type float: write a text or a whole number",
         ),
         (
             "allow-private = [1]",
-            "`allow-private` in line 1 of `FILE` is an array: write a text, or an array of texts",
+            "`allow-private` in line 1 of `FILE` cannot be of type array: write a text, or an array of texts",
         ),
         (
             "\nworkers = -1",
