@@ -1,4 +1,4 @@
-//! Backends for `dlcs-core`: SQLite, object stores, origins, pixels.
+#![doc = include_str!("../README.md")]
 
 pub mod catalogue;
 pub mod derivative;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dlcs_core::ImageId;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
 use dlcs_core::iiif::{Format, Level, Plan, Pyramid, Rect, ResolvedRequest, plan};
 use dlcs_core::image::ImageService;
@@ -89,11 +88,10 @@ impl ImageRenderer for PyramidRenderer {
     async fn render(
         &self,
         store: &dyn DerivativeStore,
-        image: &ImageId,
+        key: &DerivativeKey,
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let key = &service.key(image);
         let index = self.index(store, key, service).await?;
         let level = match plan(service.pyramid, request) {
             Plan::StoredTile { level, column, row } => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dlcs_core::image::ImageState;
 use dlcs_core::queue::QueueError;
 use dlcs_core::time::Clock;
+use futures_util::FutureExt;
 
 use super::QueueContext;
 use crate::contract::race;
@@ -177,4 +178,22 @@ pub async fn lost_lease_cannot_be_renewed(on: &QueueContext<'_>) {
         same(lease.until(), until, "a refusal changes nothing");
     }
     on.complete(holder, 100).await;
+}
+
+/// A claim that is dropped leaves a lease that expires.
+pub async fn dropped_claim_leaves_a_lease_that_expires(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    on.submit(&space, &["a"]).await;
+    let _ = on.queue.claim(claim()).now_or_never();
+    let mut claimed = false;
+    // The first of these may still find the lease of the claim that was dropped.
+    for _ in 0..2 {
+        on.clock.advance(LEASE);
+        claimed |= on.queue.claim(claim()).await.unwrap().is_some();
+    }
+    same(
+        claimed,
+        true,
+        "workers stop at any moment, and nothing may be lost",
+    );
 }

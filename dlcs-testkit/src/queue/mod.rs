@@ -33,6 +33,7 @@ macro_rules! queue_contract {
                 overtaken_image_counts_as_completed_in_its_older_batch,
                 batch_without_images_left_is_superseded,
                 racing_submissions_leave_one_job,
+                dropped_submission_has_happened_whole_or_not_at_all,
             }
             $crate::queue::begin {
                 begun_image_is_leased_to_the_caller,
@@ -50,6 +51,7 @@ macro_rules! queue_contract {
                 what_waits_longest_comes_first,
                 renewed_lease_does_not_expire_at_its_old_end,
                 lost_lease_cannot_be_renewed,
+                dropped_claim_leaves_a_lease_that_expires,
             }
             $crate::queue::outcome {
                 image_job_and_batch_change_together,

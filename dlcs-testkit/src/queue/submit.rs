@@ -5,6 +5,7 @@ use dlcs_core::image::{ImageChanges, ImageQuery, ImageState, OpenAccess, Registr
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
 use dlcs_core::space::SpaceChanges;
+use futures_util::FutureExt;
 
 use super::QueueContext;
 use crate::contract::race;
@@ -197,4 +198,24 @@ pub async fn racing_submissions_leave_one_job(on: &QueueContext<'_>) {
         superseded += u32::from(deserted);
     }
     same(superseded, 5, "the images are in one batch only");
+}
+
+/// Every method may be dropped at any await point: it then has happened whole or not at all.
+pub async fn dropped_submission_has_happened_whole_or_not_at_all(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    for model in ["a", "b", "c", "d"] {
+        let items = [model, "x"].map(|model| fixture::item(&space, model));
+        let submission = on.queue.submit(space.customer, items.into());
+        let finished = submission.now_or_never().is_some();
+        let query = ImageQuery::of(space.customer);
+        let images = on.catalogue.list_images(&query, PageRequest::FIRST).await;
+        let images = images.unwrap().items;
+        let has = |model| {
+            let id = fixture::image_id(&space, model);
+            images.iter().any(|image| image.id == id)
+        };
+        let why = "clients hang up at any moment";
+        same(has(model) && !has("x"), false, why);
+        same(finished && !has(model), false, why);
+    }
 }

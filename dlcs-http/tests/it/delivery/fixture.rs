@@ -46,18 +46,17 @@ impl ImageRenderer for Renderer {
     async fn render(
         &self,
         _: &dyn DerivativeStore,
-        image: &ImageId,
-        service: &ImageService,
+        key: &DerivativeKey,
+        _: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let key = DerivativeKey::pyramid(image, service.generation, service.token);
         let mut mood = self.mood.lock().unwrap();
         match *mood {
             Mood::Well | Mood::Missing(0) => {}
             Mood::Overloaded => return Err(RenderError::Overloaded),
             Mood::Missing(times) => {
                 *mood = Mood::Missing(times - 1);
-                return Err(DerivativeError::NotFound { key }.into());
+                return Err(DerivativeError::NotFound { key: key.clone() }.into());
             }
             Mood::Broken => {
                 return Err(RenderError::Damaged {
@@ -78,11 +77,11 @@ impl ImageRenderer for SharedRenderer {
     async fn render(
         &self,
         store: &dyn DerivativeStore,
-        image: &ImageId,
+        key: &DerivativeKey,
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        self.0.render(store, image, service, request).await
+        self.0.render(store, key, service, request).await
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     ForgetfulLease,
     /// A refused submission stores its sound items.
     PartialSubmit,
+    /// A submission is stored in two steps.
+    TornSubmit,
     /// The first customer is served until it has nothing left.
     NoTurns,
     /// An image is claimed twice.
