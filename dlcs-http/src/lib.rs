@@ -1,16 +1,19 @@
-//! The DLCS API and IIIF delivery over hyper, for [`dlcs_core`].
+#![doc = include_str!("../README.md")]
+
+mod service;
 
 mod auth;
+mod route;
+
 mod body;
 mod context;
-mod delivery;
 mod error;
 mod fields;
 mod hydra;
 mod query;
 mod resource;
-mod route;
-mod service;
+
+mod delivery;
 
 pub use body::{BoxError, ResponseBody};
 pub use service::{DlcsService, DlcsServiceBuilder};

@@ -14,7 +14,7 @@ use dlcs_core::derivative::{
 use dlcs_core::dlcs::{Bootstrap, Settings};
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
-use dlcs_core::memory::MemoryCatalogue;
+use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
 use dlcs_core::origin::{OriginRequest, OriginResponse, OriginStrategy};
 use dlcs_core::time::{Clock, Timestamp};
 use dlcs_core::{BatchId, CustomerId, Dlcs, ImageId};
@@ -50,11 +50,24 @@ impl App {
         settings: Settings,
         build: impl FnOnce(DlcsServiceBuilder) -> DlcsServiceBuilder,
     ) -> Self {
+        Self::assemble(settings, build, MemoryDerivatives::new()).await
+    }
+
+    /// One with a store of its own.
+    pub(crate) async fn on(store: impl DerivativeStore) -> Self {
+        Self::assemble(Settings::default(), |builder| builder, store).await
+    }
+
+    async fn assemble(
+        settings: Settings,
+        build: impl FnOnce(DlcsServiceBuilder) -> DlcsServiceBuilder,
+        store: impl DerivativeStore,
+    ) -> Self {
         let (origin, clock) = (FakeOrigin::new(), FakeClock::new());
+        let catalogue = MemoryCatalogue::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
         let dlcs = Dlcs::builder()
-            .with_catalogue(MemoryCatalogue::with_clock(
-                Arc::clone(&clock) as Arc<dyn Clock>
-            ))
+            .with_catalogue(catalogue)
+            .with_derivatives(store)
             .with_origin(Shared(Arc::clone(&origin)))
             .with_processor(FakeProcessor)
             .with_renderer(FakeRenderer)

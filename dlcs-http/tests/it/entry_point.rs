@@ -1,5 +1,12 @@
 //! `/`, `/health`, `/ready`, `/originStrategies`.
 
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result,
+};
 use dlcs_core::dlcs::Settings;
 use http::Request;
 use http_body_util::Full;
@@ -103,4 +110,83 @@ async fn the_known_origin_strategies_are_listed() {
         .json(200);
     assert_eq!(aliased["name"], "basic-http-authentication");
     assert_eq!(app.get("/originStrategies/nothing").await.status, 404);
+}
+
+/// A store that has lost its disk.
+#[derive(Debug)]
+struct BrokenStore;
+
+fn broken<T>() -> Result<T> {
+    Err(DerivativeError::Backend {
+        backend: "broken",
+        source: "canary".into(),
+    })
+}
+
+#[async_trait]
+impl DerivativeStore for BrokenStore {
+    async fn put(&self, _: &DerivativeKey, _: DerivativeBody) -> Result<u64> {
+        broken()
+    }
+
+    async fn get_range(&self, _: &DerivativeKey, _: Range<u64>) -> Result<Bytes> {
+        broken()
+    }
+
+    async fn length(&self, _: &DerivativeKey) -> Result<u64> {
+        broken()
+    }
+
+    async fn delete(&self, _: &DerivativeKey) -> Result<()> {
+        broken()
+    }
+
+    async fn list(&self) -> Result<Vec<DerivativeKey>> {
+        broken()
+    }
+}
+
+#[tokio::test]
+async fn a_program_whose_store_fails_is_well_but_not_ready() {
+    let app = App::on(BrokenStore).await;
+    assert_eq!(app.get("/health").await.status, 200);
+    let answer = app.send_as(None, "GET", "/ready", "").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("retry-after")),
+        (503, "5")
+    );
+    assert!(!answer.text().contains("canary"), "{}", answer.text());
+    app.picture("https://example.org/a.jpg");
+    let put = app
+        .send(
+            "PUT",
+            "/customers/1/spaces/1/images/a",
+            r#"{"origin":"https://example.org/a.jpg"}"#,
+        )
+        .await;
+    assert_eq!(
+        (put.status.as_u16(), put.text().contains("canary")),
+        (503, false)
+    );
+    assert_eq!(
+        app.get("/customers/1/spaces/1/images/a").await.json(200)["ingesting"],
+        false
+    );
+}
+
+#[tokio::test]
+async fn the_service_is_towers_too() {
+    let mut service = App::new().await.service;
+    let ready = std::future::poll_fn(|context| {
+        tower_service::Service::<Request<Full<Bytes>>>::poll_ready(&mut service, context)
+    });
+    ready.await.unwrap_or_else(|never| match never {});
+    let request = Request::get("/health")
+        .body(Full::<Bytes>::default())
+        .unwrap();
+    let response = tower_service::Service::call(&mut service, request).await;
+    assert_eq!(
+        response.unwrap_or_else(|never| match never {}).status(),
+        200
+    );
 }

@@ -10,10 +10,12 @@ use crate::app::{Answer, App, masked, text};
 fn sameness(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
     let mut body = answer.json(answer.status.as_u16());
     body["instance"] = Value::Null;
-    let headers = answer
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    let headers = answer.headers.iter().map(|(name, value)| {
+        (
+            name.to_string(),
+            value.to_str().expect("headers are text").to_owned(),
+        )
+    });
     (answer.status.as_u16(), headers.collect(), body)
 }
 

@@ -25,7 +25,8 @@ async fn curl(app: &App, method: &str, path: &str, body: &'static str) -> crate:
         .uri(path)
         .header("authorization", format!("Basic {key}"))
         .header("content-type", "application/x-www-form-urlencoded");
-    app.call(request.body(body.into()).unwrap()).await
+    app.call(request.body(body.into()).expect("the request is whole"))
+        .await
 }
 
 #[tokio::test]
@@ -442,5 +443,41 @@ async fn images_are_filtered_ordered_and_paged() {
     assert_eq!(
         (&past["member"], &past["totalItems"]),
         (&json!([]), &json!(4))
+    );
+}
+
+#[tokio::test]
+async fn a_second_registration_keeps_the_date_of_the_first() {
+    let app = app().await;
+    let path = format!("{IMAGES}/a");
+    let put = async || {
+        app.send(
+            "PUT",
+            &path,
+            r#"{"origin":"http://flickr.com/xxx/yyy.jpg"}"#,
+        )
+        .await
+    };
+    let first = put().await.json(201);
+    app.clock.advance(std::time::Duration::from_secs(60));
+    let second = put().await.json(200);
+    assert_eq!(second["created"], first["created"]);
+    assert_eq!(second["finished"], "2016-05-04T09:21:30.000000Z");
+}
+
+#[tokio::test]
+async fn an_image_that_was_registered_now_is_in_no_batch() {
+    let app = app().await;
+    let body = r#"{"member":[{"space":1,"id":"a","origin":"http://flickr.com/xxx/yyy.jpg"}]}"#;
+    app.send("POST", "/customers/1/queue", body).await.json(201);
+    let image = app
+        .send("PUT", &format!("{IMAGES}/a"), "{}")
+        .await
+        .json(200);
+    assert_eq!(image.get("batch"), None);
+    let batch = app.get("/customers/1/queue/batches/1").await.json(200);
+    assert_eq!(
+        (&batch["completed"], &batch["superseded"]),
+        (&json!(1), &json!(true))
     );
 }
