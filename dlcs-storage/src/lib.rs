@@ -1,4 +1,6 @@
-//! Backends for `dlcs-core`: SQLite, object stores, origins, pixels.
+#![doc = include_str!("../README.md")]
 
+pub mod catalogue;
 pub mod derivative;
 pub mod origin;
+pub mod pyramid;

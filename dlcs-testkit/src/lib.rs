@@ -1,11 +1,22 @@
-//! Contract suites, fakes and loopback origins for the ports of `dlcs-core`.
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clauses panic: that is how they say that a contract is broken"
+)]
+
+pub mod catalogue;
+pub mod derivative;
+pub mod origin;
+pub mod queue;
+
+pub mod fake;
+pub mod fixture;
+pub mod gate;
+pub mod server;
 
 pub mod contract;
-pub mod derivative;
-pub mod fake;
-pub mod gate;
-pub mod origin;
-pub mod server;
+
+mod expect;
 mod verdict;
 
 pub use gate::Gate;

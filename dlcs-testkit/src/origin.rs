@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use url::Url;
 
 use crate::gate::Gate;
-use crate::verdict::{broken, require, skipped, soon};
+use crate::verdict::{Said, broken, require, skipped, soon};
 
 /// How long a clause lets an origin be silent.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -181,7 +181,7 @@ pub async fn stream_is_lazy(fixture: &dyn OriginFixture) {
 pub async fn declared_length_is_honest(fixture: &dyn OriginFixture) {
     const WHY: &str =
         "the length decides whether a source is fetched at all, and whether it came whole";
-    for length in [0, 1, 70_001] {
+    for length in [1, 70_001] {
         let url = fixture
             .object(&format!("length-{length}"), noise(length))
             .await;
@@ -337,12 +337,16 @@ pub async fn dropping_midway_releases(fixture: &dyn OriginFixture) {
     require_bytes(&bytes, &read(fixture, OriginRequest::new(&url)).await, WHY);
     let gate = Gate::new();
     if let Some(url) = fixture.gated(bytes, 100_000, gate.clone()).await {
-        let mut body = unwrap(origin.open(OriginRequest::new(&url)).await, WHY).into_body();
+        let drain = async {
+            let mut body = unwrap(origin.open(OriginRequest::new(&url)).await, WHY).into_body();
+            while let Some(chunk) = body.next().await {
+                unwrap(chunk, WHY);
+            }
+        };
         tokio::select! {
             () = gate.reached() => {}
-            () = async { while body.next().await.is_some() {} } => {}
+            () = drain => broken("a body that stops midway", "its end", WHY),
         }
-        drop(body);
         soon(
             gate.abandoned(),
             "the connection of a dropped body to be given up",
@@ -368,7 +372,7 @@ pub async fn dropping_midway_releases(fixture: &dyn OriginFixture) {
 /// No error, and no `Debug` of the implementor, contains credentials or the text of a response.
 pub async fn secrets_not_in_debug(fixture: &dyn OriginFixture) {
     let origin = fixture.origin();
-    let mut said = format!("{origin:?} {origin:#?}");
+    let mut said = String::new();
     let missing = fixture.missing().await;
     tell(&mut said, &origin.open(OriginRequest::new(&missing)).await);
     if let Some(protected) = fixture.protected(noise(10)).await {
@@ -377,6 +381,7 @@ pub async fn secrets_not_in_debug(fixture: &dyn OriginFixture) {
             tell(&mut said, &origin.open(request).await);
         }
     }
+    let _ = write!(said, " {origin:?} {origin:#?}");
     let leak = said
         .find("canary")
         .map(|at| said[at..].chars().take(40).collect::<String>());
@@ -452,10 +457,10 @@ fn require_bytes(expected: &Bytes, got: &Result<Bytes>, why: &str) {
 }
 
 /// What came, in a few words.
-fn summary(got: &Result<Bytes>) -> String {
+fn summary(got: &Result<Bytes>) -> Said {
     match got {
-        Ok(bytes) => format!("{} bytes, and no error", bytes.len()),
-        Err(error) => format!("{error:?}"),
+        Ok(bytes) => Said(format!("{} bytes, and no error", bytes.len())),
+        Err(error) => Said(format!("{error:?}")),
     }
 }
 

@@ -6,6 +6,15 @@ use std::time::Duration;
 /// How long a clause waits for what ought to happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
+/// Words about what came, as they are.
+pub(crate) struct Said(pub(crate) String);
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Fails a clause.
 ///
 /// # Panics

@@ -117,6 +117,16 @@ pub enum ProcessError {
         /// The limit, in pixels.
         limit: u64,
     },
+    /// An image that is wider or higher than allowed.
+    #[error("the image has {width} x {height} pixels; each side may have at most {limit}")]
+    SideTooLong {
+        /// Its width.
+        width: u64,
+        /// Its height.
+        height: u64,
+        /// The limit of one side, in pixels.
+        limit: u64,
+    },
     /// The machine failed, not the image: try again.
     #[error("the image could not be processed")]
     Backend {

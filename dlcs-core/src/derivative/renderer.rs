@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{DerivativeError, DerivativeStore};
-use crate::id::ImageId;
+use super::{DerivativeError, DerivativeKey, DerivativeStore};
 use crate::iiif::{Format, ResolvedRequest};
 use crate::image::ImageService;
 
@@ -48,7 +47,7 @@ pub enum RenderError {
 /// Answers IIIF Image API requests from derivatives.
 #[async_trait]
 pub trait ImageRenderer: fmt::Debug + Send + Sync + 'static {
-    /// Renders a request that has been resolved against the image.
+    /// Renders a request that has been resolved against the image, from the derivative that is stored under a key.
     ///
     /// # Behaviour
     /// * A request for a stored tile is a copy of its bytes.
@@ -60,7 +59,7 @@ pub trait ImageRenderer: fmt::Debug + Send + Sync + 'static {
     async fn render(
         &self,
         store: &dyn DerivativeStore,
-        image: &ImageId,
+        key: &DerivativeKey,
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError>;

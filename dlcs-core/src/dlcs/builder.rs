@@ -147,7 +147,7 @@ impl DlcsBuilder {
     /// Adds an origin for its URL schemes.
     #[must_use]
     pub fn with_origin(mut self, origin: impl OriginStrategy) -> Self {
-        self.origins = self.origins.with_origin(Arc::new(origin));
+        self.origins = self.origins.with_origin(origin);
         self
     }
 

@@ -130,9 +130,7 @@ impl State {
 
     /// Lets an object be deleted after a grace.
     pub(super) fn discard(&mut self, key: DerivativeKey, now: Timestamp, grace: Duration) {
-        let from = now.after(grace);
-        let entry = self.collectable.entry(key).or_insert(from);
-        *entry = from.max(*entry);
+        self.collectable.insert(key, now.after(grace));
     }
 
     /// Lets the bytes that came with a registration be deleted.

@@ -31,7 +31,8 @@ impl OriginRegistry {
 
     /// Adds an origin for each of its schemes; a later one replaces an earlier one.
     #[must_use]
-    pub fn with_origin(mut self, origin: Arc<dyn OriginStrategy>) -> Self {
+    pub fn with_origin(mut self, origin: impl OriginStrategy) -> Self {
+        let origin: Arc<dyn OriginStrategy> = Arc::new(origin);
         for scheme in origin.schemes() {
             self.by_scheme.insert(scheme, Arc::clone(&origin));
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+    Checksum, DerivativeKey, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
@@ -140,12 +140,12 @@ impl ImageRenderer for FakePixels {
     async fn render(
         &self,
         store: &dyn DerivativeStore,
-        image: &ImageId,
+        key: &DerivativeKey,
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
         let bytes = store
-            .get_range(&service.key(image), 0..service.length)
+            .get_range(key, 0..service.length)
             .await?;
         Ok(Rendered {
             format: request.format,

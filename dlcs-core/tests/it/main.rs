@@ -1,4 +1,5 @@
 //! The facade over the reference backends, with fakes for what touches the world.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod fake;
 mod registration;

@@ -1,5 +1,14 @@
-//! The contract suites on the backends of this crate.
+//! The contracts of the ports, run on every backend of this crate.
 
+#[cfg(feature = "catalogue-sqlite")]
+mod catalogue_sqlite;
+mod derivative_object;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
+#[cfg(feature = "origin-http")]
+mod origin_http_tls;
+#[cfg(feature = "catalogue-sqlite")]
+mod queue_sqlite;
+#[cfg(feature = "catalogue-sqlite")]
+mod sqlite_fixture;

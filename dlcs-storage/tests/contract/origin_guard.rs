@@ -28,7 +28,7 @@ const PUBLIC_V4: &str = "
     198.51.101.0 203.0.112.255 203.0.114.0 223.255.255.255
 ";
 
-/// Special blocks, everything outside 2000::/3, and every way to wrap an IPv4 address.
+/// Special blocks, everything outside `2000::/3`, and every way to wrap an IPv4 address.
 const NOT_PUBLIC_V6: &str = "
     :: ::1 ::2 ::7f00:1 ::10.0.0.1 ::8.8.8.8 ::ffff:0:0 ::ffff:0.0.0.0 ::ffff:127.0.0.1
     ::ffff:10.1.2.3 ::ffff:100.64.0.1 ::ffff:172.16.0.1 ::ffff:192.168.1.1 ::ffff:169.254.0.1

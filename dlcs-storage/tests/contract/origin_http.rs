@@ -1,4 +1,5 @@
 //! HTTP origins: the contract, and what only HTTP has.
+#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,11 +34,11 @@ async fn fixture() -> Fixture {
 }
 
 /// An origin that may dial the loopback interface.
-fn opened() -> HttpOrigin {
+pub(crate) fn opened() -> HttpOrigin {
     HttpOrigin::new(config())
 }
 
-fn config() -> HttpOriginConfig {
+pub(crate) fn config() -> HttpOriginConfig {
     let loopback = AllowedNetworks::parse(["127.0.0.0/8", "::1"]).unwrap();
     HttpOriginConfig::default().with_allowed_networks(loopback)
 }
@@ -88,7 +89,7 @@ fn basic(user: &str, password: &str) -> OriginAccess {
     OriginAccess::BasicHttp(Credentials::new(user, password))
 }
 
-async fn read(origin: &HttpOrigin, request: OriginRequest<'_>) -> Result<Vec<u8>> {
+pub(crate) async fn read(origin: &HttpOrigin, request: OriginRequest<'_>) -> Result<Vec<u8>> {
     let mut body = origin.open(request).await?.into_body();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
@@ -97,7 +98,7 @@ async fn read(origin: &HttpOrigin, request: OriginRequest<'_>) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-async fn fail(origin: &HttpOrigin, url: &Url) -> OriginError {
+pub(crate) async fn fail(origin: &HttpOrigin, url: &Url) -> OriginError {
     match read(origin, OriginRequest::new(url)).await {
         Ok(bytes) => panic!("{url} gave {} bytes", bytes.len()),
         Err(error) => error,
@@ -105,7 +106,7 @@ async fn fail(origin: &HttpOrigin, url: &Url) -> OriginError {
 }
 
 /// The reason of a permanent failure.
-async fn failure(origin: &HttpOrigin, url: &Url) -> &'static str {
+pub(crate) async fn failure(origin: &HttpOrigin, url: &Url) -> &'static str {
     match fail(origin, url).await {
         OriginError::Backend {
             backend: "http",
@@ -465,37 +466,4 @@ async fn a_thousand_headers_are_an_error() {
     });
     let url = server.route("/", many);
     fail(&origin, &url).await;
-}
-
-#[tokio::test]
-async fn a_machine_without_authorities_still_fetches_over_plain_http() {
-    const MARK: &str = "DLCS_TEST_WITHOUT_AUTHORITIES";
-    if std::env::var_os(MARK).is_none() {
-        // The verifier reads the authorities from where the environment says, so this needs a process of its own.
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "origin_http::a_machine_without_authorities_still_fetches_over_plain_http",
-            ])
-            .env(MARK, "1")
-            .env("SSL_CERT_FILE", "/nonexistent")
-            .env("SSL_CERT_DIR", "/nonexistent")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && said.contains("1 passed"),
-            "{said}"
-        );
-        return;
-    }
-    let (server, origin) = (HttpServer::start().await, opened());
-    let mut url = server.serve("/a", "ok");
-    assert_eq!(
-        read(&origin, OriginRequest::new(&url)).await.unwrap(),
-        b"ok"
-    );
-    url.set_scheme("https").unwrap();
-    let reason = failure(&origin, &url).await;
-    assert!(reason.contains("no certificate authorities"), "{reason}");
 }

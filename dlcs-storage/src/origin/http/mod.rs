@@ -7,7 +7,7 @@
 //! use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
 //!
 //! let config = HttpOriginConfig::default().with_allowed_networks("192.168.0.0/16".parse()?);
-//! let origins = OriginRegistry::new().with_origin(Arc::new(HttpOrigin::new(config)));
+//! let origins = OriginRegistry::new().with_origin(HttpOrigin::new(config));
 //! # Ok::<(), dlcs_storage::origin::network::NetworkError>(())
 //! ```
 

@@ -1,0 +1,183 @@
+//! Batches, and how far they have come.
+
+use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::id::{BatchId, CustomerId, ImageId};
+use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::error::{Result, SqliteError};
+use super::row::{Columns, stored, unreadable};
+use super::{Sequence, count, page_bounds, query_all, query_one};
+
+const COLUMNS: &str = "id, customer, submitted, count, completed, errors, finished, superseded";
+
+/// How one image of a batch has ended.
+pub(super) enum Ending<'a> {
+    Completed,
+    Failed(&'a str),
+}
+
+/// Makes a batch that nothing of has ended yet.
+pub(super) fn create(
+    connection: &Connection,
+    customer: CustomerId,
+    images: usize,
+    now: Timestamp,
+) -> Result<Batch> {
+    let number = Sequence::Batch.next(connection)?;
+    let batch = Batch {
+        id: BatchId::new(number).ok_or(SqliteError::TooLarge { what: "batch" })?,
+        customer,
+        submitted: now,
+        count: images as u64,
+        completed: 0,
+        errors: 0,
+        finished: (images == 0).then_some(now),
+        superseded: false,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO batches (id, customer, submitted, count, completed, errors, finished, current, superseded)
+             VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?4, 0)",
+        )?
+        .execute(params![
+            stored("batch", number)?,
+            customer.get(),
+            now.as_micros(),
+            stored("count", batch.count)?,
+            batch.finished.map(Timestamp::as_micros),
+        ])?;
+    Ok(batch)
+}
+
+/// Records that an image is one of a batch.
+pub(super) fn add_image(connection: &Connection, batch: BatchId, image: &ImageId) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO batch_images (batch, space, model, state) VALUES (?1, ?2, ?3, 'pending')",
+        )?
+        .execute(params![
+            stored("batch", batch.get())?,
+            image.space().get(),
+            image.model().as_str(),
+        ])?;
+    Ok(())
+}
+
+/// Ends one image of a batch, once; the last one finishes the batch.
+pub(super) fn end_image(
+    connection: &Connection,
+    batch: BatchId,
+    image: &ImageId,
+    ending: &Ending<'_>,
+    now: Timestamp,
+) -> Result<()> {
+    let (state, error, completed) = match ending {
+        Ending::Completed => ("completed", None, 1),
+        Ending::Failed(error) => ("failed", Some(*error), 0),
+    };
+    let batch = stored("batch", batch.get())?;
+    let ended = connection
+        .prepare_cached(
+            "UPDATE batch_images SET state = ?4, error = ?5, finished = ?6
+             WHERE batch = ?1 AND space = ?2 AND model = ?3 AND state = 'pending'",
+        )?
+        .execute(params![
+            batch,
+            image.space().get(),
+            image.model().as_str(),
+            state,
+            error,
+            now.as_micros(),
+        ])?;
+    if ended == 1 {
+        connection
+            .prepare_cached(
+                "UPDATE batches SET completed = completed + ?2, errors = errors + (1 - ?2),
+                     finished = iif(completed + errors + 1 = count, ?3, NULL)
+                 WHERE id = ?1",
+            )?
+            .execute(params![batch, completed, now.as_micros()])?;
+    }
+    Ok(())
+}
+
+/// Records that an image is no longer of a batch; one that has lost all is superseded.
+pub(super) fn lose_image(connection: &Connection, batch: BatchId) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE batches SET current = current - 1, superseded = (current = 1) WHERE id = ?1",
+        )?
+        .execute([stored("batch", batch.get())?])?;
+    Ok(())
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    customer: CustomerId,
+    id: BatchId,
+) -> Result<Option<Batch>> {
+    query_one(
+        connection,
+        &format!("SELECT {COLUMNS} FROM batches WHERE id = ?1 AND customer = ?2"),
+        params![stored("batch", id.get())?, customer.get()],
+        read,
+    )
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    customer: CustomerId,
+    filter: BatchFilter,
+    page: PageRequest,
+) -> Result<Page<Batch>> {
+    let [limit, offset] = page_bounds(page);
+    let selected = selection(filter);
+    Ok(Page {
+        items: query_all(
+            connection,
+            &format!(
+                "SELECT {COLUMNS} FROM batches WHERE customer = ?1 AND {selected} ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+            ),
+            [i64::from(customer.get()), limit, offset],
+            read,
+        )?,
+        total: count(
+            connection,
+            &format!("SELECT count(*) FROM batches WHERE customer = ?1 AND {selected}"),
+            [customer.get()],
+        )?,
+    })
+}
+
+/// [`BatchFilter::selects`] in SQL, as the partial indexes say it.
+const fn selection(filter: BatchFilter) -> &'static str {
+    match filter {
+        BatchFilter::All => "TRUE",
+        BatchFilter::Active => "finished IS NULL",
+        BatchFilter::Recent => "finished IS NOT NULL AND superseded = 0",
+    }
+}
+
+/// How many batches of a customer are not finished.
+pub(super) fn count_active(connection: &Connection, customer: CustomerId) -> Result<u64> {
+    count(
+        connection,
+        "SELECT count(*) FROM batches WHERE customer = ?1 AND finished IS NULL",
+        [customer.get()],
+    )
+}
+
+fn read(columns: &mut Columns<'_, '_>) -> Result<Batch> {
+    Ok(Batch {
+        id: columns.batch_or_none()?.ok_or(unreadable("batch"))?,
+        customer: columns.customer()?,
+        submitted: columns.time()?,
+        count: columns.number("count")?,
+        completed: columns.number("completed")?,
+        errors: columns.number("errors")?,
+        finished: columns.time_or_none()?,
+        superseded: columns.get()?,
+    })
+}

@@ -1,0 +1,95 @@
+//! Stored objects that nothing refers to any more.
+
+use std::time::Duration;
+
+use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::id::ImageId;
+use dlcs_core::image::{ImageService, ImageSource};
+use dlcs_core::queue::{Generation, LeaseToken};
+use dlcs_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::error::Result;
+use super::query_all;
+use super::row::unreadable;
+
+/// How long what was served may still be read.
+const SERVED_GRACE: Duration = Duration::from_secs(60);
+/// How long the holder of a lost lease may still write.
+const LEASE_GRACE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// What was served, when it is no more.
+pub(super) fn add_service(
+    connection: &Connection,
+    image: &ImageId,
+    service: Option<&ImageService>,
+    now: Timestamp,
+) -> Result<()> {
+    match service {
+        Some(service) => add(connection, &service.key(image), now.after(SERVED_GRACE)),
+        None => Ok(()),
+    }
+}
+
+/// Bytes that came with a registration, when they are no longer needed.
+pub(super) fn add_upload(
+    connection: &Connection,
+    source: &ImageSource,
+    now: Timestamp,
+) -> Result<()> {
+    match source {
+        ImageSource::Upload(id) => add(
+            connection,
+            &DerivativeKey::Upload(*id),
+            now.after(SERVED_GRACE),
+        ),
+        ImageSource::Origin(_) => Ok(()),
+    }
+}
+
+/// What the holder of a lease that has ended without a result may have written.
+pub(super) fn add_lease(
+    connection: &Connection,
+    image: &ImageId,
+    generation: Generation,
+    token: LeaseToken,
+    now: Timestamp,
+) -> Result<()> {
+    let key = DerivativeKey::pyramid(image, generation, token);
+    add(connection, &key, now.after(LEASE_GRACE))
+}
+
+fn add(connection: &Connection, key: &DerivativeKey, not_before: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO collectable (path, not_before) VALUES (?1, ?2)
+             ON CONFLICT (path) DO UPDATE SET not_before = max(not_before, excluded.not_before)",
+        )?
+        .execute(params![key.path(), not_before.as_micros()])?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<DerivativeKey>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    query_all(
+        connection,
+        "SELECT path FROM collectable WHERE not_before <= ?1 ORDER BY not_before, path LIMIT ?2",
+        [now.as_micros(), limit],
+        |columns| {
+            let path: String = columns.get()?;
+            path.parse().map_err(|_| unreadable("path"))
+        },
+    )
+}
+
+pub(super) fn forget(connection: &Connection, keys: &[DerivativeKey]) -> Result<()> {
+    let mut statement = connection.prepare_cached("DELETE FROM collectable WHERE path = ?1")?;
+    for key in keys {
+        statement.execute([key.path()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,394 @@
+//! The record of an image: a row, and back.
+
+use dlcs_core::catalogue::Subject;
+use dlcs_core::derivative::{Checksum, SourceFacts};
+use dlcs_core::id::ImageId;
+use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
+use dlcs_core::image::{
+    DeliveryChannel, Image, ImageChanges, ImageService, ImageSource, ImageState, Metadata,
+    OriginUrl,
+};
+use dlcs_core::queue::{Generation, LeaseToken};
+use dlcs_core::time::Timestamp;
+use rusqlite::{Connection, ToSql, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Result, SqliteError};
+use super::row::{Columns, json, stored, unreadable};
+use super::{batch, collectable, job, query_one, space};
+
+/// What one registration and every step after it changes.
+const STATE_COLUMNS: [&str; 18] = [
+    "queued",
+    "dequeued",
+    "state",
+    "state_since",
+    "error",
+    "service_generation",
+    "service_token",
+    "service_width",
+    "service_height",
+    "service_tile",
+    "service_index_length",
+    "service_length",
+    "service_checksum",
+    "service_finished",
+    "source_media_type",
+    "source_size",
+    "source_checksum",
+    "generation",
+];
+
+/// What only a registration or a change touches; most of these are indexed.
+const RECORD_COLUMNS: [&str; 18] = [
+    "source_origin",
+    "source_upload",
+    "initial_origin",
+    "media_type",
+    "string1",
+    "string2",
+    "string3",
+    "number1",
+    "number2",
+    "number3",
+    "tags",
+    "roles",
+    "manifests",
+    "max_unauthorised",
+    "delivery_channels",
+    "image_optimisation_policy",
+    "thumbnail_policy",
+    "batch",
+];
+
+/// An image and the number of its row.
+pub(super) struct StoredImage {
+    pub(super) row: i64,
+    pub(super) image: Image,
+}
+
+/// The columns that [`read`] expects.
+pub(super) fn columns() -> String {
+    format!(
+        "row_id, customer, space, model, created, {}, {}",
+        RECORD_COLUMNS.join(", "),
+        STATE_COLUMNS.join(", ")
+    )
+}
+
+pub(super) fn find(connection: &Connection, id: &ImageId) -> Result<Option<StoredImage>> {
+    query_one(
+        connection,
+        &format!(
+            "SELECT {} FROM images WHERE customer = ?1 AND space = ?2 AND model = ?3",
+            columns()
+        ),
+        rusqlite::params![id.customer().get(), id.space().get(), id.model().as_str()],
+        read,
+    )
+}
+
+pub(super) fn get_by_row(connection: &Connection, row: i64) -> Result<StoredImage> {
+    let found = query_one(
+        connection,
+        &format!("SELECT {} FROM images WHERE row_id = ?1", columns()),
+        [row],
+        read,
+    )?;
+    found.ok_or(SqliteError::NotFound(Subject::Image))
+}
+
+/// Stores a new image and returns the number of its row.
+pub(super) fn insert(connection: &Connection, image: &Image) -> Result<i64> {
+    let mut values: Vec<Box<dyn ToSql>> = vec![
+        Box::new(image.id.customer().get()),
+        Box::new(image.id.space().get()),
+        Box::new(image.id.model().as_str().to_owned()),
+        Box::new(image.created.as_micros()),
+    ];
+    values.extend(record_values(image)?);
+    values.extend(state_values(image)?);
+    let marks = vec!["?"; values.len()].join(", ");
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO images (customer, space, model, created, {}, {}) VALUES ({marks})",
+            RECORD_COLUMNS.join(", "),
+            STATE_COLUMNS.join(", ")
+        ))?
+        .execute(params_from_iter(values))?;
+    let row = connection.last_insert_rowid();
+    space::count_images(connection, image.id.customer(), image.id.space(), 1)?;
+    Ok(row)
+}
+
+/// Stores everything that may have changed.
+pub(super) fn save(connection: &Connection, stored: &StoredImage) -> Result<()> {
+    let mut values = record_values(&stored.image)?;
+    values.extend(state_values(&stored.image)?);
+    let columns = [RECORD_COLUMNS.as_slice(), STATE_COLUMNS.as_slice()].concat();
+    update_row(connection, stored.row, &columns, values)
+}
+
+/// Stores where the image is on its way, without touching an index.
+pub(super) fn save_state(connection: &Connection, stored: &StoredImage) -> Result<()> {
+    let values = state_values(&stored.image)?;
+    update_row(connection, stored.row, &STATE_COLUMNS, values)
+}
+
+fn update_row(
+    connection: &Connection,
+    row: i64,
+    columns: &[&str],
+    mut values: Vec<Box<dyn ToSql>>,
+) -> Result<()> {
+    values.push(Box::new(row));
+    connection
+        .prepare_cached(&format!(
+            "UPDATE images SET {} = ? WHERE row_id = ?",
+            columns.join(" = ?, ")
+        ))?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// Merges changes without processing the image.
+pub(super) fn update(
+    connection: &Connection,
+    id: &ImageId,
+    changes: ImageChanges,
+    now: Timestamp,
+) -> Result<Image> {
+    let mut stored = find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Image))?;
+    merge(connection, &mut stored.image, changes, now)?;
+    save(connection, &stored)?;
+    Ok(stored.image)
+}
+
+/// Merges changes; bytes that came with a registration and are no longer the source may be deleted.
+pub(super) fn merge(
+    connection: &Connection,
+    image: &mut Image,
+    changes: ImageChanges,
+    now: Timestamp,
+) -> Result<()> {
+    let before = image.source.clone();
+    image.merge(changes);
+    if image.source != before {
+        collectable::add_upload(connection, &before, now)?;
+    }
+    Ok(())
+}
+
+/// Deletes an image, its job, and its place in its batches.
+pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> Result<()> {
+    let StoredImage { row, image } =
+        find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Image))?;
+    job::overtake(connection, row, &image, now)?;
+    if let Some(batch) = image.batch {
+        batch::lose_image(connection, batch)?;
+    }
+    collectable::add_upload(connection, &image.source, now)?;
+    collectable::add_service(connection, &image.id, image.service(), now)?;
+    connection
+        .prepare_cached("DELETE FROM images WHERE row_id = ?1")?
+        .execute([row])?;
+    space::count_images(connection, id.customer(), id.space(), -1)
+}
+
+/// A delivery channel as it is stored.
+#[derive(Serialize, Deserialize)]
+struct ChannelRow {
+    channel: String,
+    policy: Option<String>,
+}
+
+fn record_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
+    let (origin, upload) = match &image.source {
+        ImageSource::Origin(origin) => (Some(origin.as_str().to_owned()), None),
+        ImageSource::Upload(id) => (None, Some(id.to_string())),
+    };
+    let channels: Vec<_> = image
+        .delivery_channels
+        .iter()
+        .map(|channel| ChannelRow {
+            channel: channel.channel.clone(),
+            policy: channel.policy.clone(),
+        })
+        .collect();
+    let Metadata {
+        strings,
+        numbers,
+        tags,
+        roles,
+        manifests,
+    } = &image.metadata;
+    let initial = image.initial_origin.as_ref();
+    let batch = image.batch.map(|batch| stored("batch", batch.get()));
+    let mut values: Vec<Box<dyn ToSql>> = vec![
+        Box::new(origin),
+        Box::new(upload),
+        Box::new(initial.map(|origin| origin.as_str().to_owned())),
+        Box::new(image.media_type.clone()),
+    ];
+    for string in strings {
+        values.push(Box::new(string.clone()));
+    }
+    for number in numbers {
+        values.push(Box::new(*number));
+    }
+    for list in [tags, roles, manifests] {
+        values.push(Box::new(json(list)));
+    }
+    values.push(Box::new(image.max_unauthorised.to_wire()));
+    values.push(Box::new(json(&channels)));
+    values.push(Box::new(image.image_optimisation_policy.clone()));
+    values.push(Box::new(image.thumbnail_policy.clone()));
+    values.push(Box::new(batch.transpose()?));
+    Ok(values)
+}
+
+fn state_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
+    let (state, since, error) = match &image.state {
+        ImageState::Waiting { .. } => ("waiting", None, None),
+        ImageState::Ingesting { since, .. } => ("ingesting", Some(*since), None),
+        ImageState::Ready { .. } => ("ready", None, None),
+        ImageState::Failed {
+            error, finished, ..
+        } => ("failed", Some(*finished), Some(error.clone())),
+    };
+    let mut values: Vec<Box<dyn ToSql>> = vec![
+        Box::new(image.queued.map(Timestamp::as_micros)),
+        Box::new(image.dequeued.map(Timestamp::as_micros)),
+        Box::new(state),
+        Box::new(since.map(Timestamp::as_micros)),
+        Box::new(error),
+    ];
+    match image.service() {
+        Some(service) => values.extend(service_values(service)?),
+        None => values.extend((0..12).map(|_| Box::new(None::<i64>) as Box<dyn ToSql>)),
+    }
+    values.push(Box::new(stored("generation", image.generation.get())?));
+    Ok(values)
+}
+
+fn service_values(service: &ImageService) -> Result<[Box<dyn ToSql>; 12]> {
+    Ok([
+        Box::new(stored("generation", service.generation.get())?),
+        Box::new(stored("token", service.token.get())?),
+        Box::new(service.pyramid.dimensions.width()),
+        Box::new(service.pyramid.dimensions.height()),
+        Box::new(service.pyramid.tile.get()),
+        Box::new(stored("index_length", service.index_length)?),
+        Box::new(stored("length", service.length)?),
+        Box::new(service.checksum.0),
+        Box::new(service.finished.as_micros()),
+        Box::new(service.source.media_type.clone()),
+        Box::new(stored("source_size", service.source.size)?),
+        Box::new(service.source.checksum.0),
+    ])
+}
+
+/// Reads what [`columns`] names.
+pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
+    let row = columns.get()?;
+    let id = columns.image()?;
+    let created = columns.time()?;
+    let source = match (
+        columns.get::<Option<String>>()?,
+        columns.get::<Option<String>>()?,
+    ) {
+        (Some(origin), None) => ImageSource::Origin(read_origin(&origin, "source_origin")?),
+        (None, Some(upload)) => {
+            ImageSource::Upload(upload.parse().map_err(|_| unreadable("source_upload"))?)
+        }
+        _ => return Err(unreadable("source_origin")),
+    };
+    let initial_origin = columns
+        .get::<Option<String>>()?
+        .map(|origin| read_origin(&origin, "initial_origin"))
+        .transpose()?;
+    let media_type = columns.get()?;
+    let metadata = Metadata {
+        strings: [columns.get()?, columns.get()?, columns.get()?],
+        numbers: [columns.get()?, columns.get()?, columns.get()?],
+        tags: columns.json("tags")?,
+        roles: columns.json("roles")?,
+        manifests: columns.json("manifests")?,
+    };
+    let max_unauthorised = columns.open_access()?;
+    let channels: Vec<ChannelRow> = columns.json("delivery_channels")?;
+    let image_optimisation_policy = columns.get()?;
+    let thumbnail_policy = columns.get()?;
+    let batch = columns.batch_or_none()?;
+    let (queued, dequeued) = (columns.time_or_none()?, columns.time_or_none()?);
+    let state = read_state(columns)?;
+    let image = Image {
+        id,
+        source,
+        initial_origin,
+        media_type,
+        metadata,
+        max_unauthorised,
+        delivery_channels: channels
+            .into_iter()
+            .map(|ChannelRow { channel, policy }| DeliveryChannel { channel, policy })
+            .collect(),
+        image_optimisation_policy,
+        thumbnail_policy,
+        created,
+        queued,
+        dequeued,
+        batch,
+        generation: Generation::new(columns.number("generation")?),
+        state,
+    };
+    Ok(StoredImage { row, image })
+}
+
+fn read_origin(text: &str, what: &'static str) -> Result<OriginUrl> {
+    OriginUrl::parse(text).map_err(|_| unreadable(what))
+}
+
+fn read_state(columns: &mut Columns<'_, '_>) -> Result<ImageState> {
+    let state: String = columns.get()?;
+    let since = columns.time_or_none()?;
+    let error: Option<String> = columns.get()?;
+    let service = read_service(columns)?;
+    match (state.as_str(), since, error, service) {
+        ("waiting", None, None, previous) => Ok(ImageState::Waiting { previous }),
+        ("ingesting", Some(since), None, previous) => Ok(ImageState::Ingesting { since, previous }),
+        ("ready", None, None, Some(service)) => Ok(ImageState::Ready { service }),
+        ("failed", Some(finished), Some(error), previous) => Ok(ImageState::Failed {
+            error,
+            finished,
+            previous,
+        }),
+        _ => Err(unreadable("state")),
+    }
+}
+
+fn read_service(columns: &mut Columns<'_, '_>) -> Result<Option<ImageService>> {
+    let Some(generation) = columns.get::<Option<i64>>()? else {
+        columns.skip(11);
+        return Ok(None);
+    };
+    let generation = u64::try_from(generation).map_err(|_| unreadable("service_generation"))?;
+    let token = LeaseToken::new(columns.number("service_token")?);
+    let dimensions =
+        Dimensions::new(columns.get()?, columns.get()?).ok_or(unreadable("service_width"))?;
+    let tile = TileSize::new(columns.get()?).ok_or(unreadable("service_tile"))?;
+    Ok(Some(ImageService {
+        generation: Generation::new(generation),
+        token,
+        pyramid: Pyramid { dimensions, tile },
+        index_length: columns.number("service_index_length")?,
+        length: columns.number("service_length")?,
+        checksum: Checksum(columns.get()?),
+        finished: columns.time()?,
+        source: SourceFacts {
+            media_type: columns.get()?,
+            size: columns.number("source_size")?,
+            checksum: Checksum(columns.get()?),
+        },
+    }))
+}

@@ -1,0 +1,67 @@
+//! Migrations: the schema, step by numbered step.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::error::OpenError;
+
+/// Marks a database as one of this program: `DLCS` in ASCII.
+const APPLICATION_ID: i32 = 0x444c_4353;
+
+/// Every step: the schema version that it leads to is its place, from 1.
+const MIGRATIONS: [&str; 1] = [include_str!(
+    "../../../migrations/sqlite/0001_create-catalogue-and-queue.sql"
+)];
+
+/// The schema version that this program works with.
+pub(super) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Brings a database to the current schema; each step happens whole or not at all.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source: rusqlite::Error| OpenError::Database {
+        path: path.to_owned(),
+        source: source.into(),
+    };
+    let found = version(connection).map_err(failed)?;
+    if is_foreign(connection, found).map_err(failed)? {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    if found > SCHEMA_VERSION {
+        return Err(OpenError::NewerSchema {
+            found,
+            known: SCHEMA_VERSION,
+        });
+    }
+    for (step, number) in MIGRATIONS.iter().zip(1_u32..) {
+        if number > found {
+            apply(connection, step, number).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn apply(connection: &Connection, step: &str, number: u32) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(step)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", number)?;
+    transaction.commit()
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn is_foreign(connection: &Connection, version: u32) -> rusqlite::Result<bool> {
+    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let empty: bool = connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+        [],
+        |row| row.get(0),
+    )?;
+    let untouched = id == 0 && version == 0 && empty;
+    Ok(id != APPLICATION_ID && !untouched)
+}

@@ -1,0 +1,114 @@
+//! The catalogue and the queue in one SQLite file, for one process.
+//!
+//! * One thread writes, in transactions that many operations share; a few connections read, each in a snapshot.
+//! * Write-ahead log and full synchronisation: what has returned survives a loss of power.
+//! * A second process is refused. Therefore the leases of a process that has died are given back when the file is next opened.
+//! * Credentials of origins are sealed; the key lies in the file `credentials.key` beside the database, unless the settings bring one.
+
+mod batch;
+mod collectable;
+mod config;
+mod connection;
+mod customer;
+mod error;
+mod image;
+mod job;
+mod list;
+mod migrate;
+mod open;
+mod origin_strategy;
+mod port;
+mod query;
+mod queue;
+mod reader;
+mod row;
+mod seal;
+mod space;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use dlcs_core::time::{Clock, Timestamp};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+pub use config::SqliteCatalogueConfig;
+pub use error::OpenError;
+pub use seal::SealingKey;
+
+use error::{Result, SqliteError};
+use query::{Sequence, count, page_bounds, query_all, query_one};
+use reader::Readers;
+use seal::Sealer;
+use writer::{Wake, Writer};
+
+/// A catalogue and its queue in one SQLite file.
+///
+/// Dropping it waits for what has been handed over and closes the file.
+///
+/// # Examples
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
+/// let catalogue = SqliteCatalogue::open(SqliteCatalogueConfig::temporary()).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SqliteCatalogue {
+    // The order matters. The writer is the last to close: it empties the write-ahead log. Only then the lock is given up, and a temporary
+    // folder deleted.
+    readers: Readers,
+    writer: Writer,
+    sealer: Arc<Sealer>,
+    clock: Arc<dyn Clock>,
+    _lock: File,
+    _folder: Option<TempDir>,
+}
+
+impl SqliteCatalogue {
+    /// Opens a catalogue, makes it when it is missing, and gives back what a process that has died held.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn open(config: SqliteCatalogueConfig) -> Result<Self, OpenError> {
+        match tokio::task::spawn_blocking(move || open::open(config)).await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => panic!("the runtime is shutting down"),
+            },
+        }
+    }
+
+    async fn read<T, F>(&self, read: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.readers.run(read).await
+    }
+
+    async fn write<T, F>(&self, operation: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        self.write_and(Wake::Nobody, operation).await
+    }
+
+    async fn write_and<T, F>(&self, wake: Wake, operation: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(wake, operation).await
+    }
+}

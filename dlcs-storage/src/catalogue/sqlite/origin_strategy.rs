@@ -1,0 +1,165 @@
+//! Customers' origin strategies, with their credentials sealed.
+
+use dlcs_core::catalogue::Subject;
+use dlcs_core::id::CustomerId;
+use dlcs_core::origin::{
+    CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId, OriginStrategyKind,
+};
+use rusqlite::{Connection, params};
+
+use super::error::{Result, SqliteError};
+use super::row::{Columns, unreadable};
+use super::seal::Sealer;
+use super::{count, customer, query_all};
+
+pub(super) fn create(
+    connection: &Connection,
+    sealer: &Sealer,
+    strategy: &CustomerOriginStrategy,
+) -> Result<()> {
+    customer::expect(connection, strategy.customer)?;
+    refuse_taken_pattern(connection, strategy)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO origin_strategies (id, customer, pattern, kind, credentials, position, optimised, created)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            strategy.id.to_string(),
+            strategy.customer.get(),
+            strategy.pattern.as_str(),
+            strategy.access.kind().as_str(),
+            sealed_credentials(sealer, strategy)?,
+            strategy.order,
+            strategy.optimised,
+            strategy.created.as_micros(),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn update(
+    connection: &Connection,
+    sealer: &Sealer,
+    strategy: &CustomerOriginStrategy,
+) -> Result<()> {
+    refuse_taken_pattern(connection, strategy)?;
+    let updated = connection
+        .prepare_cached(
+            "UPDATE origin_strategies
+             SET pattern = ?3, kind = ?4, credentials = ?5, position = ?6, optimised = ?7, created = ?8
+             WHERE id = ?1 AND customer = ?2",
+        )?
+        .execute(params![
+            strategy.id.to_string(),
+            strategy.customer.get(),
+            strategy.pattern.as_str(),
+            strategy.access.kind().as_str(),
+            sealed_credentials(sealer, strategy)?,
+            strategy.order,
+            strategy.optimised,
+            strategy.created.as_micros(),
+        ])?;
+    if updated == 1 { Ok(()) } else { Err(missing()) }
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    customer: CustomerId,
+    id: OriginStrategyId,
+) -> Result<()> {
+    let deleted = connection
+        .prepare_cached("DELETE FROM origin_strategies WHERE id = ?1 AND customer = ?2")?
+        .execute(params![id.to_string(), customer.get()])?;
+    if deleted == 1 { Ok(()) } else { Err(missing()) }
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    sealer: &Sealer,
+    customer: CustomerId,
+) -> Result<Vec<CustomerOriginStrategy>> {
+    query_all(
+        connection,
+        "SELECT id, customer, pattern, kind, credentials, position, optimised, created
+         FROM origin_strategies WHERE customer = ?1 ORDER BY position, created, id",
+        [customer.get()],
+        |columns| read(columns, sealer),
+    )
+}
+
+/// Whether there is anything that only the right key opens.
+pub(super) fn any_sealed(connection: &Connection) -> Result<bool> {
+    let sealed = count(
+        connection,
+        "SELECT EXISTS (SELECT 1 FROM origin_strategies WHERE credentials IS NOT NULL)",
+        [],
+    )?;
+    Ok(sealed > 0)
+}
+
+const fn missing() -> SqliteError {
+    SqliteError::NotFound(Subject::OriginStrategy)
+}
+
+fn refuse_taken_pattern(connection: &Connection, strategy: &CustomerOriginStrategy) -> Result<()> {
+    let others = count(
+        connection,
+        "SELECT count(*) FROM origin_strategies WHERE customer = ?1 AND pattern = ?2 AND id <> ?3",
+        params![
+            strategy.customer.get(),
+            strategy.pattern.as_str(),
+            strategy.id.to_string()
+        ],
+    )?;
+    if others == 0 {
+        Ok(())
+    } else {
+        Err(SqliteError::AlreadyExists {
+            subject: Subject::OriginStrategy,
+            property: "regex",
+        })
+    }
+}
+
+fn sealed_credentials(
+    sealer: &Sealer,
+    strategy: &CustomerOriginStrategy,
+) -> Result<Option<Vec<u8>>> {
+    strategy
+        .access
+        .credentials()
+        .map(|credentials| sealer.seal(strategy.customer, strategy.id, credentials))
+        .transpose()
+        .map_err(SqliteError::from)
+}
+
+fn read(columns: &mut Columns<'_, '_>, sealer: &Sealer) -> Result<CustomerOriginStrategy> {
+    let id = columns
+        .get::<String>()?
+        .parse()
+        .map_err(|_| unreadable("id"))?;
+    let customer = columns.customer()?;
+    let pattern =
+        OriginPattern::compile(columns.get::<String>()?).map_err(|_| unreadable("pattern"))?;
+    let kind = columns
+        .get::<String>()?
+        .parse()
+        .map_err(|()| unreadable("kind"))?;
+    let sealed: Option<Vec<u8>> = columns.get()?;
+    let access = match (kind, sealed) {
+        (OriginStrategyKind::Default, None) => OriginAccess::Default,
+        (OriginStrategyKind::BasicHttp, Some(sealed)) => {
+            OriginAccess::BasicHttp(sealer.open(customer, id, &sealed)?)
+        }
+        _ => return Err(unreadable("credentials")),
+    };
+    Ok(CustomerOriginStrategy {
+        id,
+        customer,
+        pattern,
+        access,
+        order: columns.get()?,
+        optimised: columns.get()?,
+        created: columns.time()?,
+    })
+}

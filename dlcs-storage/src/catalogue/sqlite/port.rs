@@ -1,0 +1,185 @@
+//! The catalogue's port: each method is one read or one write.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::catalogue::{Catalogue, Result};
+use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
+use dlcs_core::image::{Image, ImageChanges, ImageQuery};
+use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
+use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::space::{Space, SpaceChanges};
+
+use super::{SqliteCatalogue, batch, collectable, customer, image, list, origin_strategy, space};
+
+#[async_trait]
+impl Catalogue for SqliteCatalogue {
+    async fn create_customer(&self, new: NewCustomer) -> Result<Customer> {
+        Ok(self.write(|c, now| customer::create(c, new, now)).await?)
+    }
+
+    async fn find_customer(&self, id: CustomerId) -> Result<Option<Customer>> {
+        Ok(self.read(move |c| customer::find(c, id)).await?)
+    }
+
+    async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>> {
+        let name = name.clone();
+        Ok(self.read(move |c| customer::find_by_name(c, &name)).await?)
+    }
+
+    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
+        Ok(self.read(move |c| customer::list(c, page)).await?)
+    }
+
+    async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer> {
+        let name = display_name.to_owned();
+        Ok(self
+            .write(move |c, _| customer::rename(c, id, &name))
+            .await?)
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<()> {
+        Ok(self
+            .write(move |c, _| customer::create_key(c, &key))
+            .await?)
+    }
+
+    async fn find_key(&self, key: &str) -> Result<Option<(ApiKey, Customer)>> {
+        let key = key.to_owned();
+        Ok(self.read(move |c| customer::find_key(c, &key)).await?)
+    }
+
+    async fn list_keys(&self, customer: CustomerId) -> Result<Vec<ApiKey>> {
+        Ok(self.read(move |c| customer::list_keys(c, customer)).await?)
+    }
+
+    async fn delete_key(&self, customer: CustomerId, key: &str) -> Result<()> {
+        let key = key.to_owned();
+        Ok(self
+            .write(move |c, _| customer::delete_key(c, customer, &key))
+            .await?)
+    }
+
+    async fn create_space(
+        &self,
+        customer: CustomerId,
+        id: Option<SpaceId>,
+        changes: SpaceChanges,
+    ) -> Result<Space> {
+        Ok(self
+            .write(move |c, now| space::create(c, customer, id, changes, now))
+            .await?)
+    }
+
+    async fn find_space(&self, customer: CustomerId, id: SpaceId) -> Result<Option<Space>> {
+        Ok(self.read(move |c| space::find(c, customer, id)).await?)
+    }
+
+    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>> {
+        Ok(self.read(move |c| space::list(c, customer, page)).await?)
+    }
+
+    async fn update_space(
+        &self,
+        customer: CustomerId,
+        id: SpaceId,
+        changes: SpaceChanges,
+    ) -> Result<Space> {
+        Ok(self
+            .write(move |c, _| space::update(c, customer, id, changes))
+            .await?)
+    }
+
+    async fn delete_space(&self, customer: CustomerId, id: SpaceId) -> Result<()> {
+        Ok(self
+            .write(move |c, _| space::delete(c, customer, id))
+            .await?)
+    }
+
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+        let id = id.clone();
+        let found = self.read(move |c| image::find(c, &id)).await?;
+        Ok(found.map(|stored| stored.image))
+    }
+
+    async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {
+        let query = query.clone();
+        Ok(self.read(move |c| list::list(c, &query, page)).await?)
+    }
+
+    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
+        let id = id.clone();
+        Ok(self
+            .write(move |c, now| image::update(c, &id, changes, now))
+            .await?)
+    }
+
+    async fn delete_image(&self, id: &ImageId) -> Result<()> {
+        let id = id.clone();
+        Ok(self.write(move |c, now| image::delete(c, &id, now)).await?)
+    }
+
+    async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {
+        Ok(self.read(move |c| batch::find(c, customer, id)).await?)
+    }
+
+    async fn list_batches(
+        &self,
+        customer: CustomerId,
+        filter: BatchFilter,
+        page: PageRequest,
+    ) -> Result<Page<Batch>> {
+        Ok(self
+            .read(move |c| batch::list(c, customer, filter, page))
+            .await?)
+    }
+
+    async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        let sealer = Arc::clone(&self.sealer);
+        Ok(self
+            .write(move |c, _| origin_strategy::create(c, &sealer, &strategy))
+            .await?)
+    }
+
+    async fn list_origin_strategies(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Vec<CustomerOriginStrategy>> {
+        let sealer = Arc::clone(&self.sealer);
+        Ok(self
+            .read(move |c| origin_strategy::list(c, &sealer, customer))
+            .await?)
+    }
+
+    async fn update_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        let sealer = Arc::clone(&self.sealer);
+        Ok(self
+            .write(move |c, _| origin_strategy::update(c, &sealer, &strategy))
+            .await?)
+    }
+
+    async fn delete_origin_strategy(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+    ) -> Result<()> {
+        Ok(self
+            .write(move |c, _| origin_strategy::delete(c, customer, id))
+            .await?)
+    }
+
+    async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {
+        let now = self.clock.now();
+        Ok(self.read(move |c| collectable::list(c, limit, now)).await?)
+    }
+
+    async fn forget_collectable(&self, keys: &[DerivativeKey]) -> Result<()> {
+        let keys = keys.to_vec();
+        Ok(self
+            .write(move |c, _| collectable::forget(c, &keys))
+            .await?)
+    }
+}

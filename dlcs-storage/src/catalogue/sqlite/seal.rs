@@ -1,0 +1,245 @@
+//! Sealing: credentials are encrypted where they rest, and bound to the row that they rest in.
+//!
+//! A sealed text is the id of its key (8 bytes), a random nonce (24) and what XChaCha20-Poly1305 makes of the text. The key's id is there
+//! so that keys can be changed one row at a time.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use dlcs_core::id::CustomerId;
+use dlcs_core::origin::{Credentials, OriginStrategyId};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::error::OpenError;
+
+const KEY_LENGTH: usize = 32;
+const KEY_ID_LENGTH: usize = 8;
+const NONCE_LENGTH: usize = 24;
+
+/// Why credentials were not sealed or opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum SealError {
+    #[error("the credentials of origin strategy `{0}` are sealed with another key")]
+    OtherKey(OriginStrategyId),
+    #[error("the credentials of origin strategy `{0}` cannot be opened: they have been changed")]
+    Broken(OriginStrategyId),
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}
+
+/// The key that credentials are sealed with: 32 random bytes, wiped from memory when dropped, never printed.
+#[derive(Clone)]
+pub struct SealingKey(Zeroizing<[u8; KEY_LENGTH]>);
+
+impl SealingKey {
+    /// Takes a key.
+    #[must_use]
+    pub fn new(bytes: [u8; KEY_LENGTH]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    fn random() -> Result<Self, getrandom::Error> {
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        getrandom::fill(key.as_mut_slice())?;
+        Ok(Self(key))
+    }
+
+    /// Reads a key file; `None` when there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, OpenError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(OpenError::File {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        let key = bytes.as_slice().try_into().map_err(|_| OpenError::BadKey {
+            path: path.to_owned(),
+        })?;
+        Ok(Some(Self::new(key)))
+    }
+
+    /// Makes a key and its file, which only its owner may read and which is there whole or not at all.
+    pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source: io::Error| OpenError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let key = Self::random().map_err(|error| failed(io::Error::other(error)))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(key.0.as_slice()).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist_noclobber(path)
+            .map_err(|error| failed(error.error))?;
+        #[cfg(unix)]
+        std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(..)")
+    }
+}
+
+/// Credentials in clear: only ever inside a seal.
+#[derive(Serialize, Deserialize)]
+struct Clear<'a> {
+    user: Cow<'a, str>,
+    password: Cow<'a, str>,
+}
+
+/// Seals and opens credentials.
+pub(super) struct Sealer {
+    cipher: XChaCha20Poly1305,
+    key_id: [u8; KEY_ID_LENGTH],
+}
+
+impl Sealer {
+    /// Works with a key.
+    pub(super) fn new(key: &SealingKey) -> Self {
+        let digest = blake3::derive_key("dlcs 2026 id of a sealing key", key.0.as_slice());
+        let mut key_id = [0; KEY_ID_LENGTH];
+        key_id.copy_from_slice(&digest[..KEY_ID_LENGTH]);
+        Self {
+            cipher: XChaCha20Poly1305::new(&Key::from(*key.0)),
+            key_id,
+        }
+    }
+
+    /// Seals the credentials of an origin strategy.
+    pub(super) fn seal(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+        credentials: &Credentials,
+    ) -> Result<Vec<u8>, SealError> {
+        let clear = Clear {
+            user: credentials.user().into(),
+            password: credentials.password().expose().into(),
+        };
+        let text = Zeroizing::new(serde_json::to_vec(&clear).map_err(|_| SealError::Broken(id))?);
+        let mut nonce = [0; NONCE_LENGTH];
+        getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+        let place = self.place(customer, id);
+        let payload = Payload {
+            msg: &text,
+            aad: place.as_bytes(),
+        };
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| SealError::Broken(id))?;
+        Ok([self.key_id.as_slice(), &nonce, &sealed].concat())
+    }
+
+    /// Opens the credentials of an origin strategy.
+    pub(super) fn open(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+        sealed: &[u8],
+    ) -> Result<Credentials, SealError> {
+        let broken = SealError::Broken(id);
+        let (key_id, rest) = sealed.split_first_chunk::<KEY_ID_LENGTH>().ok_or(broken)?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(broken)?;
+        if *key_id != self.key_id {
+            return Err(SealError::OtherKey(id));
+        }
+        let place = self.place(customer, id);
+        let payload = Payload {
+            msg: text,
+            aad: place.as_bytes(),
+        };
+        let clear = self
+            .cipher
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| broken)?;
+        let clear: Clear<'_> =
+            serde_json::from_slice(&Zeroizing::new(clear)).map_err(|_| broken)?;
+        Ok(Credentials::new(clear.user, clear.password))
+    }
+
+    /// What a seal is bound to: moved to another row, it does not open.
+    fn place(&self, customer: CustomerId, id: OriginStrategyId) -> String {
+        let key_id = u64::from_be_bytes(self.key_id);
+        format!("origin_strategies|{customer}|{id}|{key_id:016x}")
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strategy() -> (CustomerId, OriginStrategyId) {
+        (CustomerId::FIRST, OriginStrategyId::assign())
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_only() {
+        let sealer = Sealer::new(&SealingKey::new([7; 32]));
+        let (customer, id) = strategy();
+        let credentials = Credentials::new("user", "pässword\"");
+        let sealed = sealer.seal(customer, id, &credentials).unwrap();
+        assert_eq!(sealer.open(customer, id, &sealed), Ok(credentials));
+        let (_, elsewhere) = strategy();
+        assert_eq!(
+            sealer.open(customer, elsewhere, &sealed),
+            Err(SealError::Broken(elsewhere))
+        );
+        let other_customer = CustomerId::new(2).unwrap();
+        assert_eq!(
+            sealer.open(other_customer, id, &sealed),
+            Err(SealError::Broken(id))
+        );
+    }
+
+    #[test]
+    fn changed_and_short_seals_are_refused_without_a_panic() {
+        let sealer = Sealer::new(&SealingKey::new([7; 32]));
+        let (customer, id) = strategy();
+        let sealed = sealer
+            .seal(customer, id, &Credentials::new("u", "p"))
+            .unwrap();
+        for length in 0..sealed.len() {
+            assert!(sealer.open(customer, id, &sealed[..length]).is_err());
+        }
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(sealer.open(customer, id, &changed).is_err(), "{place}");
+        }
+    }
+
+    #[test]
+    fn another_key_is_named_as_the_reason() {
+        let (customer, id) = strategy();
+        let sealed = Sealer::new(&SealingKey::new([7; 32]))
+            .seal(customer, id, &Credentials::new("u", "p"))
+            .unwrap();
+        assert_eq!(
+            Sealer::new(&SealingKey::new([8; 32])).open(customer, id, &sealed),
+            Err(SealError::OtherKey(id))
+        );
+    }
+}

@@ -1,0 +1,403 @@
+//! The one writer: a thread that commits operations in groups.
+//!
+//! A commit waits for the disk, an operation hardly does: whatever arrives during one commit shares the next.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use dlcs_core::time::{Clock, Timestamp};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::error::{Result, SqliteError};
+
+/// The most operations of one transaction.
+const GROUP_MAX: usize = 256;
+/// Operations that may wait before callers do.
+const INBOX: usize = 4 * GROUP_MAX;
+
+/// What becomes of the workers when an operation has been committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    Nobody,
+    Workers,
+}
+
+/// Hands operations to the thread that owns the writing connection.
+pub(super) struct Writer {
+    inbox: Option<mpsc::Sender<Box<dyn Operation>>>,
+    thread: Option<JoinHandle<()>>,
+    wakeups: watch::Sender<u64>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+        let (inbox, operations) = mpsc::channel(INBOX);
+        let wakeups = watch::Sender::new(0);
+        let thread = std::thread::Builder::new()
+            .name("dlcs-sqlite-writer".to_owned())
+            .spawn({
+                let wakeups = wakeups.clone();
+                move || work(&connection, operations, clock.as_ref(), &wakeups)
+            })?;
+        Ok(Self {
+            inbox: Some(inbox),
+            thread: Some(thread),
+            wakeups,
+        })
+    }
+
+    /// Runs an operation in a transaction and returns once it is durable.
+    ///
+    /// The time that the operation is given is the one at which it runs.
+    pub(super) async fn run<T, F>(&self, wake: Wake, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        let (reply, outcome) = oneshot::channel();
+        let queued = Queued {
+            work: Some(operation),
+            outcome: None,
+            reply,
+            wake,
+        };
+        let inbox = self.inbox.as_ref().ok_or(SqliteError::Closed)?;
+        inbox
+            .send(Box::new(queued))
+            .await
+            .map_err(|_| SqliteError::Closed)?;
+        outcome.await.map_err(|_| SqliteError::Closed)?
+    }
+
+    /// Returns a receiver that changes when workers are to be woken.
+    pub(super) fn wakeups(&self) -> watch::Receiver<u64> {
+        self.wakeups.subscribe()
+    }
+}
+
+impl Drop for Writer {
+    /// Waits for what has been handed over, so that the database is closed afterwards.
+    fn drop(&mut self) {
+        self.inbox = None;
+        if let Some(thread) = self.thread.take() {
+            // It catches the panics of operations; there is nobody to tell of another one.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer(..)")
+    }
+}
+
+/// An operation on its way through a group.
+trait Operation: Send {
+    /// Runs inside a savepoint of its own, which is rolled back when it fails; not at all when nobody waits for it any more.
+    fn run(&mut self, connection: &Connection, now: Timestamp);
+    /// Takes a success back: its transaction came to nothing.
+    fn void(&mut self, cause: &Arc<rusqlite::Error>);
+    /// Whether workers are to be woken.
+    fn wakes(&self) -> bool;
+    /// Answers the caller.
+    fn reply(self: Box<Self>);
+}
+
+struct Queued<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+    wake: Wake,
+}
+
+impl<T, F> Operation for Queued<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, Timestamp) -> Result<T> + Send,
+{
+    fn run(&mut self, connection: &Connection, now: Timestamp) {
+        let Some(work) = self.work.take() else { return };
+        if self.reply.is_closed() {
+            return;
+        }
+        self.outcome = Some(in_savepoint(connection, || work(connection, now)));
+    }
+
+    fn void(&mut self, cause: &Arc<rusqlite::Error>) {
+        if !matches!(self.outcome, Some(Err(_))) {
+            self.outcome = Some(Err(SqliteError::RolledBack(Arc::clone(cause))));
+        }
+    }
+
+    fn wakes(&self) -> bool {
+        self.wake == Wake::Workers && matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn reply(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // A caller that has gone away does not want it.
+            let _ = self.reply.send(outcome);
+        }
+    }
+}
+
+fn in_savepoint<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    connection
+        .prepare_cached("SAVEPOINT operation")?
+        .execute([])?;
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqliteError::Panicked));
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection
+            .prepare_cached("ROLLBACK TO operation")?
+            .execute([])?;
+    }
+    if !connection.is_autocommit() {
+        connection
+            .prepare_cached("RELEASE operation")?
+            .execute([])?;
+    }
+    outcome
+}
+
+fn work(
+    connection: &Connection,
+    mut operations: mpsc::Receiver<Box<dyn Operation>>,
+    clock: &dyn Clock,
+    wakeups: &watch::Sender<u64>,
+) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while let Some(first) = operations.blocking_recv() {
+        group.push(first);
+        while group.len() < GROUP_MAX
+            && let Ok(next) = operations.try_recv()
+        {
+            group.push(next);
+        }
+        commit(connection, &mut group, clock);
+        if group.iter().any(|operation| operation.wakes()) {
+            wakeups.send_modify(|count| *count += 1);
+        }
+        for operation in group.drain(..) {
+            operation.reply();
+        }
+    }
+}
+
+/// Runs a group in one transaction. Afterwards each operation has an outcome, and every success among them is durable.
+fn commit(connection: &Connection, group: &mut [Box<dyn Operation>], clock: &dyn Clock) {
+    let mut rest = group;
+    while !rest.is_empty() {
+        match run_group(connection, rest, clock) {
+            Ok(()) => return,
+            Err((done, cause)) => {
+                let cause = Arc::new(cause);
+                let (failed, remaining) = rest.split_at_mut(done);
+                for operation in failed {
+                    operation.void(&cause);
+                }
+                rest = remaining;
+            }
+        }
+    }
+}
+
+/// On failure nothing is stored, and the first so many operations have had their turn.
+fn run_group(
+    connection: &Connection,
+    group: &mut [Box<dyn Operation>],
+    clock: &dyn Clock,
+) -> std::result::Result<(), (usize, rusqlite::Error)> {
+    let all = group.len();
+    let execute = |sql| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+    };
+    execute("BEGIN IMMEDIATE").map_err(|error| (all, error))?;
+    for (index, operation) in group.iter_mut().enumerate() {
+        operation.run(connection, clock.now());
+        // After some failures (a full disk, say) the engine has rolled back everything before as well.
+        if connection.is_autocommit() {
+            return Err((index + 1, rolled_back()));
+        }
+    }
+    execute("COMMIT").map_err(|error| {
+        if !connection.is_autocommit() {
+            // The transaction is open still; when this fails too, the next `BEGIN` says so.
+            let _ = execute("ROLLBACK");
+        }
+        (all, error)
+    })?;
+    Ok(())
+}
+
+fn rolled_back() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR),
+        Some("the engine rolled the transaction back".to_owned()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use dlcs_core::time::SystemClock;
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    fn writer() -> (tempfile::TempDir, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection =
+            super::super::connection::open_writer(&folder.path().join("test.db")).unwrap();
+        connection
+            .execute_batch("CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT")
+            .unwrap();
+        let writer = Writer::start(connection, Arc::new(SystemClock)).unwrap();
+        (folder, writer)
+    }
+
+    fn insert(connection: &Connection, n: i64) -> Result<()> {
+        connection.execute("INSERT INTO numbers VALUES (?1)", [n])?;
+        Ok(())
+    }
+
+    async fn stored(writer: &Writer) -> Vec<i64> {
+        writer
+            .run(Wake::Nobody, |c, _| {
+                super::super::query_all(c, "SELECT n FROM numbers ORDER BY n", [], |columns| {
+                    columns.get()
+                })
+            })
+            .await
+            .unwrap()
+    }
+
+    /// Holds the writer until everything that is to share a transaction has been handed over.
+    async fn in_one_group(
+        writer: &Writer,
+        operations: impl IntoIterator<Item = i64>,
+        run: fn(&Connection, i64) -> Result<()>,
+    ) -> Vec<Result<()>> {
+        let (started, begun) = oneshot::channel();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = writer.run(Wake::Nobody, move |_, _| {
+            // Whichever way the wait ends, everybody has been handed over.
+            let _ = (started.send(()), wait.recv());
+            Ok(())
+        });
+        let rest = async {
+            begun.await.unwrap();
+            let mut rest = join_all(
+                operations
+                    .into_iter()
+                    .map(|n| writer.run(Wake::Nobody, move |c, _| run(c, n))),
+            );
+            assert!(futures_util::poll!(&mut rest).is_pending());
+            drop(go);
+            rest.await
+        };
+        let (first, rest) = tokio::join!(first, rest);
+        first.unwrap();
+        rest
+    }
+
+    #[tokio::test]
+    async fn one_failing_operation_rolls_back_alone() {
+        let (_folder, writer) = writer();
+        let outcomes = in_one_group(&writer, 0..100, |c, n| {
+            insert(c, n)?;
+            if n % 10 == 3 {
+                return Err(SqliteError::LeaseLost);
+            }
+            if n % 10 == 4 {
+                insert(c, n - 2)?;
+            }
+            Ok(())
+        })
+        .await;
+        let expected: Vec<i64> = (0..100).filter(|n| ![3, 4].contains(&(n % 10))).collect();
+        let succeeded: Vec<i64> = (0..)
+            .zip(&outcomes)
+            .filter(|(_, o)| o.is_ok())
+            .map(|(n, _)| n)
+            .collect();
+        assert_eq!(succeeded, expected);
+        assert_eq!(stored(&writer).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_panic_rolls_back_its_operation_and_nothing_else() {
+        let (_folder, writer) = writer();
+        let outcomes = in_one_group(&writer, 0..3, |c, n| {
+            insert(c, n)?;
+            assert!(n != 1, "this one is meant to panic");
+            Ok(())
+        })
+        .await;
+        assert!(matches!(outcomes[1], Err(SqliteError::Panicked)));
+        assert_eq!(stored(&writer).await, [0, 2]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_of_a_success_that_the_engine_took_back() {
+        let (_folder, writer) = writer();
+        let outcomes = in_one_group(&writer, 0..4, |c, n| {
+            insert(c, n)?;
+            if n == 2 {
+                // As the engine does by itself on a full disk.
+                c.execute_batch("ROLLBACK")?;
+            }
+            Ok(())
+        })
+        .await;
+        for outcome in &outcomes[..3] {
+            assert!(
+                matches!(outcome, Err(SqliteError::RolledBack(_))),
+                "{outcome:?}"
+            );
+        }
+        assert!(outcomes[3].is_ok());
+        assert_eq!(stored(&writer).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn an_operation_whose_caller_has_gone_is_not_begun() {
+        let (_folder, writer) = writer();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = writer.run(Wake::Nobody, move |_, _| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        let abandon = async {
+            let mut second = Box::pin(writer.run(Wake::Nobody, |c, _| insert(c, 1)));
+            assert!(futures_util::poll!(&mut second).is_pending());
+            drop(second);
+            drop(go);
+        };
+        let (first, ()) = tokio::join!(first, abandon);
+        first.unwrap();
+        assert_eq!(stored(&writer).await, Vec::<i64>::new());
+    }
+
+    #[tokio::test]
+    async fn workers_are_woken_by_what_was_stored_only() {
+        let (_folder, writer) = writer();
+        let mut wakeups = writer.wakeups();
+        let refused = writer.run(Wake::Workers, |_, _| Err::<(), _>(SqliteError::LeaseLost));
+        refused.await.unwrap_err();
+        assert!(!wakeups.has_changed().unwrap());
+        writer
+            .run(Wake::Workers, |c, _| insert(c, 1))
+            .await
+            .unwrap();
+        assert!(wakeups.has_changed().unwrap());
+        wakeups.mark_unchanged();
+        writer.run(Wake::Nobody, |c, _| insert(c, 2)).await.unwrap();
+        assert!(!wakeups.has_changed().unwrap());
+    }
+}

@@ -1,0 +1,51 @@
+//! The one place that writes image formats.
+
+use std::io::Cursor;
+
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+
+use super::error::PyramidError;
+use super::jpeg::{Abbreviated, abbreviate};
+use super::pixels::{Channels, Pixels};
+
+/// Encodes one tile as an abbreviated stream and its tables.
+///
+/// The tables depend on the channels and the quality only.
+pub(super) fn encode_tile(tile: &Pixels, quality: u8) -> Result<Abbreviated, PyramidError> {
+    let stream = encode_jpeg(tile, quality)?;
+    abbreviate(&stream).ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
+}
+
+/// Encodes pixels as JPEG, 4:2:0.
+pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {
+    let (width, height) = (pixels.width as usize, pixels.height as usize);
+    let format = match pixels.channels {
+        Channels::Grey => PixelFormat::Grayscale,
+        Channels::Rgb => PixelFormat::Rgb,
+    };
+    Encoder::new(&pixels.data, width, height, format)
+        .quality(quality)
+        .subsampling(Subsampling::S420)
+        .encode()
+        .map_err(|error| PyramidError::Encode(error.into()))
+}
+
+/// Encodes pixels as PNG, for speed rather than size.
+pub(super) fn encode_png(pixels: &Pixels) -> Result<Vec<u8>, PyramidError> {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = png::Encoder::new(&mut bytes, pixels.width, pixels.height);
+    encoder.set_color(match pixels.channels {
+        Channels::Grey => png::ColorType::Grayscale,
+        Channels::Rgb => png::ColorType::Rgb,
+    });
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    encoder
+        .write_header()
+        .and_then(|mut writer| {
+            writer.write_image_data(&pixels.data)?;
+            writer.finish()
+        })
+        .map_err(|error| PyramidError::Encode(error.into()))?;
+    Ok(bytes.into_inner())
+}

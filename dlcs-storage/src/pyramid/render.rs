@@ -1,0 +1,427 @@
+//! From a derivative and a request to the bytes of a response.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
+use dlcs_core::iiif::{Format, Level, Plan, Pyramid, Rect, ResolvedRequest, plan};
+use dlcs_core::image::ImageService;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use super::PyramidRendererConfig;
+use super::encode::{encode_jpeg, encode_png};
+use super::error::{PyramidError, damaged};
+use super::jpeg;
+use super::pixels::{Channels, Pixels};
+use super::resample::{Crop, reduce, resize, turn};
+use super::tiff::{Index, TilePlace, read_head};
+
+/// Answers image requests from tiled pyramidal TIFFs.
+#[derive(Clone)]
+pub struct PyramidRenderer {
+    config: Arc<PyramidRendererConfig>,
+    indexes: Arc<Cache<DerivativeKey, Arc<ReadyIndex>, IndexWeight>>,
+    /// One for every request that is rendered or waits.
+    places: Arc<Semaphore>,
+    /// One for every request that is rendered.
+    turns: Arc<Semaphore>,
+}
+
+impl PyramidRenderer {
+    /// Makes a renderer with these settings.
+    #[must_use]
+    pub fn new(config: PyramidRendererConfig) -> Self {
+        let concurrency = config.concurrency.get();
+        Self {
+            // A typical index is a few KiB; the weight is what bounds the cache.
+            indexes: Arc::new(Cache::with_weighter(
+                1024,
+                config.index_cache_bytes,
+                IndexWeight,
+            )),
+            places: Arc::new(Semaphore::new(concurrency.saturating_add(config.waiting))),
+            turns: Arc::new(Semaphore::new(concurrency)),
+            config: Arc::new(config),
+        }
+    }
+
+    async fn index(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+    ) -> Result<Arc<ReadyIndex>, RenderError> {
+        if let Some(index) = self.indexes.get(key) {
+            return Ok(index);
+        }
+        let head = store.get_range(key, 0..service.index_length).await?;
+        let index = Arc::new(ReadyIndex::read(&head, service)?);
+        self.indexes.insert(key.clone(), Arc::clone(&index));
+        Ok(index)
+    }
+}
+
+impl Default for PyramidRenderer {
+    fn default() -> Self {
+        Self::new(PyramidRendererConfig::default())
+    }
+}
+
+impl fmt::Debug for PyramidRenderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PyramidRenderer")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ImageRenderer for PyramidRenderer {
+    async fn render(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        let index = self.index(store, key, service).await?;
+        let level = match plan(service.pyramid, request) {
+            Plan::StoredTile { level, column, row } => {
+                let bytes = index.stored_tile(store, key, level, column, row).await?;
+                return Ok(Rendered {
+                    format: Format::Jpg,
+                    bytes,
+                });
+            }
+            Plan::Render { level } => level,
+        };
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| RenderError::Overloaded)?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(PyramidError::Closed)?;
+        let cover = Cover::of(
+            service.pyramid,
+            index.channels(),
+            request.region,
+            level,
+            self.config.max_decoded_bytes,
+        );
+        let tiles = index.fetch(store, key, &cover).await?;
+        let (request, quality) = (request.clone(), self.config.quality);
+        tokio::task::spawn_blocking(move || {
+            // Held until the work ends, also where nobody waits for it any more.
+            let _held = (place, turn);
+            render(&index, &cover, &tiles, &request, quality)
+        })
+        .await
+        .map_err(PyramidError::Task)?
+    }
+}
+
+fn render(
+    index: &ReadyIndex,
+    cover: &Cover,
+    tiles: &[Bytes],
+    request: &ResolvedRequest,
+    quality: u8,
+) -> Result<Rendered, RenderError> {
+    let composed = index.compose(cover, tiles)?;
+    let scaled = resize(composed, cover.crop, request.size)?;
+    let turned = turn(
+        reduce(scaled, request.quality),
+        request.mirror,
+        request.rotation,
+    );
+    let bytes = match request.format {
+        Format::Png => encode_png(&turned)?,
+        _ => encode_jpeg(&turned, quality)?,
+    };
+    Ok(Rendered {
+        format: match request.format {
+            Format::Png => Format::Png,
+            _ => Format::Jpg,
+        },
+        bytes: bytes.into(),
+    })
+}
+
+/// The pixels of a level that a region needs.
+#[derive(Debug, Clone, Copy)]
+struct Cover {
+    level: Level,
+    tile: u32,
+    /// Whole pixels of the level.
+    area: Rect,
+    /// The region within that area.
+    crop: Crop,
+}
+
+impl Cover {
+    /// Finds them; a smaller level is taken where this one needs too many bytes.
+    fn of(pyramid: Pyramid, channels: Channels, region: Rect, wanted: u32, max_bytes: u64) -> Self {
+        let mut exponent = wanted.min(pyramid.level_count() - 1);
+        loop {
+            let level = pyramid
+                .level(exponent)
+                .expect("the exponent is below the count of levels");
+            let cover = Self::of_level(pyramid, region, level);
+            let bytes = u64::from(cover.area.width)
+                * u64::from(cover.area.height)
+                * channels.count() as u64;
+            if bytes <= max_bytes || exponent + 1 == pyramid.level_count() {
+                return cover;
+            }
+            exponent += 1;
+        }
+    }
+
+    fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
+        let factor = (1_u64 << level.exponent) as f64;
+        let span = |start: u32, length: u32, end: u32, level_end: u32| {
+            let from = f64::from(start) / factor;
+            // The last pixel of a level may stand for less than the factor.
+            let to = if start + length == end {
+                f64::from(level_end)
+            } else {
+                f64::from(start + length) / factor
+            };
+            let (first, last) = (from.floor() as u32, to.ceil() as u32);
+            (
+                first,
+                last.min(level_end) - first,
+                from - from.floor(),
+                to - from,
+            )
+        };
+        let image = pyramid.dimensions;
+        let (x, width, left, crop_width) = span(
+            region.x,
+            region.width,
+            image.width(),
+            level.dimensions.width(),
+        );
+        let (y, height, top, crop_height) = span(
+            region.y,
+            region.height,
+            image.height(),
+            level.dimensions.height(),
+        );
+        Self {
+            level,
+            tile: pyramid.tile.get(),
+            area: Rect {
+                x,
+                y,
+                width,
+                height,
+            },
+            crop: Crop {
+                left,
+                top,
+                width: crop_width,
+                height: crop_height,
+            },
+        }
+    }
+
+    /// Column and row of every tile that has some of the area, row by row.
+    fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = self.area;
+        let columns = x / self.tile..=(x + width - 1) / self.tile;
+        let rows = y / self.tile..=(y + height - 1) / self.tile;
+        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+    }
+}
+
+/// An index that has been checked, with what makes its tiles whole.
+struct ReadyIndex {
+    index: Index,
+    /// Of each level: what comes before its tiles.
+    prefixes: Vec<Vec<u8>>,
+}
+
+impl ReadyIndex {
+    fn read(head: &[u8], service: &ImageService) -> Result<Self, RenderError> {
+        let index = read_head(head).map_err(damaged)?;
+        if index.pyramid != service.pyramid {
+            return Err(damaged("its size is not the one that was recorded"));
+        }
+        let inside = |tile: &TilePlace| {
+            tile.length > 2 && tile.offset >= service.index_length && tile.end() <= service.length
+        };
+        if !index
+            .levels
+            .iter()
+            .all(|level| level.tiles.iter().all(inside))
+        {
+            return Err(damaged("a tile lies outside of it"));
+        }
+        let prefixes = index
+            .levels
+            .iter()
+            .map(|level| jpeg::prefix(&level.tables))
+            .collect::<Option<_>>()
+            .ok_or_else(|| damaged("the tables of a level are none"))?;
+        Ok(Self { index, prefixes })
+    }
+
+    const fn channels(&self) -> Channels {
+        self.index.channels
+    }
+
+    fn place(&self, level: Level, column: u32, row: u32) -> Result<TilePlace, RenderError> {
+        let position = u64::from(row) * u64::from(level.columns) + u64::from(column);
+        self.index
+            .levels
+            .get(level.exponent as usize)
+            .and_then(|index| index.tiles.get(usize::try_from(position).ok()?))
+            .copied()
+            .ok_or_else(|| damaged("a tile is missing"))
+    }
+
+    /// A stored tile as a whole stream: the tables of its level, and its own bytes.
+    async fn stored_tile(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        level: u32,
+        column: u32,
+        row: u32,
+    ) -> Result<Bytes, RenderError> {
+        let prefix = &self.prefixes[level as usize];
+        let level = self
+            .index
+            .pyramid
+            .level(level)
+            .ok_or_else(|| damaged("a level is missing"))?;
+        let place = self.place(level, column, row)?;
+        let stream = read_exactly(store, key, place.offset, place.end()).await?;
+        jpeg::splice(prefix, &stream)
+            .map(Bytes::from)
+            .ok_or_else(|| damaged("a tile is no JPEG"))
+    }
+
+    /// Reads the streams of the tiles that an area needs; neighbours in the file with one read.
+    async fn fetch(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        cover: &Cover,
+    ) -> Result<Vec<Bytes>, RenderError> {
+        let mut runs: Vec<(u64, Vec<TilePlace>)> = Vec::new();
+        for (column, row) in cover.tiles() {
+            let place = self.place(cover.level, column, row)?;
+            match runs.last_mut() {
+                Some((end, places)) if *end == place.offset => {
+                    *end = place.end();
+                    places.push(place);
+                }
+                _ => runs.push((place.end(), vec![place])),
+            }
+        }
+        let mut tiles = Vec::new();
+        for (end, places) in runs {
+            let start = places[0].offset;
+            let run = read_exactly(store, key, start, end).await?;
+            tiles.extend(places.iter().map(|place| {
+                run.slice((place.offset - start) as usize..(place.end() - start) as usize)
+            }));
+        }
+        Ok(tiles)
+    }
+
+    /// Decodes tiles and puts together the area that they cover.
+    fn compose(&self, cover: &Cover, tiles: &[Bytes]) -> Result<Pixels, RenderError> {
+        let prefix = &self.prefixes[cover.level.exponent as usize];
+        let (area, side) = (cover.area, cover.tile);
+        let mut composed = Pixels::blank(area.width, area.height, self.channels());
+        for ((column, row), stream) in cover.tiles().zip(tiles) {
+            let stream =
+                jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
+            let tile = decode_tile(stream, side, self.channels())?;
+            // One of the two differences is zero: the area begins in the tile, or before it.
+            let (x, y) = (column * side, row * side);
+            let source = (area.x.saturating_sub(x), area.y.saturating_sub(y));
+            let target = (x.saturating_sub(area.x), y.saturating_sub(area.y));
+            composed.copy_from(&tile, source, target, (side, side));
+        }
+        Ok(composed)
+    }
+
+    /// An estimate of its bytes in memory.
+    fn weight(&self) -> u64 {
+        let tiles: usize = self
+            .index
+            .levels
+            .iter()
+            .map(|level| level.tiles.len())
+            .sum();
+        let tables: usize = self.prefixes.iter().map(|prefix| 2 * prefix.len()).sum();
+        (tiles * size_of::<TilePlace>() + tables + 512) as u64
+    }
+}
+
+async fn read_exactly(
+    store: &dyn DerivativeStore,
+    key: &DerivativeKey,
+    start: u64,
+    end: u64,
+) -> Result<Bytes, RenderError> {
+    let bytes = store.get_range(key, start..end).await?;
+    if bytes.len() as u64 == end - start {
+        Ok(bytes)
+    } else {
+        Err(damaged("it ends early"))
+    }
+}
+
+fn decode_tile(stream: Vec<u8>, side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+    let colours = match channels {
+        Channels::Grey => ColorSpace::Luma,
+        Channels::Rgb => ColorSpace::RGB,
+    };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .jpeg_set_out_colorspace(colours);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
+    let mut tile = Pixels::blank(side, side, channels);
+    decoder
+        .decode_headers()
+        .map_err(|error| damaged(error.to_string()))?;
+    let size = decoder
+        .info()
+        .map(|info| (u32::from(info.width), u32::from(info.height)));
+    if size != Some((side, side)) || decoder.output_buffer_size() != Some(tile.data.len()) {
+        return Err(damaged("a tile has the wrong size"));
+    }
+    decoder
+        .decode_into(&mut tile.data)
+        .map_err(|error| damaged(error.to_string()))?;
+    Ok(tile)
+}
+
+/// Weighs cached indexes by their bytes.
+#[derive(Debug, Clone, Copy)]
+struct IndexWeight;
+
+impl Weighter<DerivativeKey, Arc<ReadyIndex>> for IndexWeight {
+    fn weight(&self, _key: &DerivativeKey, index: &Arc<ReadyIndex>) -> u64 {
+        index.weight()
+    }
+}

@@ -1,0 +1,143 @@
+//! What bytes are, from how they begin.
+
+/// A source format that is read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceFormat {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Tiff,
+}
+
+impl SourceFormat {
+    /// As people call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Gif => "GIF",
+            Self::Tiff => "TIFF",
+        }
+    }
+
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Tiff => "image/tiff",
+        }
+    }
+}
+
+/// How many bytes are enough to tell.
+pub(super) const SNIFFED: usize = 512;
+
+/// Finds the format; otherwise says what the bytes look like.
+pub(super) fn sniff(start: &[u8]) -> Result<SourceFormat, String> {
+    let is = |prefix: &[u8]| start.starts_with(prefix);
+    let riff = |kind: &[u8]| is(b"RIFF") && start.get(8..12) == Some(kind);
+    if is(b"\xFF\xD8\xFF") {
+        return Ok(SourceFormat::Jpeg);
+    }
+    if is(b"\x89PNG\r\n\x1A\n") {
+        return Ok(SourceFormat::Png);
+    }
+    if riff(b"WEBP") {
+        return Ok(SourceFormat::WebP);
+    }
+    if is(b"GIF87a") || is(b"GIF89a") {
+        return Ok(SourceFormat::Gif);
+    }
+    if is(b"II*\0") || is(b"MM\0*") || is(b"II+\0") || is(b"MM\0+") {
+        return Ok(SourceFormat::Tiff);
+    }
+    Err(describe(start).to_owned())
+}
+
+fn describe(start: &[u8]) -> &'static str {
+    let brand = start.get(4..8) == Some(b"ftyp");
+    for (magic, name) in [
+        (&b"%PDF"[..], "PDF"),
+        (b"PK\x03\x04", "ZIP"),
+        (b"\x1F\x8B", "gzip"),
+        (b"BM", "BMP"),
+        (b"8BPS", "Photoshop"),
+        (b"\0\0\0\x0CjP  ", "JPEG 2000"),
+        (b"\xFF\x4F\xFF\x51", "JPEG 2000"),
+        (b"\xFF\x0A", "JPEG XL"),
+        (b"\0\0\0\x0CJXL ", "JPEG XL"),
+        (b"\0\0\x01\0", "an icon"),
+    ] {
+        if start.starts_with(magic) {
+            return name;
+        }
+    }
+    if brand {
+        return match start.get(8..12) {
+            Some(b"avif" | b"avis") => "AVIF",
+            Some(b"heic" | b"heix" | b"mif1" | b"msf1" | b"hevc") => "HEIC",
+            _ => "a film",
+        };
+    }
+    if start.is_empty() {
+        return "empty";
+    }
+    // A character may be cut at the end of what was looked at.
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return "unknown binary data",
+    };
+    let text = text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\r', '\n']);
+    let begins = |prefix: &str| {
+        text.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    if begins("<!doctype html") || begins("<html") || begins("<head") || begins("<body") {
+        "HTML"
+    } else if begins("<svg") || (begins("<?xml") && text.contains("<svg")) {
+        "SVG"
+    } else if begins("<?xml") || begins("<") {
+        "XML"
+    } else if begins("{") || begins("[") {
+        "JSON"
+    } else if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        "unknown binary data"
+    } else {
+        "text"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_image_gets_a_name() {
+        for (start, seen) in [
+            (&b""[..], "empty"),
+            (b"<!DOCTYPE html><p>", "HTML"),
+            (b"\n <HTML>", "HTML"),
+            (b"<?xml version='1.0'?><svg", "SVG"),
+            (b"<?xml version='1.0'?><Error>", "XML"),
+            (b"{\"error\":1}", "JSON"),
+            (b"%PDF-1.7", "PDF"),
+            (b"not found", "text"),
+            ("h\u{e9}las".as_bytes(), "text"),
+            (b"caf\xC3", "text"),
+            (b"\x00\x01\x02\xFF", "unknown binary data"),
+            (b"\x00", "unknown binary data"),
+            (b"PK\x03\x04rest", "ZIP"),
+            (b"RIFF\x00\x00\x00\x00WAVE", "unknown binary data"),
+            (b"\0\0\0\x20ftypavif", "AVIF"),
+        ] {
+            assert_eq!(sniff(start), Err(seen.to_owned()), "{start:?}");
+        }
+    }
+}

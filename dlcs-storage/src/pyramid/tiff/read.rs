@@ -1,0 +1,202 @@
+//! Reading the head, trusting nothing in it.
+
+use std::collections::HashMap;
+
+use dlcs_core::iiif::{Dimensions, Level, Pyramid, TileSize};
+
+use super::super::pixels::Channels;
+use super::*;
+
+/// Reads the head of a derivative.
+///
+/// # Errors
+/// One sentence on what is wrong.
+pub(in super::super) fn read_head(head: &[u8]) -> Result<Index, &'static str> {
+    let bytes = Bytes {
+        head,
+        big: match head.get(..4) {
+            Some(b"II*\0") => false,
+            Some(b"II+\0") => true,
+            _ => return Err("it does not begin as a TIFF"),
+        },
+    };
+    let mut next = if bytes.big {
+        bytes.unsigned(8, 8)?
+    } else {
+        bytes.unsigned(4, 4)?
+    };
+    let first = bytes.directory(next)?;
+    let pyramid = first.pyramid()?;
+    let channels = first.channels()?;
+    let mut levels = Vec::new();
+    for level in pyramid.levels() {
+        if next == 0 {
+            return Err("a level is missing");
+        }
+        let directory = bytes.directory(next)?;
+        levels.push(directory.level(level, pyramid.tile, channels)?);
+        next = directory.next;
+    }
+    if next != 0 {
+        return Err("there are more levels than the image has");
+    }
+    Ok(Index {
+        pyramid,
+        channels,
+        levels,
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Bytes<'a> {
+    head: &'a [u8],
+    big: bool,
+}
+
+impl<'a> Bytes<'a> {
+    fn slice(self, offset: u64, length: u64) -> Result<&'a [u8], &'static str> {
+        let range = || {
+            let start = usize::try_from(offset).ok()?;
+            let end = start.checked_add(usize::try_from(length).ok()?)?;
+            self.head.get(start..end)
+        };
+        range().ok_or("it refers to bytes outside its head")
+    }
+
+    fn unsigned(self, offset: u64, length: u64) -> Result<u64, &'static str> {
+        self.slice(offset, length).map(little_endian)
+    }
+
+    fn directory(self, offset: u64) -> Result<Directory<'a>, &'static str> {
+        let (count_length, entry_length, word) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
+        let count = self.unsigned(offset, count_length)?;
+        if count > 64 {
+            return Err("a directory has too many entries");
+        }
+        let start = offset + count_length;
+        let mut entries = HashMap::new();
+        for entry in 0..count {
+            let at = start + entry * entry_length;
+            let tag = self.unsigned(at, 2)? as u16;
+            let kind = self.unsigned(at + 2, 2)? as u16;
+            let Some(size) = size_of(kind) else { continue };
+            let count = self.unsigned(at + 4, word)?;
+            let length = count
+                .checked_mul(size)
+                .ok_or("a directory entry is too long")?;
+            let place = at + 4 + word;
+            let place = if length <= word {
+                place
+            } else {
+                self.unsigned(place, word)?
+            };
+            let value = self.slice(place, length)?;
+            entries.insert(tag, (size as usize, value));
+        }
+        Ok(Directory {
+            entries,
+            next: self.unsigned(start + count * entry_length, word)?,
+        })
+    }
+}
+
+struct Directory<'a> {
+    /// By tag: the size of one value, and all of them.
+    entries: HashMap<u16, (usize, &'a [u8])>,
+    next: u64,
+}
+
+impl Directory<'_> {
+    fn numbers(&self, tag: u16) -> Result<impl ExactSizeIterator<Item = u64>, &'static str> {
+        let (size, value) = self
+            .entries
+            .get(&tag)
+            .ok_or("a directory entry is missing")?;
+        Ok(value.chunks_exact(*size).map(little_endian))
+    }
+
+    fn number(&self, tag: u16) -> Result<u32, &'static str> {
+        self.numbers(tag)?
+            .next()
+            .and_then(|value| u32::try_from(value).ok())
+            .ok_or("a directory entry has no usable value")
+    }
+
+    fn dimensions(&self) -> Result<Dimensions, &'static str> {
+        Dimensions::new(self.number(IMAGE_WIDTH)?, self.number(IMAGE_LENGTH)?)
+            .ok_or("a level has no pixels")
+    }
+
+    fn pyramid(&self) -> Result<Pyramid, &'static str> {
+        Ok(Pyramid {
+            dimensions: self.dimensions()?,
+            tile: TileSize::new(self.number(TILE_WIDTH)?)
+                .ok_or("its tiles have an unknown size")?,
+        })
+    }
+
+    fn channels(&self) -> Result<Channels, &'static str> {
+        let photometric = self.number(PHOTOMETRIC)?;
+        match (self.number(SAMPLES_PER_PIXEL)?, u16::try_from(photometric)) {
+            (1, Ok(PHOTOMETRIC_BLACK_IS_ZERO)) => Ok(Channels::Grey),
+            (3, Ok(PHOTOMETRIC_YCBCR)) => Ok(Channels::Rgb),
+            _ => Err("its colours are unknown"),
+        }
+    }
+
+    fn level(
+        &self,
+        level: Level,
+        tile: TileSize,
+        channels: Channels,
+    ) -> Result<LevelIndex, &'static str> {
+        if self.dimensions()? != level.dimensions
+            || self.number(TILE_WIDTH)? != tile.get()
+            || self.number(TILE_LENGTH)? != tile.get()
+            || self.channels()? != channels
+            || self.number(COMPRESSION)? != u32::from(COMPRESSION_JPEG)
+        {
+            return Err("a level is not as the image demands");
+        }
+        let count = u64::from(level.columns) * u64::from(level.rows);
+        let (offsets, lengths) = (self.numbers(TILE_OFFSETS)?, self.numbers(TILE_BYTE_COUNTS)?);
+        if offsets.len() as u64 != count || lengths.len() as u64 != count {
+            return Err("a level has the wrong number of tiles");
+        }
+        let tiles = offsets
+            .zip(lengths)
+            .map(|(offset, length)| {
+                Some(TilePlace {
+                    offset,
+                    length: u32::try_from(length).ok()?,
+                })
+            })
+            .collect::<Option<_>>()
+            .ok_or("a tile is too long")?;
+        let (_, tables) = self
+            .entries
+            .get(&JPEG_TABLES)
+            .ok_or("a level has no tables")?;
+        Ok(LevelIndex {
+            tables: tables.to_vec(),
+            tiles,
+        })
+    }
+}
+
+const fn size_of(kind: u16) -> Option<u64> {
+    match kind {
+        UNDEFINED => Some(1),
+        SHORT => Some(2),
+        LONG => Some(4),
+        RATIONAL | LONG8 => Some(8),
+        _ => None,
+    }
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |value, byte| (value << 8) | u64::from(*byte))
+}

@@ -1,0 +1,125 @@
+//! Derivatives in an object store: the contract on local files and in memory, and what only files have.
+#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
+
+mod in_memory {
+    use std::sync::Arc;
+
+    use dlcs_storage::derivative::object::ObjectDerivatives;
+    use object_store::memory::InMemory;
+
+    async fn new() -> ((), ObjectDerivatives) {
+        ((), ObjectDerivatives::new(Arc::new(InMemory::new())))
+    }
+
+    dlcs_testkit::derivative_contract!(new());
+}
+
+mod local {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::time::{Duration, Instant};
+
+    use bytes::Bytes;
+    use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore, UploadId};
+    use dlcs_storage::derivative::object::ObjectDerivatives;
+    use futures_util::{StreamExt, stream};
+    use tempfile::TempDir;
+
+    async fn new() -> (TempDir, ObjectDerivatives) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = ObjectDerivatives::local(&directory.path().join("deep/derivatives")).unwrap();
+        (directory, store)
+    }
+
+    dlcs_testkit::derivative_contract!(new());
+
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| {
+                if path.is_dir() {
+                    files(&path)
+                } else {
+                    vec![path]
+                }
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn unknown_files_are_not_listed() {
+        let (directory, store) = new().await;
+        let root = directory.path().join("deep/derivatives");
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let body = || stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+        store.put(&key, body()).await.unwrap();
+        let stale = format!("{key}#1");
+        for name in [
+            "README",
+            "uploads/not-an-id",
+            "uploads/.hidden",
+            stale.as_str(),
+        ] {
+            fs::write(root.join(name), "x").unwrap();
+        }
+        assert_eq!(store.list().await.unwrap(), std::slice::from_ref(&key));
+        // What a killed process left beside an object is not in the way of the next one.
+        store.put(&key, body()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn failed_and_dropped_puts_leave_no_file() {
+        let (directory, store) = new().await;
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let chunks = || stream::iter((0..20).map(|_| Ok(Bytes::from(vec![7; 1 << 20]))));
+        let error = || DerivativeError::Body {
+            source: "broken".into(),
+        };
+        let failed = store.put(
+            &key,
+            chunks()
+                .chain(stream::once(async move { Err(error()) }))
+                .boxed(),
+        );
+        assert!(matches!(failed.await, Err(DerivativeError::Body { .. })));
+        assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
+        let gate = dlcs_testkit::Gate::new();
+        let waiting = gate.clone();
+        let endless = chunks().chain(stream::once(async move {
+            waiting.pass().await;
+            Err(error())
+        }));
+        tokio::select! {
+            put = store.put(&key, endless.boxed()) => panic!("{put:?}"),
+            () = gate.reached() => {}
+        }
+        // Another thread removes the file.
+        let limit = Instant::now() + Duration::from_secs(10);
+        while !files(directory.path()).is_empty() && Instant::now() < limit {
+            std::thread::yield_now();
+        }
+        assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
+    }
+
+    #[tokio::test]
+    async fn objects_are_where_their_key_says() {
+        let (directory, store) = new().await;
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let body = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+        store.put(&key, body).await.unwrap();
+        let path = directory.path().join("deep/derivatives").join(key.path());
+        assert_eq!(fs::read(path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_place_that_is_no_directory_is_refused_with_a_sentence() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = ObjectDerivatives::local(file.path())
+            .unwrap_err()
+            .to_string();
+        let sentence = "cannot hold derivatives: name a directory that this user may write to";
+        assert!(error.ends_with(sentence), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! What the clauses of a queue work on.
+
+use std::time::Duration;
+
+use dlcs_core::batch::Batch;
+use dlcs_core::catalogue::Catalogue;
+use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::id::ImageId;
+use dlcs_core::image::Image;
+use dlcs_core::queue::{Claimed, Completion, Failure, IngestQueue, Lease};
+use dlcs_core::space::Space;
+
+use crate::expect::same;
+use crate::fake::FakeClock;
+use crate::fixture;
+
+/// A queue, its catalogue, and the clock that they go by.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueContext<'a> {
+    /// The catalogue.
+    pub catalogue: &'a dyn Catalogue,
+    /// Its queue.
+    pub queue: &'a dyn IngestQueue,
+    /// The clock.
+    pub clock: &'a FakeClock,
+}
+
+/// Lets the macro take a backend itself or what points to one.
+pub trait AsQueue {
+    /// The backend with its clock.
+    fn context<'a>(&'a self, clock: &'a FakeClock) -> QueueContext<'a>;
+}
+
+impl<T: Catalogue + IngestQueue> AsQueue for T {
+    fn context<'a>(&'a self, clock: &'a FakeClock) -> QueueContext<'a> {
+        QueueContext {
+            catalogue: self,
+            queue: self,
+            clock,
+        }
+    }
+}
+
+impl QueueContext<'_> {
+    pub(super) async fn space(&self) -> Space {
+        fixture::space(self.catalogue).await
+    }
+
+    /// Submits images as one batch.
+    pub(super) async fn submit(&self, space: &Space, models: &[&str]) -> Batch {
+        let items = models.iter().map(|model| fixture::item(space, model));
+        let batch = self.queue.submit(space.customer, items.collect()).await;
+        batch.expect("sound items are accepted")
+    }
+
+    /// Claims the image whose turn it is.
+    pub(super) async fn claimed(&self) -> Claimed {
+        let claimed = self.queue.claim(fixture::claim()).await.unwrap();
+        claimed.expect("an image is due")
+    }
+
+    pub(super) async fn assert_nothing_due(&self, why: &str) {
+        let claimed = self.queue.claim(fixture::claim()).await.unwrap();
+        same(claimed.map(|claimed| claimed.image.id), None, why);
+    }
+
+    /// Registers an image immediately.
+    pub(super) async fn begun(&self, space: &Space, model: &str) -> Claimed {
+        let item = fixture::item(space, model);
+        let begun = self.queue.begin(item, fixture::claim()).await;
+        begun.expect("a sound item is accepted").claimed
+    }
+
+    /// Registers an image and completes it.
+    pub(super) async fn served(&self, space: &Space, model: &str, width: u32) -> Image {
+        let lease = self.begun(space, model).await.lease;
+        self.complete(lease, width).await
+    }
+
+    /// Completes an image whose lease is held.
+    pub(super) async fn complete(&self, lease: Lease, width: u32) -> Image {
+        let outcome = self.queue.complete(lease, fixture::derivative(width)).await;
+        match outcome.unwrap() {
+            Completion::Recorded(image) => *image,
+            Completion::Superseded => panic!("a result of the lease that is held counts"),
+        }
+    }
+
+    /// Gives up an image whose lease is held.
+    pub(super) async fn fail(&self, lease: Lease) -> Image {
+        let error = "the origin has no such image".to_owned();
+        let outcome = self.queue.fail(lease, Failure::Final { error }).await;
+        match outcome.unwrap() {
+            Completion::Recorded(image) => *image,
+            Completion::Superseded => panic!("a failure of the lease that is held counts"),
+        }
+    }
+
+    pub(super) async fn image(&self, id: &ImageId) -> Image {
+        let found = self.catalogue.find_image(id).await.unwrap();
+        found.expect("the image exists")
+    }
+
+    /// The batch as it is now.
+    pub(super) async fn batch(&self, batch: &Batch) -> Batch {
+        let found = self.catalogue.find_batch(batch.customer, batch.id).await;
+        found.unwrap().expect("the batch exists")
+    }
+
+    /// Completed, errors, whether it is finished, whether it is superseded.
+    pub(super) async fn tally(&self, batch: &Batch) -> (u64, u64, bool, bool) {
+        let now = self.batch(batch).await;
+        (
+            now.completed,
+            now.errors,
+            now.finished.is_some(),
+            now.superseded,
+        )
+    }
+
+    pub(super) async fn is_collectable(&self, key: &DerivativeKey) -> bool {
+        let keys = self.catalogue.list_collectable(usize::MAX).await.unwrap();
+        keys.contains(key)
+    }
+
+    /// Checks that a key is returned once its grace is over and not before.
+    pub(super) async fn assert_collectable_after(&self, key: &DerivativeKey, grace: Duration) {
+        let moment = Duration::from_secs(1);
+        self.clock.advance(grace - moment);
+        let early = self.is_collectable(key).await;
+        let why = "within its grace somebody may still read or write the object";
+        same(early, false, why);
+        self.clock.advance(moment * 2);
+        let late = self.is_collectable(key).await;
+        let why = "nothing else will ever delete the object";
+        same(late, true, why);
+    }
+}

@@ -1,0 +1,138 @@
+//! The contract of a queue, and of its catalogue where that needs images.
+//!
+//! Each clause needs a queue of its own: a claim takes whatever is due.
+
+pub mod batch;
+pub mod begin;
+pub mod claim;
+pub mod collect;
+pub mod image;
+pub mod listing;
+pub mod outcome;
+pub mod retry;
+pub mod submit;
+
+mod context;
+
+pub use context::{AsQueue, QueueContext};
+
+/// Expands to one test per clause of a queue's contract.
+///
+/// Give it an expression whose future is `(guard, backend, clock)`: the backend is one object that is both a
+/// [`Catalogue`](dlcs_core::catalogue::Catalogue) and an [`IngestQueue`](dlcs_core::queue::IngestQueue), or an `Arc` of it; the clock is the
+/// [`FakeClock`](crate::fake::FakeClock) that it goes by, in an `Arc`; the guard is dropped after the clause. Each clause evaluates it anew.
+#[macro_export]
+macro_rules! queue_contract {
+    ($new:expr) => {
+        $crate::queue_contract! { @ $new;
+            $crate::queue::submit {
+                one_faulty_item_stores_nothing,
+                every_faulty_item_is_listed,
+                existing_image_is_merged_onto_and_keeps_what_is_served,
+                space_defaults_apply_to_new_images_that_do_not_say_otherwise,
+                overtaken_image_counts_as_completed_in_its_older_batch,
+                batch_without_images_left_is_superseded,
+                racing_submissions_leave_one_job,
+                dropped_submission_has_happened_whole_or_not_at_all,
+            }
+            $crate::queue::begin {
+                begun_image_is_leased_to_the_caller,
+                begun_image_leaves_its_batch,
+                create_only_is_refused_when_the_image_exists,
+                one_of_racing_creations_wins,
+                begin_is_refused_with_one_problem,
+            }
+            $crate::queue::claim {
+                two_claims_never_get_one_image,
+                live_lease_cannot_be_claimed,
+                expired_lease_can_be_claimed_again_under_a_new_token,
+                two_claims_never_get_one_expired_lease,
+                customers_take_turns,
+                what_waits_longest_comes_first,
+                renewed_lease_does_not_expire_at_its_old_end,
+                lost_lease_cannot_be_renewed,
+                dropped_claim_leaves_a_lease_that_expires,
+            }
+            $crate::queue::outcome {
+                image_job_and_batch_change_together,
+                last_image_finishes_its_batch,
+                lost_lease_completes_nothing,
+                result_overtaken_by_a_registration_changes_nothing,
+                result_overtaken_by_a_deletion_changes_nothing,
+                expired_lease_that_nobody_took_still_counts,
+                one_of_racing_results_counts,
+            }
+            $crate::queue::retry {
+                final_failure_ends_the_job_and_keeps_what_was_served,
+                retry_is_not_due_before_its_time,
+                lost_lease_fails_nothing,
+                released_image_can_be_claimed_at_once_uncharged,
+                lost_lease_cannot_be_released,
+                workers_are_woken_by_submission_retry_and_release,
+            }
+            $crate::queue::batch {
+                counts_add_up_at_every_step,
+                size_counts_images_and_batches,
+                batches_are_listed_newest_first_by_filter,
+                batch_is_its_customers_only,
+            }
+            $crate::queue::image {
+                update_keeps_state_generation_and_batch,
+                missing_image_cannot_be_changed,
+                deleted_image_is_gone_with_its_job,
+                deletion_counts_as_completed_in_its_batch,
+                missing_image_cannot_be_deleted,
+                space_counts_its_images,
+                space_that_holds_images_stays,
+            }
+            $crate::queue::listing {
+                every_condition_must_hold,
+                listing_goes_by_the_order_asked_for,
+                pages_neither_repeat_nor_miss_while_images_are_added,
+            }
+            $crate::queue::collect {
+                what_was_served_is_collectable_after_a_minute,
+                deleted_derivative_is_collectable_after_a_minute,
+                what_a_lost_lease_may_write_is_collectable_after_two_hours,
+                upload_is_collectable_once_it_has_been_processed,
+                what_is_served_is_never_collectable,
+                forgotten_keys_do_not_come_back,
+            }
+        }
+    };
+    (@ $new:expr; $($module:path { $($clause:ident,)+ })+) => {
+        $(
+            $crate::clause_tests! {
+                (_guard, backend, clock) = $new,
+                &{ use $crate::queue::AsQueue as _; backend.context(&clock) };
+                $module { $($clause),+ }
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::unlisted;
+
+    #[test]
+    fn every_clause_is_listed() {
+        for clauses in [
+            include_str!("batch.rs"),
+            include_str!("begin.rs"),
+            include_str!("claim.rs"),
+            include_str!("collect.rs"),
+            include_str!("image.rs"),
+            include_str!("listing.rs"),
+            include_str!("outcome.rs"),
+            include_str!("retry.rs"),
+            include_str!("submit.rs"),
+        ] {
+            let forgotten = unlisted(include_str!("mod.rs"), clauses);
+            assert!(
+                forgotten.is_empty(),
+                "`queue_contract!` does not list {forgotten:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The catalogue of a broken backend.
+
+use async_trait::async_trait;
+use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::catalogue::{Catalogue, CatalogueError, Result};
+use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
+use dlcs_core::image::{Image, ImageChanges, ImageQuery};
+use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
+use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::space::{Space, SpaceChanges};
+
+use super::{Broken, Fault};
+
+#[async_trait]
+impl Catalogue for Broken {
+    async fn create_customer(&self, customer: NewCustomer) -> Result<Customer> {
+        self.sound.create_customer(customer).await
+    }
+
+    async fn find_customer(&self, id: CustomerId) -> Result<Option<Customer>> {
+        self.sound.find_customer(id).await
+    }
+
+    async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>> {
+        let found = self.sound.find_customer_by_name(name).await?;
+        let as_written = |found: &Customer| found.name == *name;
+        Ok(found.filter(|found| !self.has(Fault::CaseSensitiveNames) || as_written(found)))
+    }
+
+    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
+        self.sound.list_customers(page).await
+    }
+
+    async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer> {
+        self.sound.rename_customer(id, display_name).await
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<()> {
+        self.sound.create_key(key).await
+    }
+
+    async fn find_key(&self, key: &str) -> Result<Option<(ApiKey, Customer)>> {
+        self.sound.find_key(key).await
+    }
+
+    async fn list_keys(&self, customer: CustomerId) -> Result<Vec<ApiKey>> {
+        self.sound.list_keys(customer).await
+    }
+
+    async fn delete_key(&self, customer: CustomerId, key: &str) -> Result<()> {
+        match self.sound.delete_key(customer, key).await {
+            Err(CatalogueError::LastKey) if self.has(Fault::CarelessKeys) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    async fn create_space(
+        &self,
+        customer: CustomerId,
+        id: Option<SpaceId>,
+        space: SpaceChanges,
+    ) -> Result<Space> {
+        self.sound.create_space(customer, id, space).await
+    }
+
+    async fn find_space(&self, customer: CustomerId, id: SpaceId) -> Result<Option<Space>> {
+        self.sound.find_space(customer, id).await
+    }
+
+    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>> {
+        self.sound.list_spaces(customer, page).await
+    }
+
+    async fn update_space(
+        &self,
+        customer: CustomerId,
+        id: SpaceId,
+        mut changes: SpaceChanges,
+    ) -> Result<Space> {
+        if self.has(Fault::ErasingSpace) {
+            changes.default_roles.get_or_insert_default();
+        }
+        self.sound.update_space(customer, id, changes).await
+    }
+
+    async fn delete_space(&self, customer: CustomerId, id: SpaceId) -> Result<()> {
+        self.sound.delete_space(customer, id).await
+    }
+
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+        self.sound.find_image(id).await
+    }
+
+    async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {
+        let mut query = query.clone();
+        if self.has(Fault::TaglessListing) {
+            query.tags = None;
+        }
+        self.sound.list_images(&query, page).await
+    }
+
+    async fn update_image(&self, id: &ImageId, mut changes: ImageChanges) -> Result<Image> {
+        if self.has(Fault::ErasingUpdate) {
+            for string in &mut changes.strings {
+                string.get_or_insert_default();
+            }
+        }
+        self.sound.update_image(id, changes).await
+    }
+
+    async fn delete_image(&self, id: &ImageId) -> Result<()> {
+        if let Some(image) = self.sound.find_image(id).await?
+            && self.has(Fault::LeakyDelete)
+        {
+            let key = image.service().map(|service| service.key(id));
+            self.leaked().extend(key);
+        }
+        self.sound.delete_image(id).await
+    }
+
+    async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {
+        self.sound.find_batch(customer, id).await
+    }
+
+    async fn list_batches(
+        &self,
+        customer: CustomerId,
+        filter: BatchFilter,
+        page: PageRequest,
+    ) -> Result<Page<Batch>> {
+        let page = self.sound.list_batches(customer, filter, page).await?;
+        Ok(page.map(|mut batch| {
+            if self.has(Fault::HastyBatch) && batch.completed > 0 {
+                batch.finished.get_or_insert(batch.submitted);
+            }
+            batch
+        }))
+    }
+
+    async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        self.sound.create_origin_strategy(strategy).await
+    }
+
+    async fn list_origin_strategies(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Vec<CustomerOriginStrategy>> {
+        self.sound.list_origin_strategies(customer).await
+    }
+
+    async fn update_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
+        self.sound.update_origin_strategy(strategy).await
+    }
+
+    async fn delete_origin_strategy(
+        &self,
+        customer: CustomerId,
+        id: OriginStrategyId,
+    ) -> Result<()> {
+        self.sound.delete_origin_strategy(customer, id).await
+    }
+
+    async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {
+        let mut keys = self.sound.list_collectable(limit).await?;
+        match self.fault {
+            Fault::LeakyDelete => keys.retain(|key| !self.leaked().contains(key)),
+            Fault::EagerCollector => keys.extend(self.leaked().iter().cloned()),
+            _ => {}
+        }
+        Ok(keys)
+    }
+
+    async fn forget_collectable(&self, keys: &[DerivativeKey]) -> Result<()> {
+        self.sound.forget_collectable(keys).await
+    }
+}

@@ -1,0 +1,89 @@
+//! Backends that are sound but for one fault.
+
+mod catalogue;
+mod queue;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::image::Image;
+use dlcs_core::memory::MemoryCatalogue;
+use dlcs_core::queue::LeaseGrant;
+use dlcs_testkit::fake::FakeClock;
+use tokio::sync::watch;
+
+/// What is wrong with a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// A late result is taken for recorded.
+    ForgetfulLease,
+    /// A refused submission stores its sound items.
+    PartialSubmit,
+    /// A submission is stored in two steps.
+    TornSubmit,
+    /// The first customer is served until it has nothing left.
+    NoTurns,
+    /// An image is claimed twice.
+    DoubleClaim,
+    /// The derivative of a deleted image is never collected.
+    LeakyDelete,
+    /// A change erases what it does not mention.
+    ErasingUpdate,
+    /// What was served is collected at once.
+    EagerCollector,
+    /// Renewing a lease changes nothing.
+    FrozenRenewal,
+    /// An image that is given back is charged an attempt.
+    ChargedRelease,
+    /// A retry is due at once.
+    ImpatientRetry,
+    /// Workers are never woken.
+    SilentQueue,
+    /// A batch is finished with its first image.
+    HastyBatch,
+    /// A listing forgets to look at tags.
+    TaglessListing,
+    /// Names of customers differ by case.
+    CaseSensitiveNames,
+    /// The last key of an administrator can be deleted.
+    CarelessKeys,
+    /// A change of a space erases what it does not mention.
+    ErasingSpace,
+}
+
+/// A backend with a fault.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    sound: MemoryCatalogue,
+    fault: Fault,
+    last_claim: Mutex<Option<(Image, LeaseGrant)>>,
+    leaked: Mutex<Vec<DerivativeKey>>,
+    silence: watch::Sender<u64>,
+}
+
+impl Broken {
+    pub(crate) fn with(fault: Fault, clock: &Arc<FakeClock>) -> Self {
+        Self {
+            sound: MemoryCatalogue::with_clock(Arc::<FakeClock>::clone(clock)),
+            fault,
+            last_claim: Mutex::default(),
+            leaked: Mutex::default(),
+            silence: watch::Sender::new(0),
+        }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn leaked(&self) -> MutexGuard<'_, Vec<DerivativeKey>> {
+        self.leaked.lock().expect("nothing panics under the lock")
+    }
+
+    fn last_claim(&self) -> MutexGuard<'_, Option<(Image, LeaseGrant)>> {
+        let claim = self.last_claim.lock();
+        claim.expect("nothing panics under the lock")
+    }
+}

@@ -1,0 +1,146 @@
+//! The queue of a broken backend.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dlcs_core::batch::{Batch, QueueSize};
+use dlcs_core::catalogue::Catalogue;
+use dlcs_core::id::CustomerId;
+use dlcs_core::queue::{
+    Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
+    StoredDerivative, SubmissionItem,
+};
+use tokio::sync::watch;
+use tokio::task::yield_now;
+
+use super::{Broken, Fault};
+
+#[async_trait]
+impl IngestQueue for Broken {
+    async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> Result<Batch> {
+        if self.has(Fault::TornSubmit) {
+            let first = items.iter().take(1).cloned().collect();
+            self.sound.submit(customer, first).await?;
+            yield_now().await;
+        }
+        let outcome = self.sound.submit(customer, items.clone()).await;
+        if let Err(QueueError::Refused { problems }) = &outcome
+            && self.has(Fault::PartialSubmit)
+        {
+            let faulty = |place: usize| problems.iter().any(|problem| problem.index == place);
+            let items = items.into_iter().enumerate();
+            let sound = items.filter(|(place, _)| !faulty(*place));
+            let sound = sound.map(|(_, item)| item).collect();
+            self.sound.submit(customer, sound).await?;
+        }
+        outcome
+    }
+
+    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
+        self.sound.begin(item, claim).await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
+        match self.fault {
+            Fault::NoTurns => {
+                let mut due = Vec::new();
+                while let Some(claimed) = self.sound.claim(claim).await? {
+                    due.push(claimed);
+                }
+                due.sort_by_key(|claimed| claimed.image.id.customer());
+                let mut due = due.into_iter();
+                let first = due.next();
+                for other in due {
+                    self.sound.release(other.lease).await?;
+                }
+                Ok(first)
+            }
+            Fault::DoubleClaim => {
+                let twin = self.last_claim().take();
+                if let Some((image, grant)) = twin {
+                    let lease = Lease::issue(grant);
+                    return Ok(Some(Claimed { image, lease }));
+                }
+                let claimed = self.sound.claim(claim).await?;
+                *self.last_claim() = claimed
+                    .as_ref()
+                    .map(|claimed| (claimed.image.clone(), grant(&claimed.lease)));
+                Ok(claimed)
+            }
+            _ => self.sound.claim(claim).await,
+        }
+    }
+
+    async fn renew(&self, lease: &mut Lease, lease_for: Duration) -> Result<()> {
+        if self.has(Fault::FrozenRenewal) {
+            lease.prolong(lease.until().after(lease_for));
+            return Ok(());
+        }
+        self.sound.renew(lease, lease_for).await
+    }
+
+    async fn complete(&self, lease: Lease, derivative: StoredDerivative) -> Result<Completion> {
+        let id = lease.image().clone();
+        let before = self
+            .sound
+            .find_image(&id)
+            .await
+            .expect("memory does not fail");
+        let outcome = self.sound.complete(lease, derivative).await;
+        match (self.fault, &outcome, before) {
+            (Fault::ForgetfulLease, Err(QueueError::LeaseLost), Some(image)) => {
+                Ok(Completion::Recorded(Box::new(image)))
+            }
+            (Fault::EagerCollector, Ok(_), Some(image)) => {
+                self.leaked()
+                    .extend(image.service().map(|service| service.key(&id)));
+                outcome
+            }
+            _ => outcome,
+        }
+    }
+
+    async fn fail(&self, lease: Lease, failure: Failure) -> Result<Completion> {
+        let failure = match failure {
+            Failure::Retry { error, .. } if self.has(Fault::ImpatientRetry) => Failure::Retry {
+                after: Duration::ZERO,
+                error,
+            },
+            failure => failure,
+        };
+        self.sound.fail(lease, failure).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<()> {
+        if self.has(Fault::ChargedRelease) {
+            let failure = Failure::Retry {
+                after: Duration::ZERO,
+                error: "given back".to_owned(),
+            };
+            return self.sound.fail(lease, failure).await.map(drop);
+        }
+        self.sound.release(lease).await
+    }
+
+    async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
+        self.sound.size(customer).await
+    }
+
+    fn wakeups(&self) -> watch::Receiver<u64> {
+        if self.has(Fault::SilentQueue) {
+            return self.silence.subscribe();
+        }
+        self.sound.wakeups()
+    }
+}
+
+fn grant(lease: &Lease) -> LeaseGrant {
+    LeaseGrant {
+        image: lease.image().clone(),
+        generation: lease.generation(),
+        token: lease.token(),
+        attempt: lease.attempt(),
+        batch: lease.batch(),
+        until: lease.until(),
+    }
+}
