@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, DerivativeStore, ImageProcessor, ImageRenderer, ProcessError, ProcessOptions,
-    Processed, RenderError, Rendered, SourceFacts,
+    Checksum, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, ProcessError,
+    ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{Bootstrap, Settings};
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
@@ -17,7 +17,7 @@ use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
 use dlcs_core::origin::{OriginRequest, OriginResponse, OriginStrategy};
 use dlcs_core::time::{Clock, Timestamp};
-use dlcs_core::{BatchId, CustomerId, Dlcs, ImageId};
+use dlcs_core::{BatchId, CustomerId, Dlcs};
 use dlcs_http::{DlcsService, DlcsServiceBuilder};
 use dlcs_testkit::fake::{FakeClock, FakeObject, FakeOrigin};
 use futures_util::{StreamExt, TryStreamExt};
@@ -317,11 +317,11 @@ impl ImageRenderer for FakeRenderer {
     async fn render(
         &self,
         _: &dyn DerivativeStore,
-        image: &ImageId,
+        derivative: &DerivativeKey,
         _: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let bytes = Bytes::from(format!("{image} {request:?}"));
+        let bytes = Bytes::from(format!("{derivative} {request:?}"));
         Ok(Rendered {
             format: request.format,
             bytes,
