@@ -96,7 +96,7 @@ impl Payload {
         }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(interrupted)?;
+            let frame = frame.map_err(|error| interrupted(error.as_ref()))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -110,8 +110,8 @@ impl Payload {
 }
 
 /// The client, or the time that it was given, came to an end before the body did.
-fn interrupted(error: BoxError) -> ApiError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error.as_ref());
+fn interrupted(error: &(dyn Error + 'static)) -> ApiError {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         if error
             .downcast_ref::<std::io::Error>()

@@ -306,14 +306,14 @@ mod tests {
 
     const KNOWN: &[&str] = &["origin", "number1", "tags", "width", "created"];
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn names_match_in_any_case_and_nulls_are_absent() {
         let (object, mut problems) = (
-            object(json!({"ORIGIN": "a", "number1": null})),
+            object(&json!({"ORIGIN": "a", "number1": null})),
             Problems::default(),
         );
         let fields = Fields::new(&object, "/member/3", KNOWN, &mut problems);
@@ -336,7 +336,7 @@ mod tests {
             "true",
             "[]",
         ] {
-            let object = object(serde_json::from_str(&format!("{{\"number1\":{bad}}}")).unwrap());
+            let object = object(&serde_json::from_str(&format!("{{\"number1\":{bad}}}")).unwrap());
             let mut problems = Problems::default();
             let fields = Fields::new(&object, "", KNOWN, &mut problems);
             assert_eq!(fields.integer("number1", &mut problems), None);
@@ -358,7 +358,7 @@ mod tests {
     fn read_only_properties_may_say_what_is_stored() {
         let stored = json!({"width": 10, "created": "2016-05-04T10:20:30.123456Z"});
         let check = |body: Value, stored: Option<&Value>| {
-            let (object, mut problems) = (object(body), Problems::default());
+            let (object, mut problems) = (object(&body), Problems::default());
             Fields::new(&object, "", KNOWN, &mut problems).check_read_only(
                 &["width", "created"],
                 stored,

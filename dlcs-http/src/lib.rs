@@ -1,18 +1,22 @@
-//! The DLCS API and IIIF delivery over hyper, for [`dlcs_core`].
+#![doc = include_str!("../README.md")]
+
+mod service;
 
 mod auth;
+mod route;
+
 mod body;
 mod context;
-mod delivery;
 mod error;
 mod fields;
 mod hydra;
 mod query;
 mod resource;
-mod route;
+
+mod delivery;
+
 #[cfg(feature = "server")]
 mod serve;
-mod service;
 
 pub use body::{BoxError, ResponseBody};
 #[cfg(feature = "server")]

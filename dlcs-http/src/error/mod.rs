@@ -30,7 +30,10 @@ pub(crate) struct Problem {
 
 /// An error on its way to the client.
 #[derive(Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Occurrence>);
+
+#[derive(Debug)]
+struct Occurrence {
     kind: Kind,
     detail: String,
     problems: Vec<Problem>,
@@ -42,69 +45,70 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// An error of a kind, with one sentence about this occurrence.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Occurrence {
             kind,
             detail: detail.into(),
             problems: Vec::new(),
             image: None,
             allow: None,
             cause: None,
-        }
+        }))
     }
 
     /// Keeps the cause for the log; it is never sent.
     pub(crate) fn with_cause(mut self, cause: impl Into<BoxError>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// Refuses a request for everything that is wrong with it.
     pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
         let mut error = Self::new(Kind::Invalid, summary(&problems));
-        error.problems = problems;
+        error.0.problems = problems;
         error
     }
 
     /// Names slips of the pen in the same body, where they may explain a refusal.
     pub(crate) fn with_slips(mut self, slips: Vec<Problem>) -> Self {
-        if self.kind == Kind::Invalid && !slips.is_empty() {
-            self.problems.extend(slips);
-            self.detail = summary(&self.problems);
+        if self.0.kind == Kind::Invalid && !slips.is_empty() {
+            self.0.problems.extend(slips);
+            self.0.detail = summary(&self.0.problems);
         }
         self
     }
 
     /// Links to the image whose record was kept.
     pub(crate) fn with_image(mut self, image: ImageId) -> Self {
-        self.image = Some(image);
+        self.0.image = Some(image);
         self
     }
 
     /// Lists the methods that the address knows.
     pub(crate) fn with_allow(mut self, allow: HeaderValue) -> Self {
-        self.allow = Some(allow);
+        self.0.allow = Some(allow);
         self
     }
 
     /// The kind.
+    #[cfg(test)]
     pub(crate) const fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The response; a failure of the server is logged here, once, with its causes.
     pub(crate) fn into_response(self, context: &Context) -> Response<ResponseBody> {
-        let status = self.kind.status();
+        let status = self.0.kind.status();
         if status.is_server_error() {
-            let chain = self.cause.as_deref().map(chain).unwrap_or_default();
+            let chain = self.0.cause.as_deref().map(chain).unwrap_or_default();
             tracing::error!(
                 request = context.request_id,
                 status = status.as_u16(),
-                detail = self.detail,
+                detail = self.0.detail,
                 cause = chain,
                 "a request failed"
             );
         }
-        let text = self.kind.text();
+        let text = self.0.kind.text();
         let body = ErrorBody {
             context: HYDRA,
             type_: "Error",
@@ -112,11 +116,11 @@ impl ApiError {
             title: text.title,
             status: status.as_u16(),
             status_code: status.as_u16(),
-            detail: &self.detail,
-            description: &self.detail,
+            detail: &self.0.detail,
+            description: &self.0.detail,
             instance: &context.request_id,
-            errors: &self.problems,
-            image: self.image.as_ref().map(|image| context.image_link(image)),
+            errors: &self.0.problems,
+            image: self.0.image.as_ref().map(|image| context.image_link(image)),
         };
         let json = serde_json::to_vec(&body).expect("an error has only text and numbers");
         let mut response = Response::new(full(json));
@@ -127,7 +131,7 @@ impl ApiError {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.kind {
+        match self.0.kind {
             Kind::Unauthorised => {
                 let challenge = HeaderValue::from_static("Basic realm=\"DLCS-API\"");
                 headers.insert(WWW_AUTHENTICATE, challenge);
@@ -137,7 +141,7 @@ impl ApiError {
             }
             _ => {}
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, allow);
         }
         response

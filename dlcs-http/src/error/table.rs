@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn status(error: impl Into<ApiError>) -> u16 {
-        error.into().kind.status().as_u16()
+        error.into().kind().status().as_u16()
     }
 
     fn fetch(source: OriginError) -> u16 {

@@ -32,7 +32,7 @@ pub(crate) struct BatchResource {
 }
 
 /// A batch as it is sent.
-pub(crate) fn resource(context: &Context, batch: Batch) -> BatchResource {
+pub(crate) fn resource(context: &Context, batch: &Batch) -> BatchResource {
     let link = context.batch_link(batch.customer, batch.id);
     BatchResource {
         submitted: batch.submitted.to_string(),
@@ -41,7 +41,7 @@ pub(crate) fn resource(context: &Context, batch: Batch) -> BatchResource {
         errors: batch.errors,
         finished: batch.finished.map(|at| at.to_string()),
         superseded: batch.superseded,
-        est_completion: estimate(&batch, context.dlcs.clock().now()).map(|at| at.to_string()),
+        est_completion: estimate(batch, context.dlcs.clock().now()).map(|at| at.to_string()),
         images: format!("{link}/images"),
         completed_images: format!("{link}/completedImages"),
         error_images: format!("{link}/errorImages"),
@@ -73,7 +73,7 @@ pub(crate) async fn list(
         .catalogue()
         .list_batches(customer, filter, page)
         .await?;
-    let listed = listed.map(|batch| resource(context, batch));
+    let listed = listed.map(|batch| resource(context, &batch));
     let name = match filter {
         BatchFilter::All => "batches",
         BatchFilter::Active => "active",
@@ -86,7 +86,7 @@ pub(crate) async fn list(
 /// `GET /customers/{customer}/queue/batches/{batch}`
 pub(crate) async fn get(context: &Context, customer: CustomerId, id: BatchId) -> Outcome {
     let batch = context.dlcs.batch(customer, id).await?;
-    Ok(context.json(StatusCode::OK, &resource(context, batch)))
+    Ok(context.json(StatusCode::OK, &resource(context, &batch)))
 }
 
 /// Which images of a batch.

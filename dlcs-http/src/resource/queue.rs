@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
 use crate::hydra::Header;
-use crate::resource::image::{self, Candidate, ImageInput, Place, add_core_problems};
+use crate::resource::image::{self, Candidate, ImageInput, Place, refuse};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +57,7 @@ pub(crate) async fn submit(context: &Context, customer: CustomerId, body: &Objec
     match context.dlcs.submit_batch(registrations).await {
         Ok(made) => {
             let link = context.batch_link(customer, made.id);
-            Ok(context.created(&link, &batch::resource(context, made)))
+            Ok(context.created(&link, &batch::resource(context, &made)))
         }
         Err(Error::Invalid { .. }) => Err(refuse(context, &candidates, &mut problems).await),
         Err(Error::Queue(QueueError::Refused { problems: found })) => {
@@ -135,14 +135,6 @@ async fn candidates(
         candidates.push(Candidate::new(pointer, input));
     }
     Ok(candidates)
-}
-
-/// The error that lists what the adapter has found and what the core would find.
-async fn refuse(context: &Context, candidates: &[Candidate], problems: &mut Problems) -> ApiError {
-    match add_core_problems(context, candidates, problems).await {
-        Ok(()) => problems.refuse(),
-        Err(error) => error,
-    }
 }
 
 fn registration(candidate: &Candidate) -> Option<Registration> {

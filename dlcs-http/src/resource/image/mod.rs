@@ -12,14 +12,13 @@ use serde::Serialize;
 
 use super::{Object, Outcome};
 use crate::context::Context;
-use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
 use crate::query::Query;
 
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
-pub(crate) use preflight::{Candidate, add_core_problems};
+pub(crate) use preflight::{Candidate, refuse};
 
 /// What the origin of an image reads whose bytes were sent along.
 pub(crate) const UPLOAD_SCHEME: &str = "dlcs-upload:";
@@ -93,6 +92,9 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     );
     let ingesting = image.state.is_pending();
     let service_link = image.service().map(|_| context.service_link(&image.id));
+    let found_type = image
+        .service()
+        .map(|service| service.source.media_type.clone());
     let source = image.service().map(|service| &service.source);
     let (checksum, size) = source.map_or_else(Default::default, |source| {
         (format!("sha256:{}", source.checksum), source.size)
@@ -112,7 +114,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
             .initial_origin
             .as_ref()
             .map_or_else(String::new, OriginUrl::to_string),
-        media_type: image.media_type.unwrap_or_default(),
+        media_type: image.media_type.or(found_type).unwrap_or_default(),
         string1,
         string2,
         string3,
@@ -200,8 +202,7 @@ async fn register(
         return Err(problems.refuse());
     };
     if !problems.is_empty() {
-        add_core_problems(context, &[candidate], &mut problems).await?;
-        return Err(problems.refuse());
+        return Err(refuse(context, &[candidate], &mut problems).await);
     }
     let model = candidate
         .input
@@ -218,10 +219,7 @@ async fn register(
             Ok(context.created(&link, &resource(context, registered.image)))
         }
         Ok(registered) => Ok(context.json(StatusCode::OK, &resource(context, registered.image))),
-        Err(Error::Invalid { .. }) => {
-            add_core_problems(context, &[candidate], &mut problems).await?;
-            Err(problems.refuse())
-        }
+        Err(Error::Invalid { .. }) => Err(refuse(context, &[candidate], &mut problems).await),
         Err(error) => Err(problems.explain(error.into())),
     }
 }
@@ -240,10 +238,16 @@ pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Out
     input
         .check_read_only(context, &fields, &mut problems)
         .await?;
-    problems.check()?;
-    let image = context.dlcs.update_image(id, input.changes).await;
-    let image = image.map_err(|error| problems.explain(ApiError::from(error)))?;
-    Ok(context.json(StatusCode::OK, &resource(context, image)))
+    let candidate = Candidate::new(String::new(), input);
+    if !problems.is_empty() {
+        return Err(refuse(context, &[candidate], &mut problems).await);
+    }
+    let changes = candidate.input.changes.clone();
+    match context.dlcs.update_image(id, changes).await {
+        Ok(image) => Ok(context.json(StatusCode::OK, &resource(context, image))),
+        Err(Error::Invalid { .. }) => Err(refuse(context, &[candidate], &mut problems).await),
+        Err(error) => Err(problems.explain(error.into())),
+    }
 }
 
 /// `DELETE /customers/{customer}/spaces/{space}/images/{image}`

@@ -27,8 +27,19 @@ impl Candidate {
     }
 }
 
-/// Adds everything that the core would refuse in images that are about to be refused anyway.
-pub(crate) async fn add_core_problems(
+/// The error that lists what the adapter has found and what the core would find.
+pub(crate) async fn refuse(
+    context: &Context,
+    candidates: &[Candidate],
+    problems: &mut Problems,
+) -> ApiError {
+    match add_core_problems(context, candidates, problems).await {
+        Ok(()) => problems.refuse(),
+        Err(error) => error,
+    }
+}
+
+async fn add_core_problems(
     context: &Context,
     candidates: &[Candidate],
     problems: &mut Problems,
@@ -61,7 +72,8 @@ pub(crate) async fn add_core_problems(
             }
         };
         let Some(space) = input.space else { continue };
-        if !space_exists(context, input, space, &mut spaces).await? {
+        // Without a place in the body, the space is that of the address, whose absence is a 404.
+        if !pointer.is_empty() && !space_exists(context, input, space, &mut spaces).await? {
             add(SubmissionProblemKind::SpaceNotFound);
         }
         let id = input
