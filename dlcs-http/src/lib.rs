@@ -1,1 +1,24 @@
-//! Wip.
+#![doc = include_str!("../README.md")]
+
+mod service;
+
+mod auth;
+mod route;
+
+mod body;
+mod context;
+mod error;
+mod fields;
+mod hydra;
+mod query;
+mod resource;
+
+mod delivery;
+
+#[cfg(feature = "server")]
+mod serve;
+
+pub use body::{BoxError, ResponseBody};
+#[cfg(feature = "server")]
+pub use serve::serve;
+pub use service::{DlcsService, DlcsServiceBuilder};

@@ -1,0 +1,271 @@
+//! Bodies: JSON in, within limits, and bytes out.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http_body::Body;
+use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
+use http_body_util::{BodyExt, Full};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::error::{ApiError, Kind};
+
+/// Any error that can be sent between threads.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The body of every response.
+pub type ResponseBody = BoxBody<Bytes, BoxError>;
+
+/// A response body whose bytes are all here.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> ResponseBody {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed()
+}
+
+/// A response body without bytes.
+pub(crate) fn empty() -> ResponseBody {
+    full(Bytes::new())
+}
+
+/// The body of a request that has not been read yet.
+pub(crate) struct Payload {
+    body: UnsyncBoxBody<Bytes, BoxError>,
+    declared: Option<u64>,
+    encoded: bool,
+    limit: u64,
+}
+
+impl Payload {
+    /// Takes the body of a request of which at most `limit` bytes are to be read.
+    pub(crate) fn new<B>(headers: &HeaderMap, body: B, limit: u64) -> Self
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let body = body
+            .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+            .map_err(Into::into)
+            .boxed_unsync();
+        let declared = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let encoded = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+        Self {
+            body,
+            declared,
+            encoded,
+            limit,
+        }
+    }
+
+    /// Reads the body as one JSON object, whatever its content type.
+    pub(crate) async fn object(self) -> Result<Map<String, Value>, ApiError> {
+        parse_object(&self.bytes().await?)
+    }
+
+    async fn bytes(self) -> Result<Vec<u8>, ApiError> {
+        let Self {
+            mut body,
+            declared,
+            encoded,
+            limit,
+        } = self;
+        if encoded {
+            return Err(ApiError::new(
+                Kind::ContentEncoding,
+                "the body has a `Content-Encoding`: send it as it is",
+            ));
+        }
+        let too_large = || {
+            ApiError::new(
+                Kind::BodyTooLarge,
+                format!("the body is larger than the limit of {limit} bytes"),
+            )
+        };
+        if declared.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| interrupted(error.as_ref()))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if (bytes.len() + data.len()) as u64 > limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(bytes)
+    }
+}
+
+/// The client, or the time that it was given, came to an end before the body did.
+fn interrupted(error: &(dyn Error + 'static)) -> ApiError {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+        {
+            return ApiError::new(
+                Kind::RequestTimeout,
+                "the body of the request stopped coming: send it again",
+            );
+        }
+        cause = error.source();
+    }
+    ApiError::new(
+        Kind::MalformedBody,
+        "the body of the request ended early: send it again",
+    )
+}
+
+/// Parses one JSON object, and nothing else.
+pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let malformed = |detail: String| ApiError::new(Kind::MalformedBody, detail);
+    if bytes.is_empty() {
+        return Err(malformed(
+            "the body is empty: send a JSON object".to_owned(),
+        ));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(malformed(
+            "the body begins with a byte order mark: send it without".to_owned(),
+        ));
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Strict(Value::Object(object))) => Ok(object),
+        Ok(Strict(_)) => Err(malformed(
+            "the body is JSON but not an object: send one in braces".to_owned(),
+        )),
+        Err(error) => Err(malformed(format!("the body is not JSON: {error}"))),
+    }
+}
+
+/// A JSON value in which no object has the same name twice, in whatever case.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Strict, E> {
+        Ok(Strict(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Strict, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Strict(list.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Strict, A::Error> {
+        let mut object = Map::new();
+        let mut seen = HashSet::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            if !seen.insert(name.to_lowercase()) {
+                let name = dlcs_core::image::shorten(&name);
+                return Err(de::Error::custom(format_args!(
+                    "the name `{name}` stands twice in one object"
+                )));
+            }
+            let Strict(value) = entries.next_value()?;
+            object.insert(name, value);
+        }
+        Ok(Strict(object.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_one_clean_object_is_refused() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let utf_16: Vec<u8> = "{\"a\":1}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let bad: [&[u8]; 17] = [
+            b"",
+            b" ",
+            b"null",
+            b"[]",
+            b"\"x\"",
+            b"1",
+            b"{",
+            b"{\"a\":1}x",
+            b"{\"a\":1}{}",
+            b"\xef\xbb\xbf{}",
+            &utf_16,
+            br#"{"a":"\ud800"}"#,
+            b"{\"a\":\"\xff\"}",
+            br#"{"id":"a","id":"b"}"#,
+            br#"{"id":"a","ID":"b"}"#,
+            br#"{"member":[{"a":{"b":1,"B":2}}]}"#,
+            deep.as_bytes(),
+        ];
+        for body in bad {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
+            let error = parse_object(body).expect_err(&shown);
+            assert_eq!(error.kind(), Kind::MalformedBody, "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_names_is_kept() {
+        let object = parse_object(br#"{"z":1,"a":{"b":[true,null,-1,1.5,"\u00e9"]}}"#).unwrap();
+        assert_eq!(
+            Value::Object(object).to_string(),
+            r#"{"z":1,"a":{"b":[true,null,-1,1.5,"é"]}}"#
+        );
+    }
+}

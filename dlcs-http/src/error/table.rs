@@ -1,0 +1,349 @@
+//! The one table from the core's errors to those of the API.
+
+use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::derivative::{DerivativeError, ProcessError, RenderError};
+use dlcs_core::image::FieldProblem;
+use dlcs_core::ingest::IngestError;
+use dlcs_core::origin::OriginError;
+use dlcs_core::queue::{QueueError, SubmissionProblemKind};
+use dlcs_core::{Error, ImageId};
+
+use super::{ApiError, Kind, Problem};
+
+const BROKEN: &str = "the server failed: give the `instance` to the operator, and try again";
+const AWAY: &str = "a part that the server needs does not answer: try again later";
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid { problems } => Self::invalid(
+                problems
+                    .iter()
+                    .map(|problem| at_field("", problem))
+                    .collect(),
+            ),
+            Error::BatchEmpty | Error::BatchTooLarge { .. } => Self::invalid(vec![Problem {
+                pointer: "/member".to_owned(),
+                detail: error.to_string(),
+            }]),
+            Error::Ingest { image, source } => ingest(image.id, source),
+            Error::Superseded { .. } => Self::new(
+                Kind::Superseded,
+                format!("{error}: look at it to see what it is now"),
+            ),
+            Error::NotReady { .. } => Self::new(Kind::NotFound, error.to_string()),
+            Error::Catalogue(error) => error.into(),
+            Error::Queue(error) => error.into(),
+            Error::Derivative(error) => error.into(),
+            Error::Render(RenderError::Overloaded) => Self::new(
+                Kind::Overloaded,
+                "too many images are being rendered: try again later",
+            ),
+            error => Self::new(Kind::Internal, BROKEN).with_cause(error),
+        }
+    }
+}
+
+impl From<CatalogueError> for ApiError {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::NotFound { .. } => Self::new(Kind::NotFound, error.to_string()),
+            CatalogueError::AlreadyExists { .. } => {
+                Self::new(Kind::AlreadyExists, format!("{error}: choose another"))
+            }
+            CatalogueError::SpaceNotEmpty { .. } => {
+                Self::new(Kind::SpaceNotEmpty, format!("{error}: delete them first"))
+            }
+            CatalogueError::LastKey => {
+                Self::new(Kind::LastKey, format!("{error}: make another first"))
+            }
+            CatalogueError::Unavailable { .. } => {
+                Self::new(Kind::Unavailable, AWAY).with_cause(error)
+            }
+            error => Self::new(Kind::Internal, BROKEN).with_cause(error),
+        }
+    }
+}
+
+impl From<QueueError> for ApiError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Refused { problems } => {
+                let kinds: Vec<_> = problems.iter().map(|problem| problem.kind).collect();
+                if kinds.contains(&SubmissionProblemKind::SpaceNotFound) {
+                    CatalogueError::NotFound {
+                        subject: Subject::Space,
+                    }
+                    .into()
+                } else if kinds.contains(&SubmissionProblemKind::AlreadyExists) {
+                    let taken = CatalogueError::AlreadyExists {
+                        subject: Subject::Image,
+                        property: "id",
+                    };
+                    Self::new(
+                        Kind::AlreadyExists,
+                        format!(
+                            "{taken}: choose another, or PUT to its address to register it again"
+                        ),
+                    )
+                } else {
+                    Self::invalid(kinds.into_iter().map(|kind| refused("", kind)).collect())
+                }
+            }
+            QueueError::Unavailable { .. } => Self::new(Kind::Unavailable, AWAY).with_cause(error),
+            error => Self::new(Kind::Internal, BROKEN).with_cause(error),
+        }
+    }
+}
+
+impl From<DerivativeError> for ApiError {
+    fn from(error: DerivativeError) -> Self {
+        match error {
+            DerivativeError::Full { .. } => Self::new(
+                Kind::StoreFull,
+                "the derivative store is full: make room and try again",
+            )
+            .with_cause(error),
+            DerivativeError::Backend { .. } => Self::new(Kind::Unavailable, AWAY).with_cause(error),
+            error => Self::new(Kind::Internal, BROKEN).with_cause(error),
+        }
+    }
+}
+
+/// A registration that was tried and failed; the record is kept.
+fn ingest(image: ImageId, error: IngestError) -> ApiError {
+    ApiError::new(ingest_kind(&error), error.sentence())
+        .with_image(image)
+        .with_cause(error)
+}
+
+fn ingest_kind(error: &IngestError) -> Kind {
+    match error {
+        IngestError::Fetch { source, .. } => match source {
+            OriginError::TooLarge { .. } => Kind::SourceTooLarge,
+            OriginError::TimedOut { .. } => Kind::OriginTimedOut,
+            OriginError::UnsupportedScheme { .. } => Kind::Invalid,
+            _ => Kind::OriginFailed,
+        },
+        IngestError::Process {
+            source:
+                ProcessError::Unrecognised { .. }
+                | ProcessError::Damaged { .. }
+                | ProcessError::TooManyPixels { .. },
+        } => Kind::NotAnImage,
+        IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
+        IngestError::Store(DerivativeError::Backend { .. })
+        | IngestError::Catalogue(CatalogueError::Unavailable { .. }) => Kind::Unavailable,
+        _ => Kind::Internal,
+    }
+}
+
+/// A problem that the core found in a field of the object at a pointer.
+pub(crate) fn at_field(pointer: &str, problem: &FieldProblem) -> Problem {
+    Problem {
+        pointer: format!("{pointer}/{}", problem.field),
+        detail: problem.to_string(),
+    }
+}
+
+/// A problem that the queue found in the object at a pointer.
+pub(crate) fn refused(pointer: &str, kind: SubmissionProblemKind) -> Problem {
+    let (field, detail) = match kind {
+        SubmissionProblemKind::SpaceNotFound => (
+            "/space",
+            "`space` names a space that does not exist: make it first",
+        ),
+        SubmissionProblemKind::SourceMissing => (
+            "/origin",
+            "`origin` is missing: a new image needs the address of its master",
+        ),
+        SubmissionProblemKind::AlreadyExists => ("/id", "`id` is taken: choose another"),
+        SubmissionProblemKind::Duplicate => (
+            "/id",
+            "`id` stands in this space twice: leave one of them out",
+        ),
+        SubmissionProblemKind::OtherCustomer => {
+            ("/@id", "`@id` is the address of another customer's image")
+        }
+        _ => ("", "it cannot be submitted"),
+    };
+    Problem {
+        pointer: format!("{pointer}{field}"),
+        detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dlcs_core::ingest::FetchContext;
+    use dlcs_core::origin::OriginStrategyKind;
+    use std::time::Duration;
+
+    fn cause() -> Box<dyn std::error::Error + Send + Sync> {
+        "canary".into()
+    }
+
+    fn status(error: impl Into<ApiError>) -> u16 {
+        error.into().kind().status().as_u16()
+    }
+
+    fn fetch(source: OriginError) -> u16 {
+        let context = Box::new(FetchContext {
+            address: "http://a/".to_owned(),
+            pattern: None,
+            kind: OriginStrategyKind::Default,
+            held_back: false,
+        });
+        ingest_kind(&IngestError::Fetch {
+            context,
+            attempts: 1,
+            source,
+        })
+        .status()
+        .as_u16()
+    }
+
+    #[test]
+    fn failed_fetches_have_their_statuses() {
+        let table = [
+            (OriginError::TooLarge { limit: 1 }, 413),
+            (
+                OriginError::TimedOut {
+                    after: Duration::from_secs(1),
+                },
+                504,
+            ),
+            (
+                OriginError::UnsupportedScheme {
+                    scheme: "x".into(),
+                    feature: None,
+                },
+                400,
+            ),
+            (OriginError::NotFound { status: Some(404) }, 502),
+            (OriginError::Denied { status: Some(401) }, 502),
+            (OriginError::Refused { status: None }, 502),
+            (
+                OriginError::Unavailable {
+                    status: None,
+                    retry_after: None,
+                },
+                502,
+            ),
+            (
+                OriginError::Interrupted {
+                    received: 1,
+                    expected: None,
+                },
+                502,
+            ),
+            (OriginError::AddressNotAllowed { reason: "private" }, 502),
+            (OriginError::Strategy { reason: "x".into() }, 502),
+            (
+                OriginError::Connection {
+                    reason: "tls",
+                    source: cause(),
+                },
+                502,
+            ),
+            (
+                OriginError::Backend {
+                    backend: "x",
+                    reason: "y",
+                    source: cause(),
+                },
+                502,
+            ),
+        ];
+        for (error, expected) in table {
+            let text = error.to_string();
+            assert_eq!(fetch(error), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn failed_processing_and_storing_have_their_statuses() {
+        let process = |source| {
+            ingest_kind(&IngestError::Process { source })
+                .status()
+                .as_u16()
+        };
+        assert_eq!(
+            process(ProcessError::Unrecognised {
+                seen: "text".into()
+            }),
+            422
+        );
+        assert_eq!(
+            process(ProcessError::Damaged {
+                format: "JPEG",
+                reason: "x".into()
+            }),
+            422
+        );
+        assert_eq!(
+            process(ProcessError::TooManyPixels {
+                width: 1,
+                height: 1,
+                limit: 0
+            }),
+            422
+        );
+        assert_eq!(process(ProcessError::Backend { source: cause() }), 500);
+        let store = |source| ingest_kind(&IngestError::Store(source)).status().as_u16();
+        assert_eq!(store(DerivativeError::Full { source: cause() }), 507);
+        assert_eq!(
+            store(DerivativeError::Backend {
+                backend: "x",
+                source: cause()
+            }),
+            503
+        );
+        assert_eq!(store(DerivativeError::Body { source: cause() }), 500);
+    }
+
+    #[test]
+    fn the_catalogue_and_the_queue_have_theirs() {
+        let subject = Subject::Space;
+        assert_eq!(status(CatalogueError::NotFound { subject }), 404);
+        assert_eq!(
+            status(CatalogueError::AlreadyExists {
+                subject,
+                property: "name"
+            }),
+            409
+        );
+        assert_eq!(status(CatalogueError::SpaceNotEmpty { images: 1 }), 409);
+        assert_eq!(status(CatalogueError::LastKey), 400);
+        assert_eq!(
+            status(CatalogueError::Unavailable {
+                backend: "x",
+                source: cause()
+            }),
+            503
+        );
+        assert_eq!(
+            status(CatalogueError::Backend {
+                backend: "x",
+                source: cause()
+            }),
+            500
+        );
+        assert_eq!(
+            status(QueueError::Unavailable {
+                backend: "x",
+                source: cause()
+            }),
+            503
+        );
+        assert_eq!(status(QueueError::LeaseLost), 500);
+        assert_eq!(status(Error::Render(RenderError::Overloaded)), 503);
+        assert_eq!(
+            status(Error::Superseded {
+                image: "1/1/a".parse().unwrap()
+            }),
+            409
+        );
+    }
+}

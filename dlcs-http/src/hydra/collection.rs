@@ -1,0 +1,146 @@
+//! Collections and their pages.
+
+use dlcs_core::page::{Page, PageRequest};
+use serde::Serialize;
+
+use super::Header;
+use crate::query::Query;
+
+/// A Hydra collection, or one page of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Collection<T> {
+    #[serde(flatten)]
+    header: Header,
+    total_items: u64,
+    page_size: u32,
+    member: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<View>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "@type")]
+    type_: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+    page: u64,
+    page_size: u32,
+    total_pages: u64,
+}
+
+/// One page of the collection at an address.
+pub(crate) fn collection<T>(
+    address: String,
+    query: &Query,
+    request: PageRequest,
+    listed: Page<T>,
+) -> Collection<T> {
+    let size = request.size;
+    let page = request.index.saturating_add(1);
+    let pages = listed.total.div_ceil(u64::from(size.get())).max(1);
+    let link = |page: u64| format!("{address}{}", query.for_page(page, size));
+    let view = (pages > 1 || page > 1).then(|| View {
+        id: link(page),
+        type_: "PartialCollectionView",
+        first: (page > 1).then(|| link(1)),
+        // Past the end, the page before is the last that has something.
+        previous: (page > 1).then(|| link((page - 1).min(pages))),
+        next: (page < pages).then(|| link(page + 1)),
+        last: (page < pages).then(|| link(pages)),
+        page,
+        page_size: size.get(),
+        total_pages: pages,
+    });
+    Collection {
+        header: Header::new(address, "Collection"),
+        total_items: listed.total,
+        page_size: size.get(),
+        member: listed.items,
+        view,
+    }
+}
+
+/// One page of a collection that is all in memory.
+pub(crate) fn whole<T>(
+    address: String,
+    query: &Query,
+    request: PageRequest,
+    items: Vec<T>,
+) -> Collection<T> {
+    let total = items.len() as u64;
+    let start = usize::try_from(request.offset()).unwrap_or(usize::MAX);
+    let items = items
+        .into_iter()
+        .skip(start)
+        .take(request.size.get() as usize)
+        .collect();
+    collection(address, query, request, Page { items, total })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dlcs_core::page::PageSize;
+    use serde_json::{Value, json};
+
+    fn view(raw: &str, total: u64) -> Value {
+        let query = Query::parse(Some(raw)).unwrap();
+        let page = Page::<u8> {
+            items: Vec::new(),
+            total,
+        };
+        let made = collection("http://a/c".to_owned(), &query, query.page().unwrap(), page);
+        serde_json::to_value(made).unwrap()["view"].clone()
+    }
+
+    #[test]
+    fn one_page_has_no_view() {
+        assert_eq!(view("", 100), Value::Null);
+    }
+
+    #[test]
+    fn pages_link_to_their_neighbours() {
+        let link = |page: u64| format!("http://a/c?q=x&page={page}&pageSize=10");
+        assert_eq!(
+            view("q=x&page=2&pageSize=10", 25),
+            json!({"@id": link(2), "@type": "PartialCollectionView", "first": link(1), "previous": link(1), "next": link(3), "last": link(3),
+                   "page": 2, "pageSize": 10, "totalPages": 3})
+        );
+        let first = view("q=x&pageSize=10", 25);
+        assert_eq!(
+            (first.get("first"), first.get("previous"), &first["next"]),
+            (None, None, &json!(link(2)))
+        );
+        let past = view("q=x&pageSize=10&page=9", 25);
+        assert_eq!(
+            (&past["previous"], past.get("next"), past.get("last")),
+            (&json!(link(3)), None, None)
+        );
+    }
+
+    #[test]
+    fn a_list_in_memory_is_paged_too() {
+        let request = PageRequest {
+            index: 1,
+            size: PageSize::new(2),
+        };
+        let page = whole(
+            "http://a/c".to_owned(),
+            &Query::default(),
+            request,
+            vec![1, 2, 3],
+        );
+        assert_eq!((page.member, page.total_items), (vec![3], 3));
+    }
+}

@@ -1,0 +1,97 @@
+//! The addresses of resources.
+
+use dlcs_core::origin::OriginStrategyId;
+use dlcs_core::{BatchId, CustomerId, ImageId, SpaceId};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::context::Context;
+use crate::route::DELIVERY;
+
+/// What stands in a segment of a path as it is: RFC 3986's `pchar`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// A text as one segment of a path.
+pub(crate) fn encode_segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+impl Context {
+    /// The address of a customer.
+    pub(crate) fn customer_link(&self, customer: CustomerId) -> String {
+        format!("{}/customers/{customer}", self.api)
+    }
+
+    /// The address of a space.
+    pub(crate) fn space_link(&self, customer: CustomerId, space: SpaceId) -> String {
+        format!("{}/spaces/{space}", self.customer_link(customer))
+    }
+
+    /// The address of the record of an image.
+    pub(crate) fn image_link(&self, image: &ImageId) -> String {
+        let space = self.space_link(image.customer(), image.space());
+        format!("{space}/images/{}", encode_segment(image.model().as_str()))
+    }
+
+    /// The address of the queue of a customer.
+    pub(crate) fn queue_link(&self, customer: CustomerId) -> String {
+        format!("{}/queue", self.customer_link(customer))
+    }
+
+    /// The address of a batch.
+    pub(crate) fn batch_link(&self, customer: CustomerId, batch: BatchId) -> String {
+        format!("{}/batches/{batch}", self.queue_link(customer))
+    }
+
+    /// The address of a customer's origin strategy.
+    pub(crate) fn strategy_link(&self, customer: CustomerId, strategy: OriginStrategyId) -> String {
+        format!(
+            "{}/originStrategies/{strategy}",
+            self.customer_link(customer)
+        )
+    }
+
+    /// The base URI of the image service of an image.
+    pub(crate) fn service_link(&self, image: &ImageId) -> String {
+        let model = encode_segment(image.model().as_str());
+        format!(
+            "{}/{DELIVERY}/{}/{}/{model}",
+            self.delivery,
+            image.customer(),
+            image.space()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_keep_what_a_path_may_hold() {
+        assert_eq!(
+            encode_segment("aZ09-._~!$&'()*+,;=:@"),
+            "aZ09-._~!$&'()*+,;=:@"
+        );
+        assert_eq!(
+            encode_segment("a b/c?d#e%2e[é]"),
+            "a%20b%2Fc%3Fd%23e%252e%5B%C3%A9%5D"
+        );
+    }
+}

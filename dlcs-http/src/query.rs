@@ -1,0 +1,141 @@
+//! The query string of a listing.
+
+use std::fmt::Write as _;
+
+use dlcs_core::page::{PageRequest, PageSize};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::error::{ApiError, Kind, Problem};
+
+/// What stands in a query string as it is: RFC 3986's unreserved characters.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The parameters of a query string, in their order; names are matched ignoring case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Parses a query string as forms write it: a plus is a space.
+    pub(crate) fn parse(raw: Option<&str>) -> Result<Self, ApiError> {
+        let mut pairs = Vec::new();
+        for part in raw
+            .unwrap_or_default()
+            .split('&')
+            .filter(|part| !part.is_empty())
+        {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            pairs.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The first value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self
+            .0
+            .iter()
+            .find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a parameter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
+    pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
+        let integer = |name: &str| match self.get(name) {
+            None => Ok(None),
+            Some(text) => text
+                .parse::<i128>()
+                .map(Some)
+                .map_err(|_| wrong(name, text, "a whole number")),
+        };
+        let page = integer("page")?.unwrap_or(1).max(1) - 1;
+        let size = integer("pageSize")?.and_then(|size| u32::try_from(size).ok());
+        Ok(PageRequest {
+            index: u64::try_from(page).unwrap_or(u64::MAX),
+            size: size.map_or_else(PageSize::default, PageSize::new),
+        })
+    }
+
+    /// The query string of another page: every parameter is kept.
+    pub(crate) fn for_page(&self, page: u64, size: PageSize) -> String {
+        let mut text = String::from("?");
+        let paging =
+            |name: &str| name.eq_ignore_ascii_case("page") || name.eq_ignore_ascii_case("pageSize");
+        for (name, value) in self.0.iter().filter(|(name, _)| !paging(name)) {
+            let (name, value) = (
+                utf8_percent_encode(name, QUERY),
+                utf8_percent_encode(value, QUERY),
+            );
+            let _ = write!(text, "{name}={value}&");
+        }
+        let _ = write!(text, "page={page}&pageSize={}", size.get());
+        text
+    }
+}
+
+/// A parameter whose value cannot be.
+pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> ApiError {
+    let detail = format!(
+        "the parameter `{name}` is `{}`; give {wanted}",
+        dlcs_core::image::shorten(value)
+    );
+    ApiError::invalid(vec![Problem {
+        pointer: String::new(),
+        detail,
+    }])
+}
+
+fn decode(text: &str) -> Result<String, ApiError> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| {
+        ApiError::new(
+            Kind::InvalidPath,
+            "the query string is not UTF-8 once it is decoded",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_below_one_and_sizes_out_of_bounds_are_tamed() {
+        let page = |raw: &str| {
+            Query::parse(Some(raw))
+                .unwrap()
+                .page()
+                .map(|page| (page.index, page.size.get()))
+        };
+        assert_eq!(page("").unwrap(), (0, 100));
+        assert_eq!(page("page=-1&pageSize=1000000000").unwrap(), (0, 100));
+        assert_eq!(page("PAGE=3&pagesize=7").unwrap(), (2, 7));
+        assert_eq!(page("page=99999999999999999999999").unwrap().0, u64::MAX);
+        for bad in ["page=x", "page=", "pageSize=1.5", "page=1e3"] {
+            assert!(page(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_pages_keep_every_parameter() {
+        let query = Query::parse(Some("string1=a%26b+c&page=2&x&tags=%C3%A9,b")).unwrap();
+        assert_eq!(
+            query.for_page(3, PageSize::new(10)),
+            "?string1=a%26b%20c&x=&tags=%C3%A9%2Cb&page=3&pageSize=10"
+        );
+        assert_eq!(query.get("String1"), Some("a&b c"));
+        assert!(Query::parse(Some("a=%ff")).is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! Customers.
+
+use dlcs_core::catalogue::Subject;
+use dlcs_core::customer::{Customer, CustomerName, NewCustomer, Role};
+use dlcs_core::image::text_problem;
+use dlcs_core::{CustomerId, catalogue::CatalogueError};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{Object, Outcome, as_value};
+use crate::context::Context;
+use crate::fields::{Fields, Problems};
+use crate::hydra::{Header, collection, whole};
+use crate::query::Query;
+
+const KNOWN: &[&str] = &["name", "displayName", "administrator", "created"];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CustomerResource {
+    #[serde(flatten)]
+    header: Header,
+    name: String,
+    display_name: String,
+    administrator: bool,
+    created: String,
+    spaces: String,
+    queue: String,
+    origin_strategies: String,
+    keys: String,
+}
+
+/// What a listing shows of a customer.
+#[derive(Serialize)]
+struct CustomerStub {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "@type")]
+    type_: &'static str,
+}
+
+fn resource(context: &Context, customer: Customer) -> CustomerResource {
+    let link = context.customer_link(customer.id);
+    CustomerResource {
+        header: Header::new(link.clone(), "vocab:Customer"),
+        name: customer.name.as_str().to_owned(),
+        display_name: customer.display_name,
+        administrator: customer.role == Role::Administrator,
+        created: customer.created.to_string(),
+        spaces: format!("{link}/spaces"),
+        queue: format!("{link}/queue"),
+        origin_strategies: format!("{link}/originStrategies"),
+        keys: format!("{link}/keys"),
+    }
+}
+
+fn stub(context: &Context, customer: &Customer) -> CustomerStub {
+    CustomerStub {
+        id: context.customer_link(customer.id),
+        type_: "vocab:Customer",
+    }
+}
+
+/// `GET /customers`: those that the caller's key may see.
+pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) -> Outcome {
+    let page = query.page()?;
+    let address = format!("{}/customers", context.api);
+    let resource = if caller.role == Role::Administrator {
+        let listed = context.dlcs.catalogue().list_customers(page).await?;
+        collection(
+            address,
+            query,
+            page,
+            listed.map(|customer| stub(context, &customer)),
+        )
+    } else {
+        whole(address, query, page, vec![stub(context, caller)])
+    };
+    Ok(context.json(StatusCode::OK, &resource))
+}
+
+/// `POST /customers`
+pub(crate) async fn create(context: &Context, body: &Object) -> Outcome {
+    let mut problems = Problems::default();
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    fields.check_read_only(&["administrator", "created"], None, &mut problems);
+    let display_name = display_name(&fields, &mut problems);
+    let name = match fields.text("name", &mut problems).map(CustomerName::parse) {
+        Some(Ok(name)) => Some(name),
+        Some(Err(error)) => {
+            problems.add(fields.at("name"), format!("`name` {error}"));
+            None
+        }
+        None if problems.is_at(&fields.at("name")) => None,
+        None => {
+            problems.add("/name", "`name` is missing: a customer needs one");
+            None
+        }
+    };
+    problems.check()?;
+    let Some(name) = name else {
+        return Err(problems.refuse());
+    };
+    let customer = NewCustomer {
+        id: None,
+        display_name: display_name.unwrap_or_else(|| name.as_str().to_owned()),
+        name,
+        role: Role::Ordinary,
+    };
+    let customer = context.dlcs.catalogue().create_customer(customer).await?;
+    let link = context.customer_link(customer.id);
+    Ok(context.created(&link, &resource(context, customer)))
+}
+
+/// `GET /customers/{customer}`
+pub(crate) async fn get(context: &Context, id: CustomerId) -> Outcome {
+    let customer = context.dlcs.customer(id).await?;
+    Ok(context.json(StatusCode::OK, &resource(context, customer)))
+}
+
+/// `PATCH /customers/{customer}`: the name for people, and nothing else.
+pub(crate) async fn patch(context: &Context, id: CustomerId, body: &Object) -> Outcome {
+    let stored = resource(context, context.dlcs.customer(id).await?);
+    let mut problems = Problems::default();
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    fields.check_read_only(
+        &["name", "administrator", "created"],
+        Some(&as_value(&stored)),
+        &mut problems,
+    );
+    let display_name = display_name(&fields, &mut problems);
+    problems.check()?;
+    let Some(display_name) = display_name else {
+        return Ok(context.json(StatusCode::OK, &stored));
+    };
+    let customer = context
+        .dlcs
+        .catalogue()
+        .rename_customer(id, &display_name)
+        .await?;
+    Ok(context.json(StatusCode::OK, &resource(context, customer)))
+}
+
+/// Checks that a customer that only an administrator can ask for is there.
+pub(crate) async fn check_exists(context: &Context, id: CustomerId) -> Result<(), CatalogueError> {
+    let found = context.dlcs.catalogue().find_customer(id).await?;
+    found.map(drop).ok_or(CatalogueError::NotFound {
+        subject: Subject::Customer,
+    })
+}
+
+fn display_name(fields: &Fields<'_>, problems: &mut Problems) -> Option<String> {
+    let name = fields.text("displayName", problems)?;
+    if let Some(reason) = text_problem(&name) {
+        problems.add(fields.at("displayName"), format!("`displayName` {reason}"));
+    }
+    Some(name)
+}

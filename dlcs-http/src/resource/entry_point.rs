@@ -1,0 +1,63 @@
+//! The entry point, the health of the program, and the pages of errors.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Outcome;
+use crate::body::full;
+use crate::context::Context;
+use crate::error::{ApiError, Kind};
+use crate::hydra::Header;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryPoint {
+    #[serde(flatten)]
+    header: Header,
+    customers: String,
+    origin_strategies: String,
+}
+
+/// `GET /`
+pub(crate) fn get(context: &Context) -> Outcome {
+    let resource = EntryPoint {
+        header: Header::new(context.api.clone(), "vocab:EntryPoint"),
+        customers: format!("{}/customers", context.api),
+        origin_strategies: format!("{}/originStrategies", context.api),
+    };
+    Ok(context.json(StatusCode::OK, &resource))
+}
+
+/// `GET /health`: the program runs.
+pub(crate) fn health(context: &Context) -> Outcome {
+    Ok(context.json(StatusCode::OK, &json!({"status": "ok"})))
+}
+
+/// `GET /ready`: requests will be served.
+pub(crate) async fn ready(context: &Context) -> Outcome {
+    match context.dlcs.ready().await {
+        Ok(()) => Ok(context.json(StatusCode::OK, &json!({"status": "ready"}))),
+        Err(error) => {
+            let detail = "the catalogue or the derivative store does not answer: try again later";
+            Err(ApiError::new(Kind::Unavailable, detail).with_cause(error))
+        }
+    }
+}
+
+/// `GET /docs/errors/{slug}`: the page that the `type` of an error leads to.
+pub(crate) fn error_page(slug: &str) -> Outcome {
+    let kind = Kind::from_slug(slug)
+        .ok_or_else(|| ApiError::new(Kind::NotFound, "there is no such kind of error"))?;
+    let (status, text) = (kind.status(), kind.text());
+    let (title, advice) = (text.title, text.advice);
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+         <h1>{title}</h1>\n<p>Status {status}</p>\n<p>{advice}</p>\n</html>\n"
+    );
+    let mut response = Response::new(full(page));
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, html);
+    Ok(response)
+}

@@ -1,0 +1,355 @@
+//! What a request says of an image.
+
+use dlcs_core::image::{
+    DeliveryChannel, ImageChanges, ImageSource, LIST_MAX_ITEMS, OpenAccess, OriginUrl, shorten,
+};
+use dlcs_core::{CustomerId, ImageId, ModelId, SpaceId};
+use serde_json::Value;
+
+use super::{UPLOAD_SCHEME, resource};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::fields::{Fields, Problems, last_segment};
+use crate::resource::as_value;
+use crate::route::image_at;
+
+/// Every property that an image may have in a request.
+pub(crate) const KNOWN: &[&str] = &[
+    "@id",
+    "id",
+    "space",
+    "origin",
+    "initialOrigin",
+    "mediaType",
+    "string1",
+    "string2",
+    "string3",
+    "number1",
+    "number2",
+    "number3",
+    "tags",
+    "roles",
+    "manifests",
+    "maxUnauthorised",
+    "deliveryChannels",
+    "imageOptimisationPolicy",
+    "thumbnailPolicy",
+    "file",
+    "created",
+    "queued",
+    "dequeued",
+    "finished",
+    "ingesting",
+    "error",
+    "width",
+    "height",
+    "batch",
+    "infoJson",
+    "imageService",
+    "thumbnailInfoJson",
+    "thumbnailImageService",
+    "thumbnail400",
+    "degradedInfoJson",
+    "manifest",
+    "sourceChecksum",
+    "sourceSize",
+];
+/// Those of them that the program sets.
+const READ_ONLY: &[&str] = &[
+    "created",
+    "queued",
+    "dequeued",
+    "finished",
+    "ingesting",
+    "error",
+    "width",
+    "height",
+    "batch",
+    "infoJson",
+    "imageService",
+    "thumbnailInfoJson",
+    "thumbnailImageService",
+    "thumbnail400",
+    "degradedInfoJson",
+    "manifest",
+    "sourceChecksum",
+    "sourceSize",
+];
+
+/// What the address of a request says of the image already.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    customer: CustomerId,
+    space: Option<SpaceId>,
+    model: Option<ModelId>,
+}
+
+impl Place {
+    /// Somewhere in a customer.
+    pub(crate) const fn customer(customer: CustomerId) -> Self {
+        Self {
+            customer,
+            space: None,
+            model: None,
+        }
+    }
+
+    /// In a space.
+    pub(crate) const fn space(customer: CustomerId, space: SpaceId) -> Self {
+        Self {
+            customer,
+            space: Some(space),
+            model: None,
+        }
+    }
+
+    /// Exactly this image.
+    pub(crate) fn image(id: &ImageId) -> Self {
+        Self {
+            customer: id.customer(),
+            space: Some(id.space()),
+            model: Some(id.model().clone()),
+        }
+    }
+}
+
+/// What a request says of an image.
+#[derive(Debug, Clone)]
+pub(crate) struct ImageInput {
+    pub(crate) customer: CustomerId,
+    pub(crate) space: Option<SpaceId>,
+    pub(crate) model: Option<ModelId>,
+    pub(crate) changes: ImageChanges,
+}
+
+impl ImageInput {
+    /// Reads the properties, all of them, whatever is wrong with some.
+    pub(crate) fn read(fields: &Fields<'_>, place: Place, problems: &mut Problems) -> Self {
+        let mut input = Self {
+            customer: place.customer,
+            space: place.space,
+            model: place.model,
+            changes: ImageChanges::default(),
+        };
+        input.read_space(fields, problems);
+        input.read_id(fields, problems);
+        input.read_address(fields, problems);
+        if fields.value("file").is_some() {
+            problems.add(
+                fields.at("file"),
+                "`file` is not accepted here: give the address of the master as `origin`",
+            );
+        }
+        input.changes = ImageChanges {
+            source: origin(fields, "origin", problems).map(ImageSource::Origin),
+            initial_origin: origin(fields, "initialOrigin", problems),
+            media_type: fields.text("mediaType", problems),
+            strings: ["string1", "string2", "string3"].map(|name| fields.text(name, problems)),
+            numbers: ["number1", "number2", "number3"].map(|name| fields.integer(name, problems)),
+            tags: fields.texts("tags", problems),
+            roles: fields.texts("roles", problems),
+            manifests: fields.texts("manifests", problems),
+            max_unauthorised: open_access(fields, "maxUnauthorised", problems),
+            delivery_channels: delivery_channels(fields, problems),
+            image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", problems),
+            thumbnail_policy: fields.name_or_url("thumbnailPolicy", problems),
+        };
+        input
+    }
+
+    /// Refuses what only the program says of an image, unless it is what the program says.
+    pub(crate) async fn check_read_only(
+        &self,
+        context: &Context,
+        fields: &Fields<'_>,
+        problems: &mut Problems,
+    ) -> Result<(), ApiError> {
+        let is_upload = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|text| text.starts_with(UPLOAD_SCHEME))
+        };
+        let mut names: Vec<&str> = READ_ONLY
+            .iter()
+            .copied()
+            .filter(|name| fields.value(name).is_some())
+            .collect();
+        if fields.value("origin").is_some_and(is_upload) {
+            names.push("origin");
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let stored = match (self.space, &self.model) {
+            (Some(space), Some(model)) => {
+                let id = ImageId::new(self.customer, space, model.clone());
+                context.dlcs.catalogue().find_image(&id).await?
+            }
+            _ => None,
+        };
+        let stored = stored.map(|image| as_value(&resource(context, image)));
+        fields.check_read_only(&names, stored.as_ref(), problems);
+        Ok(())
+    }
+
+    fn read_space(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
+        let at = fields.at("space");
+        let Some(value) = fields.value("space") else {
+            if self.space.is_none() && fields.value("@id").is_none() {
+                problems.add(
+                    at,
+                    "`space` is missing: say which space the image belongs to",
+                );
+            }
+            return;
+        };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let Ok(space) = text.parse::<SpaceId>() else {
+            problems.add(
+                at,
+                format!(
+                    "`space` is `{}`; give the number of a space",
+                    shorten(&text)
+                ),
+            );
+            return;
+        };
+        if self.space.is_some_and(|expected| expected != space) {
+            problems.add(
+                at,
+                format!("`space` is {space}, but the address names another: leave one of them out"),
+            );
+        }
+        self.space = self.space.or(Some(space));
+    }
+
+    fn read_id(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
+        let Some(text) = fields.text("id", problems) else {
+            return;
+        };
+        match ModelId::parse(text.as_str()) {
+            Ok(model) => {
+                if self
+                    .model
+                    .as_ref()
+                    .is_some_and(|expected| *expected != model)
+                {
+                    problems.add(
+                        fields.at("id"),
+                        format!(
+                            "`id` is `{}`, but the address names another: leave it out",
+                            shorten(&text)
+                        ),
+                    );
+                }
+                self.model = self.model.take().or(Some(model));
+            }
+            Err(error) => problems.add(fields.at("id"), format!("`id` {error}")),
+        }
+    }
+
+    /// The address of the image, which may stand for its space and id, and must agree with them.
+    fn read_address(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
+        let Some(text) = fields.text("@id", problems).filter(|text| !text.is_empty()) else {
+            return;
+        };
+        let path = text.split(['?', '#']).next().unwrap_or_default();
+        let Some(id) = image_at(path) else {
+            problems.add(
+                fields.at("@id"),
+                format!(
+                    "`@id` is `{}`, which is not the address of an image: leave it out",
+                    shorten(&text)
+                ),
+            );
+            return;
+        };
+        let agrees = id.customer() == self.customer
+            && self.space.is_none_or(|space| space == id.space())
+            && self.model.as_ref().is_none_or(|model| model == id.model());
+        if !agrees {
+            problems.add(
+                fields.at("@id"),
+                format!(
+                    "`@id` is `{}`, which is another image's address: leave it out",
+                    shorten(&text)
+                ),
+            );
+        }
+        self.space = self.space.or(Some(id.space()));
+        self.model = self.model.take().or_else(|| Some(id.model().clone()));
+    }
+}
+
+fn origin(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<OriginUrl> {
+    let text = fields.text(name, problems)?;
+    // An image without one is sent with the empty text, and may be sent back so; the place of an upload is compared with what is stored.
+    if (text.is_empty() && name == "initialOrigin") || text.starts_with(UPLOAD_SCHEME) {
+        return None;
+    }
+    match OriginUrl::parse(&text) {
+        Ok(origin) => Some(origin),
+        Err(error) => {
+            problems.add(
+                fields.at(name),
+                format!("`{name}` {error}: give the address of the master"),
+            );
+            None
+        }
+    }
+}
+
+/// −1, 0 or a number of pixels.
+pub(crate) fn open_access(
+    fields: &Fields<'_>,
+    name: &str,
+    problems: &mut Problems,
+) -> Option<OpenAccess> {
+    let number = fields.integer(name, problems)?;
+    let access = OpenAccess::from_wire(number);
+    if access.is_none() {
+        let detail = format!(
+            "`{name}` is {number}; give -1 for open, 0 for closed, or a number of pixels up to {}",
+            u32::MAX
+        );
+        problems.add(fields.at(name), detail);
+    }
+    access
+}
+
+/// Objects with `channel` and `policy`, or bare names of channels.
+fn delivery_channels(fields: &Fields<'_>, problems: &mut Problems) -> Option<Vec<DeliveryChannel>> {
+    const NAME: &str = "deliveryChannels";
+    const CHANNEL: &[&str] = &["channel", "policy"];
+    let items = fields.list(NAME, problems)?;
+    let mut channels = Vec::with_capacity(items.len());
+    if items.len() > LIST_MAX_ITEMS {
+        problems.add(
+            fields.at(NAME),
+            format!(
+                "`{NAME}` has {} items; at most {LIST_MAX_ITEMS} are allowed",
+                items.len()
+            ),
+        );
+        return None;
+    }
+    for (place, item) in items.iter().enumerate() {
+        let at = format!("{}/{place}", fields.at(NAME));
+        match item {
+            Value::String(channel) => channels.push(DeliveryChannel { channel: channel.clone(), policy: None }),
+            Value::Object(object) => {
+                let fields = Fields::new(object, at.as_str(), CHANNEL, problems);
+                let policy = fields.text("policy", problems);
+                let policy = policy.map(|text| last_segment(&text).to_owned()).filter(|name| !name.is_empty());
+                match fields.text("channel", problems) {
+                    Some(channel) => channels.push(DeliveryChannel { channel, policy }),
+                    None => problems.add(fields.at("channel"), "`channel` is missing: give the name of a delivery channel"),
+                }
+            }
+            _ => problems.add(at, "an item of `deliveryChannels` is neither the name of a channel nor an object with `channel` and `policy`"),
+        }
+    }
+    Some(channels)
+}

@@ -1,0 +1,262 @@
+//! Which images a listing asks for, and in which order.
+
+use dlcs_core::ModelId;
+use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery, Third};
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::resource;
+use crate::body::parse_object;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::hydra::collection;
+use crate::query::{Query, wrong};
+use crate::resource::Outcome;
+
+/// The properties that images can be ordered by.
+const ORDERS: [(&str, ImageOrderBy); 10] = [
+    ("created", ImageOrderBy::Created),
+    ("id", ImageOrderBy::Id),
+    ("width", ImageOrderBy::Width),
+    ("height", ImageOrderBy::Height),
+    ("string1", ImageOrderBy::String(Third::First)),
+    ("string2", ImageOrderBy::String(Third::Second)),
+    ("string3", ImageOrderBy::String(Third::Third)),
+    ("number1", ImageOrderBy::Number(Third::First)),
+    ("number2", ImageOrderBy::Number(Third::Second)),
+    ("number3", ImageOrderBy::Number(Third::Third)),
+];
+
+/// Answers with a page of the images that a query string selects among those of `base`.
+pub(crate) async fn list_matching(
+    context: &Context,
+    base: ImageQuery,
+    address: String,
+    query: &Query,
+) -> Outcome {
+    let page = query.page()?;
+    let selected = select(base, query)?;
+    let listed = context
+        .dlcs
+        .catalogue()
+        .list_images(&selected, page)
+        .await?;
+    let listed = listed.map(|image| resource(context, image));
+    Ok(context.json(StatusCode::OK, &collection(address, query, page, listed)))
+}
+
+/// The values that a listing is filtered by: those of plain parameters, and else those of `q`, a JSON object of the same names.
+struct Filters<'a> {
+    query: &'a Query,
+    q: Map<String, Value>,
+}
+
+impl<'a> Filters<'a> {
+    fn new(query: &'a Query) -> Result<Self, ApiError> {
+        let q = match query.get("q") {
+            None => Map::new(),
+            Some(text) => parse_object(text.as_bytes())
+                .map_err(|_| wrong("q", text, "a JSON object of filters"))?,
+        };
+        Ok(Self { query, q })
+    }
+
+    /// Every value of a filter, as text; `None` when it is not asked for.
+    fn all(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+        let plain: Vec<_> = self.query.all(name).map(str::to_owned).collect();
+        if !plain.is_empty() {
+            return Ok(Some(plain));
+        }
+        let found = self
+            .q
+            .iter()
+            .find(|(given, _)| given.eq_ignore_ascii_case(name));
+        let Some((_, value)) = found.filter(|(_, value)| !value.is_null()) else {
+            return Ok(None);
+        };
+        let items = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        let values = items.iter().map(|item| self.in_q(name, item));
+        let values: Vec<_> = values.collect::<Result<_, _>>()?;
+        Ok(Some(values).filter(|values| !values.is_empty()))
+    }
+
+    /// The only value of a filter that takes one.
+    fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.all(name)?.unwrap_or_default().as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only.clone())),
+            several => Err(wrong(name, &several.join(", "), "one value")),
+        }
+    }
+
+    /// A value of `q`, whose type must be that of the property.
+    fn in_q(&self, name: &str, value: &Value) -> Result<String, ApiError> {
+        let is_text = name.starts_with("string") || matches!(name, "tags" | "id");
+        match value {
+            Value::String(text) if is_text => Ok(text.clone()),
+            Value::Number(number) if name.starts_with("number") || name == "batch" => {
+                Ok(number.to_string())
+            }
+            Value::Bool(truth) if matches!(name, "error" | "ingesting") => Ok(truth.to_string()),
+            other => Err(wrong(
+                "q",
+                &format!("{name}: {other}"),
+                "values of the type of the property",
+            )),
+        }
+    }
+}
+
+fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError> {
+    let filters = Filters::new(query)?;
+    for (place, name) in ["string1", "string2", "string3"].into_iter().enumerate() {
+        images.strings[place] = filters.all(name)?;
+    }
+    for (place, name) in ["number1", "number2", "number3"].into_iter().enumerate() {
+        let number = |text: String| {
+            let number = text.parse::<i64>();
+            number.map_err(|_| wrong(name, &text, "a whole number of 64 bits"))
+        };
+        let values = filters.all(name)?.unwrap_or_default();
+        let values = values
+            .into_iter()
+            .map(number)
+            .collect::<Result<Vec<_>, _>>()?;
+        images.numbers[place] = Some(values).filter(|values| !values.is_empty());
+    }
+    // Only a plain parameter is a list with commas: through `q`, a tag may hold one.
+    images.tags = match query.get("tags") {
+        Some(tags) => Some(tags.split(',').map(str::to_owned).collect()),
+        None => filters.all("tags")?,
+    };
+    if let Some(text) = filters.one("id")? {
+        let model = ModelId::parse(text.as_str());
+        images.model = Some(model.map_err(|_| wrong("id", &text, "the id of an image"))?);
+    }
+    if let Some(text) = filters.one("batch")? {
+        let batch = text
+            .parse()
+            .map_err(|_| wrong("batch", &text, "the number of a batch"))?;
+        if images.batch.is_some_and(|within| within != batch) {
+            return Err(wrong(
+                "batch",
+                &text,
+                "the batch of the address, or leave it out",
+            ));
+        }
+        images.batch = Some(batch);
+    }
+    images.failed = truth(&filters, "error", images.failed)?;
+    images.pending = truth(&filters, "ingesting", images.pending)?;
+    images.order = order(query)?;
+    Ok(images)
+}
+
+/// A filter that is true or false; one that the listing itself has set stays.
+fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<bool>, ApiError> {
+    let asked = match filters.one(name)?.as_deref() {
+        None => None,
+        Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Some(text) => return Err(wrong(name, text, "true or false")),
+    };
+    Ok(set.or(asked))
+}
+
+fn order(query: &Query) -> Result<ImageOrder, ApiError> {
+    for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
+        let Some(text) = query.get(parameter) else {
+            continue;
+        };
+        let found = ORDERS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let Some((_, by)) = found else {
+            let names = ORDERS.map(|(name, _)| name).join(", ");
+            return Err(wrong(parameter, text, &format!("one of {names}")));
+        };
+        return Ok(ImageOrder {
+            by: *by,
+            descending,
+        });
+    }
+    Ok(ImageOrder::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dlcs_core::CustomerId;
+
+    fn selected(raw: &str) -> Result<ImageQuery, ApiError> {
+        select(
+            ImageQuery::of(CustomerId::FIRST),
+            &Query::parse(Some(raw)).unwrap(),
+        )
+    }
+
+    #[test]
+    fn every_filter_is_read() {
+        let query = selected("string1=a&STRING3=&number2=-5&tags=x,y&id=a%20b&batch=7&error=true&ingesting=False&orderByDescending=WIDTH").unwrap();
+        assert_eq!(
+            query.strings,
+            [Some(vec!["a".to_owned()]), None, Some(vec![String::new()])]
+        );
+        assert_eq!(query.numbers, [None, Some(vec![-5]), None]);
+        assert_eq!(query.tags.unwrap(), ["x", "y"]);
+        assert_eq!(
+            (query.model.unwrap().as_str(), query.batch.unwrap().get()),
+            ("a b", 7)
+        );
+        assert_eq!((query.failed, query.pending), (Some(true), Some(false)));
+        assert_eq!(
+            query.order,
+            ImageOrder {
+                by: ImageOrderBy::Width,
+                descending: true
+            }
+        );
+    }
+
+    #[test]
+    fn a_json_object_of_filters_yields_to_plain_parameters() {
+        let json = r#"{"string1":["a","b"],"Number1":[1,-2],"tags":["x,y"],"error":false,"batch":3,"string2":"c"}"#;
+        let json: String =
+            percent_encoding::utf8_percent_encode(json, percent_encoding::NON_ALPHANUMERIC)
+                .collect();
+        let query = selected(&format!("q={json}&string2=d")).unwrap();
+        assert_eq!(query.strings[0].as_deref().unwrap(), ["a", "b"]);
+        assert_eq!(query.strings[1].as_deref().unwrap(), ["d"]);
+        assert_eq!(query.numbers[0].as_deref().unwrap(), [1, -2]);
+        assert_eq!(query.tags.unwrap(), ["x,y"]);
+        assert_eq!((query.failed, query.batch.unwrap().get()), (Some(false), 3));
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_and_unknown_orders_are_refused() {
+        for bad in [
+            "number1=x",
+            "number1=1e3",
+            "batch=0",
+            "batch=x",
+            "error=maybe",
+            "ingesting=1",
+            "orderBy=id;drop",
+            "orderBy=roles",
+            "id=a/b",
+            "id=a&id=b",
+            "q={\"batch\":[1,2]}",
+            "q=x",
+            "q=[]",
+            "q={\"number1\":\"1\"}",
+            "q={\"number1\":1.5}",
+            "q={\"string1\":1}",
+            "q={\"error\":\"true\"}",
+        ] {
+            assert!(selected(bad).is_err(), "{bad}");
+        }
+        assert!(selected("string1=' OR 1=1--").is_ok());
+    }
+}

@@ -1,0 +1,257 @@
+//! Images.
+
+mod input;
+mod listing;
+mod preflight;
+
+use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::image::{DeliveryChannel, Image, ImageSource, OriginUrl, RegistrationMode};
+use dlcs_core::{CustomerId, Error, ImageId, ModelId, Registration, SpaceId};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{Object, Outcome};
+use crate::context::Context;
+use crate::fields::{Fields, Problems};
+use crate::hydra::{Header, no_content};
+use crate::query::Query;
+
+pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
+pub(crate) use listing::list_matching;
+pub(crate) use preflight::{Candidate, refuse};
+
+/// What the origin of an image reads whose bytes were sent along.
+pub(crate) const UPLOAD_SCHEME: &str = "dlcs-upload:";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImageResource {
+    #[serde(flatten)]
+    header: Header,
+    id: String,
+    space: u32,
+    created: String,
+    origin: String,
+    initial_origin: String,
+    media_type: String,
+    string1: String,
+    string2: String,
+    string3: String,
+    number1: i64,
+    number2: i64,
+    number3: i64,
+    tags: Vec<String>,
+    roles: Vec<String>,
+    manifests: Vec<String>,
+    max_unauthorised: i64,
+    delivery_channels: Vec<ChannelResource>,
+    image_optimisation_policy: String,
+    thumbnail_policy: String,
+    width: u32,
+    height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queued: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dequeued: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<String>,
+    ingesting: bool,
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info_json: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_service: Option<String>,
+    source_checksum: String,
+    source_size: u64,
+}
+
+#[derive(Serialize)]
+struct ChannelResource {
+    channel: String,
+    policy: String,
+}
+
+impl From<DeliveryChannel> for ChannelResource {
+    fn from(channel: DeliveryChannel) -> Self {
+        Self {
+            channel: channel.channel,
+            policy: channel.policy.unwrap_or_default(),
+        }
+    }
+}
+
+/// An image as it is sent.
+pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
+    let customer = image.id.customer();
+    let (width, height) = (image.width(), image.height());
+    let (finished, error) = (
+        image.state.finished(),
+        image.state.error().unwrap_or_default().to_owned(),
+    );
+    let ingesting = image.state.is_pending();
+    let service_link = image.service().map(|_| context.service_link(&image.id));
+    let found_type = image
+        .service()
+        .map(|service| service.source.media_type.clone());
+    let source = image.service().map(|service| &service.source);
+    let (checksum, size) = source.map_or_else(Default::default, |source| {
+        (format!("sha256:{}", source.checksum), source.size)
+    });
+    let [string1, string2, string3] = image.metadata.strings;
+    let [number1, number2, number3] = image.metadata.numbers;
+    ImageResource {
+        header: Header::new(context.image_link(&image.id), "vocab:Image"),
+        id: image.id.model().to_string(),
+        space: image.id.space().get(),
+        created: image.created.to_string(),
+        origin: match image.source {
+            ImageSource::Origin(origin) => origin.to_string(),
+            ImageSource::Upload(upload) => format!("{UPLOAD_SCHEME}{upload}"),
+        },
+        initial_origin: image
+            .initial_origin
+            .as_ref()
+            .map_or_else(String::new, OriginUrl::to_string),
+        media_type: image.media_type.or(found_type).unwrap_or_default(),
+        string1,
+        string2,
+        string3,
+        number1,
+        number2,
+        number3,
+        tags: image.metadata.tags,
+        roles: image.metadata.roles,
+        manifests: image.metadata.manifests,
+        max_unauthorised: image.max_unauthorised.to_wire(),
+        delivery_channels: image
+            .delivery_channels
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+        image_optimisation_policy: image.image_optimisation_policy.unwrap_or_default(),
+        thumbnail_policy: image.thumbnail_policy.unwrap_or_default(),
+        width,
+        height,
+        queued: image.queued.map(|at| at.to_string()),
+        dequeued: image.dequeued.map(|at| at.to_string()),
+        finished: finished.map(|at| at.to_string()),
+        ingesting,
+        error,
+        batch: image.batch.map(|batch| context.batch_link(customer, batch)),
+        info_json: service_link
+            .as_ref()
+            .map(|link| format!("{link}/info.json")),
+        image_service: service_link,
+        source_checksum: checksum,
+        source_size: size,
+    }
+}
+
+/// `GET /customers/{customer}/spaces/{space}/images`
+pub(crate) async fn list(
+    context: &Context,
+    customer: CustomerId,
+    space: SpaceId,
+    query: &Query,
+) -> Outcome {
+    context.dlcs.spaces_of(customer).get(space).await?;
+    let address = format!("{}/images", context.space_link(customer, space));
+    let base = dlcs_core::image::ImageQuery::of(customer).in_space(space);
+    list_matching(context, base, address, query).await
+}
+
+/// `GET /customers/{customer}/spaces/{space}/images/{image}`
+pub(crate) async fn get(context: &Context, id: &ImageId) -> Outcome {
+    let image = context.dlcs.image(id).await?;
+    Ok(context.json(StatusCode::OK, &resource(context, image)))
+}
+
+/// `PUT` and `POST /customers/{customer}/spaces/{space}/images/{image}`: registers it now.
+pub(crate) async fn put(context: &Context, id: &ImageId, body: &Object) -> Outcome {
+    let place = Place::image(id);
+    register(context, place, RegistrationMode::Merge, body).await
+}
+
+/// `POST /customers/{customer}/spaces/{space}/images`: registers it now, under an id that is new.
+pub(crate) async fn create(
+    context: &Context,
+    customer: CustomerId,
+    space: SpaceId,
+    body: &Object,
+) -> Outcome {
+    let place = Place::space(customer, space);
+    register(context, place, RegistrationMode::CreateOnly, body).await
+}
+
+async fn register(
+    context: &Context,
+    place: Place,
+    mode: RegistrationMode,
+    body: &Object,
+) -> Outcome {
+    let mut problems = Problems::default();
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let input = ImageInput::read(&fields, place, &mut problems);
+    input
+        .check_read_only(context, &fields, &mut problems)
+        .await?;
+    let candidate = Candidate::new(String::new(), input);
+    let (customer, Some(space)) = (candidate.input.customer, candidate.input.space) else {
+        return Err(problems.refuse());
+    };
+    if !problems.is_empty() {
+        return Err(refuse(context, &[candidate], &mut problems).await);
+    }
+    let model = candidate
+        .input
+        .model
+        .clone()
+        .unwrap_or_else(ModelId::assign);
+    let registration = Registration::in_space(customer, space)
+        .with_id(model)
+        .with_changes(candidate.input.changes.clone())
+        .with_mode(mode);
+    match context.dlcs.register(registration).await {
+        Ok(registered) if registered.created => {
+            let link = context.image_link(&registered.image.id);
+            Ok(context.created(&link, &resource(context, registered.image)))
+        }
+        Ok(registered) => Ok(context.json(StatusCode::OK, &resource(context, registered.image))),
+        Err(Error::Invalid { .. }) => Err(refuse(context, &[candidate], &mut problems).await),
+        Err(error) => Err(problems.explain(error.into())),
+    }
+}
+
+/// `PATCH /customers/{customer}/spaces/{space}/images/{image}`
+pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
+    let mut problems = Problems::default();
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let input = ImageInput::read(&fields, Place::image(id), &mut problems);
+    if context.dlcs.catalogue().find_image(id).await?.is_none() {
+        return Err(CatalogueError::NotFound {
+            subject: Subject::Image,
+        }
+        .into());
+    }
+    input
+        .check_read_only(context, &fields, &mut problems)
+        .await?;
+    let candidate = Candidate::new(String::new(), input);
+    if !problems.is_empty() {
+        return Err(refuse(context, &[candidate], &mut problems).await);
+    }
+    let changes = candidate.input.changes.clone();
+    match context.dlcs.update_image(id, changes).await {
+        Ok(image) => Ok(context.json(StatusCode::OK, &resource(context, image))),
+        Err(Error::Invalid { .. }) => Err(refuse(context, &[candidate], &mut problems).await),
+        Err(error) => Err(problems.explain(error.into())),
+    }
+}
+
+/// `DELETE /customers/{customer}/spaces/{space}/images/{image}`
+pub(crate) async fn delete(context: &Context, id: &ImageId) -> Outcome {
+    context.dlcs.delete_image(id).await?;
+    Ok(no_content())
+}

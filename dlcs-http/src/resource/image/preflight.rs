@@ -1,0 +1,117 @@
+//! What the core would find wrong, found while the adapter has found something already: a refusal lists everything at once.
+
+use std::collections::{HashMap, HashSet};
+
+use dlcs_core::image::ImageSource;
+use dlcs_core::queue::SubmissionProblemKind;
+use dlcs_core::{ImageId, SpaceId};
+
+use super::ImageInput;
+use crate::context::Context;
+use crate::error::{ApiError, at_field, refused};
+use crate::fields::Problems;
+
+/// An image that a request would register.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// Where it stands in the body.
+    pub(crate) pointer: String,
+    /// What is said of it.
+    pub(crate) input: ImageInput,
+}
+
+impl Candidate {
+    /// The image that stands at a pointer.
+    pub(crate) const fn new(pointer: String, input: ImageInput) -> Self {
+        Self { pointer, input }
+    }
+}
+
+/// The error that lists what the adapter has found and what the core would find.
+pub(crate) async fn refuse(
+    context: &Context,
+    candidates: &[Candidate],
+    problems: &mut Problems,
+) -> ApiError {
+    match add_core_problems(context, candidates, problems).await {
+        Ok(()) => problems.refuse(),
+        Err(error) => error,
+    }
+}
+
+async fn add_core_problems(
+    context: &Context,
+    candidates: &[Candidate],
+    problems: &mut Problems,
+) -> Result<(), ApiError> {
+    let mut spaces = HashMap::new();
+    let mut seen = HashSet::new();
+    for Candidate { pointer, input } in candidates {
+        for problem in input.changes.problems(0) {
+            let problem = at_field(pointer, &problem);
+            problems.add(problem.pointer, problem.detail);
+        }
+        let origin = match &input.changes.source {
+            Some(ImageSource::Origin(origin)) => Some(origin),
+            _ => None,
+        };
+        for (name, origin) in [
+            ("origin", origin),
+            ("initialOrigin", input.changes.initial_origin.as_ref()),
+        ] {
+            if let Some(Err(error)) =
+                origin.map(|origin| context.dlcs.origins().get(origin.url().scheme()))
+            {
+                problems.add(format!("{pointer}/{name}"), format!("`{name}` {error}"));
+            }
+        }
+        let mut add = |kind| {
+            let problem = refused(pointer, kind);
+            if !problems.is_at(&problem.pointer) {
+                problems.add(problem.pointer, problem.detail);
+            }
+        };
+        let Some(space) = input.space else { continue };
+        // Without a place in the body, the space is that of the address, whose absence is a 404.
+        if !pointer.is_empty() && !space_exists(context, input, space, &mut spaces).await? {
+            add(SubmissionProblemKind::SpaceNotFound);
+        }
+        let id = input
+            .model
+            .clone()
+            .map(|model| ImageId::new(input.customer, space, model));
+        if id.as_ref().is_some_and(|id| !seen.insert(id.clone())) {
+            add(SubmissionProblemKind::Duplicate);
+        }
+        if input.changes.source.is_none() && !is_stored(context, id.as_ref()).await? {
+            add(SubmissionProblemKind::SourceMissing);
+        }
+    }
+    Ok(())
+}
+
+async fn space_exists(
+    context: &Context,
+    input: &ImageInput,
+    space: SpaceId,
+    known: &mut HashMap<SpaceId, bool>,
+) -> Result<bool, ApiError> {
+    if let Some(exists) = known.get(&space) {
+        return Ok(*exists);
+    }
+    let exists = context
+        .dlcs
+        .catalogue()
+        .find_space(input.customer, space)
+        .await?
+        .is_some();
+    known.insert(space, exists);
+    Ok(exists)
+}
+
+async fn is_stored(context: &Context, id: Option<&ImageId>) -> Result<bool, ApiError> {
+    match id {
+        Some(id) => Ok(context.dlcs.catalogue().find_image(id).await?.is_some()),
+        None => Ok(false),
+    }
+}

@@ -1,0 +1,394 @@
+//! Origin strategies: those that the program knows, and a customer's own.
+
+use dlcs_core::CustomerId;
+use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::image::shorten;
+use dlcs_core::origin::{
+    Credentials, CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId,
+    OriginStrategyKind,
+};
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Object, Outcome};
+use crate::body::parse_object;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::fields::{Fields, Problems, last_segment};
+use crate::hydra::{Header, no_content, whole};
+use crate::query::Query;
+
+const KNOWN: &[&str] = &[
+    "id",
+    "regex",
+    "strategy",
+    "originStrategy",
+    "credentials",
+    "optimised",
+    "order",
+    "created",
+];
+/// What stands for credentials on the wire; sent back, it keeps those that are stored.
+const MASK: &str = "xxx";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KindResource {
+    #[serde(flatten)]
+    header: Header,
+    name: &'static str,
+    requires_credentials: bool,
+}
+
+fn kind_link(context: &Context, kind: OriginStrategyKind) -> String {
+    format!("{}/originStrategies/{kind}", context.api)
+}
+
+fn kind_resource(context: &Context, kind: OriginStrategyKind) -> KindResource {
+    KindResource {
+        header: Header::new(kind_link(context, kind), "vocab:OriginStrategy"),
+        name: kind.as_str(),
+        requires_credentials: kind.requires_credentials(),
+    }
+}
+
+/// `GET /originStrategies`
+pub(crate) fn list_kinds(context: &Context, query: &Query) -> Outcome {
+    let kinds = OriginStrategyKind::ALL.map(|kind| kind_resource(context, kind));
+    let address = format!("{}/originStrategies", context.api);
+    Ok(context.json(
+        StatusCode::OK,
+        &whole(address, query, query.page()?, kinds.into()),
+    ))
+}
+
+/// `GET /originStrategies/{name}`
+pub(crate) fn get_kind(context: &Context, name: &str) -> Outcome {
+    let kind = name.parse().map_err(|()| CatalogueError::NotFound {
+        subject: Subject::OriginStrategy,
+    })?;
+    Ok(context.json(StatusCode::OK, &kind_resource(context, kind)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StrategyResource {
+    #[serde(flatten)]
+    header: Header,
+    id: String,
+    regex: String,
+    strategy: &'static str,
+    origin_strategy: String,
+    credentials: &'static str,
+    optimised: bool,
+    order: i64,
+    created: String,
+}
+
+fn resource(context: &Context, strategy: &CustomerOriginStrategy) -> StrategyResource {
+    let kind = strategy.access.kind();
+    StrategyResource {
+        header: Header::new(
+            context.strategy_link(strategy.customer, strategy.id),
+            "vocab:CustomerOriginStrategy",
+        ),
+        id: strategy.id.to_string(),
+        regex: strategy.pattern.as_str().to_owned(),
+        strategy: kind.as_str(),
+        origin_strategy: kind_link(context, kind),
+        credentials: strategy.access.credentials().map_or("", |_| MASK),
+        optimised: strategy.optimised,
+        order: strategy.order,
+        created: strategy.created.to_string(),
+    }
+}
+
+/// `GET /customers/{customer}/originStrategies`
+pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
+    let strategies = context
+        .dlcs
+        .catalogue()
+        .list_origin_strategies(customer)
+        .await?;
+    let strategies = strategies
+        .iter()
+        .map(|strategy| resource(context, strategy))
+        .collect();
+    let address = format!("{}/originStrategies", context.customer_link(customer));
+    Ok(context.json(
+        StatusCode::OK,
+        &whole(address, query, query.page()?, strategies),
+    ))
+}
+
+/// `POST /customers/{customer}/originStrategies`
+pub(crate) async fn create(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
+    let catalogue = context.dlcs.catalogue();
+    let others = catalogue.list_origin_strategies(customer).await?;
+    let last = others
+        .iter()
+        .map(|strategy| strategy.order)
+        .max()
+        .unwrap_or(0);
+    let input = Input::read(body, None, context)?;
+    let strategy = CustomerOriginStrategy {
+        id: OriginStrategyId::assign(),
+        customer,
+        pattern: input.pattern,
+        access: input.access,
+        order: input.order.unwrap_or_else(|| last.saturating_add(1)),
+        optimised: input.optimised.unwrap_or(false),
+        created: context.dlcs.clock().now(),
+    };
+    catalogue.create_origin_strategy(strategy.clone()).await?;
+    Ok(context.created(
+        &context.strategy_link(customer, strategy.id),
+        &resource(context, &strategy),
+    ))
+}
+
+/// `GET /customers/{customer}/originStrategies/{strategy}`
+pub(crate) async fn get(context: &Context, customer: CustomerId, id: OriginStrategyId) -> Outcome {
+    let strategy = find(context, customer, id).await?;
+    Ok(context.json(StatusCode::OK, &resource(context, &strategy)))
+}
+
+/// `PUT` and `PATCH /customers/{customer}/originStrategies/{strategy}`: what is left out keeps its value.
+pub(crate) async fn update(
+    context: &Context,
+    customer: CustomerId,
+    id: OriginStrategyId,
+    body: &Object,
+) -> Outcome {
+    let stored = find(context, customer, id).await?;
+    let input = Input::read(body, Some(&stored), context)?;
+    let strategy = CustomerOriginStrategy {
+        pattern: input.pattern,
+        access: input.access,
+        order: input.order.unwrap_or(stored.order),
+        optimised: input.optimised.unwrap_or(stored.optimised),
+        ..stored
+    };
+    context
+        .dlcs
+        .catalogue()
+        .update_origin_strategy(strategy.clone())
+        .await?;
+    Ok(context.json(StatusCode::OK, &resource(context, &strategy)))
+}
+
+/// `DELETE /customers/{customer}/originStrategies/{strategy}`
+pub(crate) async fn delete(
+    context: &Context,
+    customer: CustomerId,
+    id: OriginStrategyId,
+) -> Outcome {
+    context
+        .dlcs
+        .catalogue()
+        .delete_origin_strategy(customer, id)
+        .await?;
+    Ok(no_content())
+}
+
+async fn find(
+    context: &Context,
+    customer: CustomerId,
+    id: OriginStrategyId,
+) -> Result<CustomerOriginStrategy, ApiError> {
+    let strategies = context
+        .dlcs
+        .catalogue()
+        .list_origin_strategies(customer)
+        .await?;
+    let found = strategies.into_iter().find(|strategy| strategy.id == id);
+    found.ok_or_else(|| {
+        CatalogueError::NotFound {
+            subject: Subject::OriginStrategy,
+        }
+        .into()
+    })
+}
+
+/// What a body says, with what is stored where it says nothing.
+struct Input {
+    pattern: OriginPattern,
+    access: OriginAccess,
+    order: Option<i64>,
+    optimised: Option<bool>,
+}
+
+impl Input {
+    fn read(
+        body: &Object,
+        stored: Option<&CustomerOriginStrategy>,
+        context: &Context,
+    ) -> Result<Self, ApiError> {
+        let mut problems = Problems::default();
+        let fields = Fields::new(body, "", KNOWN, &mut problems);
+        let as_sent = stored.map(|stored| super::as_value(&resource(context, stored)));
+        fields.check_read_only(&["id", "created"], as_sent.as_ref(), &mut problems);
+        let pattern = read_pattern(&fields, stored, &mut problems);
+        let access = read_access(&fields, stored, &mut problems);
+        let order = fields.integer("order", &mut problems);
+        let optimised = fields.boolean("optimised", &mut problems);
+        problems.check()?;
+        match (pattern, access) {
+            (Some(pattern), Some(access)) => Ok(Self {
+                pattern,
+                access,
+                order,
+                optimised,
+            }),
+            _ => Err(problems.refuse()),
+        }
+    }
+}
+
+fn read_pattern(
+    fields: &Fields<'_>,
+    stored: Option<&CustomerOriginStrategy>,
+    problems: &mut Problems,
+) -> Option<OriginPattern> {
+    let at = fields.at("regex");
+    match fields.text("regex", problems) {
+        Some(text) => match OriginPattern::compile(text) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                problems.add(at, format!("`regex`: {error}"));
+                None
+            }
+        },
+        None => {
+            if stored.is_none() && !problems.is_at(&at) {
+                problems.add(
+                    at,
+                    "`regex` is missing: say which origins the strategy is for",
+                );
+            }
+            stored.map(|stored| stored.pattern.clone())
+        }
+    }
+}
+
+fn read_access(
+    fields: &Fields<'_>,
+    stored: Option<&CustomerOriginStrategy>,
+    problems: &mut Problems,
+) -> Option<OriginAccess> {
+    let kind = read_kind(fields, stored, problems)?;
+    let kept = || stored.and_then(|stored| stored.access.credentials().cloned());
+    let credentials = match fields.value("credentials") {
+        None => kept(),
+        Some(Value::String(text)) if text == MASK => kept(),
+        Some(Value::String(text)) if text.is_empty() => None,
+        Some(given) => match read_credentials(given) {
+            Ok(credentials) if kind.requires_credentials() => Some(credentials),
+            Ok(_) => {
+                problems.add(
+                    fields.at("credentials"),
+                    format!("`credentials` are not used by the strategy `{kind}`: leave them out"),
+                );
+                return None;
+            }
+            Err(reason) => {
+                problems.add(fields.at("credentials"), format!("`credentials` {reason}"));
+                return None;
+            }
+        },
+    };
+    match (kind, credentials) {
+        (OriginStrategyKind::BasicHttp, Some(credentials)) => {
+            Some(OriginAccess::BasicHttp(credentials))
+        }
+        (OriginStrategyKind::Default, _) => Some(OriginAccess::Default),
+        (kind, _) => {
+            problems.add(fields.at("credentials"), format!("`credentials` are missing: the strategy `{kind}` needs a `user` and a `password`"));
+            None
+        }
+    }
+}
+
+/// The strategy by either of its spellings.
+fn read_kind(
+    fields: &Fields<'_>,
+    stored: Option<&CustomerOriginStrategy>,
+    problems: &mut Problems,
+) -> Option<OriginStrategyKind> {
+    let mut read = |name: &str| -> Option<Result<OriginStrategyKind, ()>> {
+        let text = fields.text(name, problems);
+        if text.is_none() {
+            return problems.is_at(&fields.at(name)).then_some(Err(()));
+        }
+        let text = text?;
+        let kind = last_segment(&text).parse();
+        if kind.is_err() {
+            let known = OriginStrategyKind::ALL
+                .map(OriginStrategyKind::as_str)
+                .join(", ");
+            problems.add(
+                fields.at(name),
+                format!(
+                    "`{name}` names the strategy `{}`; known are {known}",
+                    shorten(&text)
+                ),
+            );
+        }
+        Some(kind)
+    };
+    match (read("strategy"), read("originStrategy")) {
+        (Some(Err(())), _) | (_, Some(Err(()))) => None,
+        (Some(Ok(one)), Some(Ok(other))) if one != other => {
+            // A client that knows one spelling changes that one and sends the other back as it was.
+            let before = stored.map(|stored| stored.access.kind());
+            if before == Some(one) || before == Some(other) {
+                return Some(if before == Some(one) { other } else { one });
+            }
+            problems.add(
+                fields.at("originStrategy"),
+                "`strategy` and `originStrategy` are one thing, and differ: send one of them",
+            );
+            None
+        }
+        (Some(Ok(kind)), _) | (None, Some(Ok(kind))) => Some(kind),
+        (None, None) => {
+            if stored.is_none() {
+                problems.add("/strategy", "`strategy` is missing: say how to fetch");
+            }
+            stored.map(|stored| stored.access.kind())
+        }
+    }
+}
+
+/// Reads credentials; the reason of a refusal never holds any of their text.
+fn read_credentials(given: &Value) -> Result<Credentials, &'static str> {
+    const SHAPE: &str =
+        "must be an object with a `user` and a `password`, or such an object as a string of JSON";
+    let parsed;
+    let object = match given {
+        Value::Object(object) => object,
+        Value::String(text) => {
+            parsed = parse_object(text.as_bytes()).map_err(|_| SHAPE)?;
+            &parsed
+        }
+        _ => return Err(SHAPE),
+    };
+    let text = |name: &str| {
+        let found = object
+            .iter()
+            .find(|(spelt, _)| spelt.eq_ignore_ascii_case(name));
+        found
+            .and_then(|(_, value)| value.as_str())
+            .filter(|text| !text.is_empty())
+    };
+    let (Some(user), Some(password)) = (text("user"), text("password")) else {
+        return Err(SHAPE);
+    };
+    if user.contains(':') {
+        return Err(
+            "have a `user` with a colon in it, which HTTP Basic authentication cannot send",
+        );
+    }
+    Ok(Credentials::new(user, password))
+}

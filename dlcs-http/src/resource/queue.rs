@@ -1,0 +1,153 @@
+//! The queue of a customer, and submitting to it.
+
+use dlcs_core::image::ImageChanges;
+use dlcs_core::queue::QueueError;
+use dlcs_core::{CustomerId, Error, Registration};
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Object, Outcome, batch};
+use crate::context::Context;
+use crate::error::{ApiError, refused};
+use crate::fields::{Fields, Problems};
+use crate::hydra::Header;
+use crate::resource::image::{self, Candidate, ImageInput, Place, refuse};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueResource {
+    #[serde(flatten)]
+    header: Header,
+    size: u64,
+    batches_waiting: u64,
+    images_waiting: u64,
+    max_batch_size: usize,
+    batches: String,
+    active: String,
+    recent: String,
+}
+
+/// `GET /customers/{customer}/queue`
+pub(crate) async fn get(context: &Context, customer: CustomerId) -> Outcome {
+    let size = context.dlcs.queue().size(customer).await?;
+    let link = context.queue_link(customer);
+    let resource = QueueResource {
+        size: size.images,
+        batches_waiting: size.batches,
+        images_waiting: size.images_waiting,
+        max_batch_size: context.dlcs.settings().max_batch_size,
+        batches: format!("{link}/batches"),
+        active: format!("{link}/active"),
+        recent: format!("{link}/recent"),
+        header: Header::new(link, "vocab:CustomerQueue"),
+    };
+    Ok(context.json(StatusCode::OK, &resource))
+}
+
+/// `POST /customers/{customer}/queue`: all members or none.
+pub(crate) async fn submit(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
+    let mut problems = Problems::default();
+    let members = members(context, body, &mut problems)?;
+    let candidates = candidates(context, customer, members, &mut problems).await?;
+    if !problems.is_empty() {
+        return Err(refuse(context, &candidates, &mut problems).await);
+    }
+    let registrations: Vec<_> = candidates.iter().filter_map(registration).collect();
+    match context.dlcs.submit_batch(registrations).await {
+        Ok(made) => {
+            let link = context.batch_link(customer, made.id);
+            Ok(context.created(&link, &batch::resource(context, &made)))
+        }
+        Err(Error::Invalid { .. }) => Err(refuse(context, &candidates, &mut problems).await),
+        Err(Error::Queue(QueueError::Refused { problems: found })) => {
+            for problem in found {
+                let pointer = candidates
+                    .get(problem.index)
+                    .map_or("", |candidate| candidate.pointer.as_str());
+                let problem = refused(pointer, problem.kind);
+                problems.add(problem.pointer, problem.detail);
+            }
+            Err(problems.refuse())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The members of the collection, once it is one, whole and not too large.
+fn members<'a>(
+    context: &Context,
+    body: &'a Object,
+    problems: &mut Problems,
+) -> Result<&'a [Value], ApiError> {
+    const KNOWN: &[&str] = &["member", "view"];
+    let fields = Fields::new(body, "", KNOWN, problems);
+    let view = fields.value("view").and_then(Value::as_object);
+    if view.is_some_and(|view| {
+        view.iter()
+            .any(|(name, value)| name.eq_ignore_ascii_case("next") && !value.is_null())
+    }) {
+        problems.add(
+            fields.at("view"),
+            "the collection is one page of several (its `view` has a `next`): send it whole",
+        );
+    }
+    let at = fields.at("member");
+    let members = fields
+        .list("member", problems)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let limit = context.dlcs.settings().max_batch_size;
+    if members.is_empty() && !problems.is_at(&at) {
+        problems.add(
+            at,
+            "`member` is missing or empty: a batch needs at least one image",
+        );
+    } else if members.len() > limit {
+        problems.add(
+            at,
+            format!(
+                "`member` has {} images; a batch may hold at most {limit}: send several",
+                members.len()
+            ),
+        );
+    }
+    problems.check()?;
+    Ok(members)
+}
+
+async fn candidates(
+    context: &Context,
+    customer: CustomerId,
+    members: &[Value],
+    problems: &mut Problems,
+) -> Result<Vec<Candidate>, ApiError> {
+    let mut candidates = Vec::with_capacity(members.len());
+    for (place, member) in members.iter().enumerate() {
+        let pointer = format!("/member/{place}");
+        let Value::Object(object) = member else {
+            problems.add(pointer, "a member is not an object: give an image");
+            continue;
+        };
+        let fields = Fields::new(object, pointer.as_str(), image::KNOWN, problems);
+        let input = ImageInput::read(&fields, Place::customer(customer), problems);
+        input.check_read_only(context, &fields, problems).await?;
+        candidates.push(Candidate::new(pointer, input));
+    }
+    Ok(candidates)
+}
+
+fn registration(candidate: &Candidate) -> Option<Registration> {
+    let ImageInput {
+        customer,
+        space,
+        model,
+        changes,
+    } = &candidate.input;
+    let registration =
+        Registration::in_space(*customer, (*space)?).with_changes(ImageChanges::clone(changes));
+    Some(match model {
+        Some(model) => registration.with_id(model.clone()),
+        None => registration,
+    })
+}

@@ -1,0 +1,229 @@
+//! Spaces.
+
+use dlcs_core::catalogue::CatalogueError;
+use dlcs_core::image::{ImageChanges, OpenAccess, text_problem};
+use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges};
+use dlcs_core::{CustomerId, SpaceId};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{Object, Outcome, as_value};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::fields::{Fields, Problems};
+use crate::hydra::{Header, collection, no_content};
+use crate::query::Query;
+
+const KNOWN: &[&str] = &[
+    "id",
+    "name",
+    "created",
+    "defaultTags",
+    "defaultRoles",
+    "defaultMaxUnauthorised",
+    "maxUnauthorised",
+    "imageOptimisationPolicy",
+    "thumbnailPolicy",
+    "approximateNumberOfImages",
+];
+const READ_ONLY: &[&str] = &["id", "created", "approximateNumberOfImages"];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpaceResource {
+    #[serde(flatten)]
+    header: Header,
+    id: u32,
+    name: String,
+    created: String,
+    default_tags: Vec<String>,
+    default_roles: Vec<String>,
+    default_max_unauthorised: i64,
+    max_unauthorised: i64,
+    image_optimisation_policy: String,
+    thumbnail_policy: String,
+    approximate_number_of_images: u64,
+    images: String,
+}
+
+fn resource(context: &Context, space: Space) -> SpaceResource {
+    let link = context.space_link(space.customer, space.id);
+    let max_unauthorised = space.default_max_unauthorised.to_wire();
+    SpaceResource {
+        images: format!("{link}/images"),
+        header: Header::new(link, "vocab:Space"),
+        id: space.id.get(),
+        name: space.name,
+        created: space.created.to_string(),
+        default_tags: space.default_tags,
+        default_roles: space.default_roles,
+        default_max_unauthorised: max_unauthorised,
+        max_unauthorised,
+        image_optimisation_policy: space.image_optimisation_policy.unwrap_or_default(),
+        thumbnail_policy: space.thumbnail_policy.unwrap_or_default(),
+        approximate_number_of_images: space.image_count,
+    }
+}
+
+/// `GET /customers/{customer}/spaces`
+pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
+    let page = query.page()?;
+    let listed = context.dlcs.spaces_of(customer).list(page).await?;
+    let address = format!("{}/spaces", context.customer_link(customer));
+    let listed = listed.map(|space| resource(context, space));
+    Ok(context.json(StatusCode::OK, &collection(address, query, page, listed)))
+}
+
+/// `POST /customers/{customer}/spaces`: the program assigns the number.
+pub(crate) async fn create(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
+    let changes = read(body, None)?;
+    let space = context
+        .dlcs
+        .catalogue()
+        .create_space(customer, None, changes)
+        .await?;
+    Ok(answer(context, space, true))
+}
+
+/// `GET /customers/{customer}/spaces/{space}`
+pub(crate) async fn get(context: &Context, customer: CustomerId, id: SpaceId) -> Outcome {
+    let space = context.dlcs.spaces_of(customer).get(id).await?;
+    Ok(answer(context, space, false))
+}
+
+/// `PUT /customers/{customer}/spaces/{space}`: makes it with this number, or changes it.
+pub(crate) async fn put(
+    context: &Context,
+    customer: CustomerId,
+    id: SpaceId,
+    body: &Object,
+) -> Outcome {
+    let catalogue = context.dlcs.catalogue();
+    let stored = match catalogue.find_space(customer, id).await? {
+        Some(space) => as_value(&resource(context, space)),
+        None => serde_json::json!({ "id": id.get() }),
+    };
+    let changes = read(body, Some(&stored))?;
+    match catalogue
+        .create_space(customer, Some(id), changes.clone())
+        .await
+    {
+        Ok(space) => Ok(answer(context, space, true)),
+        // The name may be taken by this very space: changing it tells.
+        Err(taken @ CatalogueError::AlreadyExists { .. }) => {
+            match catalogue.update_space(customer, id, changes).await {
+                Err(CatalogueError::NotFound { .. }) => Err(taken.into()),
+                updated => Ok(answer(context, updated?, false)),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `PATCH /customers/{customer}/spaces/{space}`
+pub(crate) async fn patch(
+    context: &Context,
+    customer: CustomerId,
+    id: SpaceId,
+    body: &Object,
+) -> Outcome {
+    let stored = context.dlcs.spaces_of(customer).get(id).await?;
+    let changes = read(body, Some(&as_value(&resource(context, stored))))?;
+    let space = context
+        .dlcs
+        .catalogue()
+        .update_space(customer, id, changes)
+        .await?;
+    Ok(answer(context, space, false))
+}
+
+/// `DELETE /customers/{customer}/spaces/{space}`
+pub(crate) async fn delete(context: &Context, customer: CustomerId, id: SpaceId) -> Outcome {
+    context.dlcs.catalogue().delete_space(customer, id).await?;
+    Ok(no_content())
+}
+
+fn answer(
+    context: &Context,
+    space: Space,
+    created: bool,
+) -> http::Response<crate::body::ResponseBody> {
+    let link = context.space_link(space.customer, space.id);
+    let resource = resource(context, space);
+    if created {
+        context.created(&link, &resource)
+    } else {
+        context.json(StatusCode::OK, &resource)
+    }
+}
+
+fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChanges, ApiError> {
+    let mut problems = Problems::default();
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    fields.check_read_only(READ_ONLY, stored, &mut problems);
+    let changes = SpaceChanges {
+        name: fields.text("name", &mut problems),
+        default_tags: fields.texts("defaultTags", &mut problems),
+        default_roles: fields.texts("defaultRoles", &mut problems),
+        default_max_unauthorised: max_unauthorised(&fields, &mut problems),
+        image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", &mut problems),
+        thumbnail_policy: fields.name_or_url("thumbnailPolicy", &mut problems),
+    };
+    if let Some(reason) = changes.name.as_deref().and_then(name_problem) {
+        problems.add(fields.at("name"), format!("`name` {reason}"));
+    }
+    check_defaults(&changes, &fields, &mut problems);
+    problems.check()?;
+    Ok(changes)
+}
+
+/// A space's default access goes by two names; both may be sent when they agree.
+fn max_unauthorised(fields: &Fields<'_>, problems: &mut Problems) -> Option<OpenAccess> {
+    let names = ["defaultMaxUnauthorised", "maxUnauthorised"];
+    let [first, second] = names.map(|name| super::image::open_access(fields, name, problems));
+    if first.is_some() && second.is_some() && first != second {
+        problems.add(fields.at(names[1]), "`maxUnauthorised` and `defaultMaxUnauthorised` are one thing here, and differ: send one of them");
+    }
+    first.or(second)
+}
+
+fn name_problem(name: &str) -> Option<String> {
+    let chars = name.chars().count();
+    if name.trim().is_empty() {
+        Some("is empty: a space needs a name".to_owned())
+    } else if chars > SPACE_NAME_MAX_CHARS {
+        Some(format!(
+            "has {chars} characters; at most {SPACE_NAME_MAX_CHARS} are allowed"
+        ))
+    } else {
+        text_problem(name)
+    }
+}
+
+/// What no image may have, no space may have as a default.
+fn check_defaults(changes: &SpaceChanges, fields: &Fields<'_>, problems: &mut Problems) {
+    let as_image = ImageChanges {
+        tags: changes.default_tags.clone(),
+        roles: changes.default_roles.clone(),
+        image_optimisation_policy: changes.image_optimisation_policy.clone(),
+        thumbnail_policy: changes.thumbnail_policy.clone(),
+        ..ImageChanges::default()
+    };
+    for problem in as_image.problems(0) {
+        let (name, place) = problem
+            .field
+            .split_once('/')
+            .unwrap_or((&problem.field, ""));
+        let name = match name {
+            "tags" => "defaultTags",
+            "roles" => "defaultRoles",
+            "imageOptimisationPolicy" => "imageOptimisationPolicy",
+            _ => "thumbnailPolicy",
+        };
+        let slash = if place.is_empty() { "" } else { "/" };
+        problems.add(
+            format!("{}{slash}{place}", fields.at(name)),
+            format!("`{name}` {}", problem.reason),
+        );
+    }
+}

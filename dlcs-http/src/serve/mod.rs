@@ -1,0 +1,149 @@
+//! A listener: accepts connections, bounds what each may take, and stops gracefully.
+//!
+//! It speaks HTTP/1.1 and HTTP/2 without TLS: put a proxy in front where the network is not trusted.
+
+mod body;
+mod connection;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use body::PatientBody;
+use connection::PatientStream;
+
+use crate::service::DlcsService;
+
+/// The most connections at once; the next ones wait in the system's queue.
+const CONNECTIONS: usize = 4096;
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(10);
+/// The most headers of a request.
+const HEADERS: usize = 64;
+/// The largest head of a request, in bytes, and what is read ahead of a body.
+const HEAD_BYTES: usize = 64 * 1024;
+/// The largest head of a request over HTTP/2, unpacked.
+const H2_HEAD_BYTES: u32 = 16 * 1024;
+/// The most requests at once over one connection of HTTP/2.
+const H2_STREAMS: u32 = 100;
+/// The most requests that a client of HTTP/2 may have opened and reset.
+const H2_RESETS: usize = 20;
+/// How often a silent connection of HTTP/2 is asked whether it is still there, and how long it may take to answer.
+const H2_PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
+/// How long to wait after the system refused to accept, which it does when it has no file handles left.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Serves until `shutdown` is ready; then accepts nothing more, and returns when every request is answered or `drain` is over.
+///
+/// Dropping it closes every connection.
+pub async fn serve(
+    listener: TcpListener,
+    service: DlcsService,
+    shutdown: impl Future<Output = ()> + Send,
+    drain: Duration,
+) {
+    let protocol = Arc::new(protocol());
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (stream, permit) = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        // What has ended is forgotten here, so that the set holds open connections only.
+        while connections.try_join_next().is_some() {}
+        let service = service.clone();
+        let patient = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            service.call(request.map(PatientBody::new))
+        });
+        let io = TokioIo::new(PatientStream::new(stream));
+        let connection = protocol.serve_connection(io, patient).into_owned();
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                // Clients that go away or send nonsense are their own affair.
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests that took too long were cut off");
+    }
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut protocol = auto::Builder::new(TokioExecutor::new());
+    // Without a timer, hyper's timeouts do nothing.
+    protocol
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .half_close(false);
+    protocol
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(H2_STREAMS)
+        .max_header_list_size(H2_HEAD_BYTES)
+        .keep_alive_interval(H2_PING.0)
+        .keep_alive_timeout(H2_PING.1)
+        .max_pending_accept_reset_streams(H2_RESETS);
+    protocol
+}
+
+/// Returns the next connection, however long the system refuses to give one.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let permit = Arc::clone(permits)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed");
+    let (mut wait, longest) = BACK_OFF;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Without this, small answers wait for the acknowledgement of the one before.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection was lost at once");
+                }
+                return (stream, permit);
+            }
+            // The client's fault, not the machine's: there is nothing to wait for.
+            Err(error) if is_of_client(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection could be accepted");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(longest);
+            }
+        }
+    }
+}
+
+fn is_of_client(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
+}

@@ -1,0 +1,334 @@
+//! The service: one request in, one response out.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use dlcs_core::batch::BatchFilter;
+use dlcs_core::{Customer, Dlcs};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body;
+use tracing::Instrument;
+use url::Url;
+
+use crate::auth::authorise;
+use crate::body::{BoxError, Payload, ResponseBody, empty};
+use crate::context::Context;
+use crate::delivery;
+use crate::error::{ApiError, Kind};
+use crate::query::Query;
+use crate::resource::batch::Members;
+use crate::resource::{
+    Outcome, batch, customer, entry_point, image, key, origin_strategy, queue, space,
+};
+use crate::route::{Access, Route, RouteError};
+
+/// The largest body that is read unless told otherwise: 64 MiB.
+const BODY_LIMIT: u64 = 64 << 20;
+
+/// The DLCS API and IIIF delivery, as a service for hyper or tower.
+///
+/// It is cheap to clone and holds no state of its own.
+#[derive(Debug, Clone)]
+pub struct DlcsService(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dlcs: Dlcs,
+    public_url: Option<String>,
+    delivery_url: Option<String>,
+    body_limit: u64,
+}
+
+/// Puts a [`DlcsService`] together; made by [`DlcsService::builder`].
+#[derive(Debug)]
+pub struct DlcsServiceBuilder(Inner);
+
+impl DlcsServiceBuilder {
+    /// Gives the address of the API as clients see it; without it, links are made from each request's `Host`.
+    ///
+    /// Its path, if it has one, is for links only: whoever mounts the service there removes it from the requests.
+    #[must_use]
+    pub fn with_public_url(mut self, url: &Url) -> Self {
+        self.0.public_url = Some(base(url));
+        self
+    }
+
+    /// Gives the address of delivery as clients see it; without it, that of the API.
+    #[must_use]
+    pub fn with_delivery_url(mut self, url: &Url) -> Self {
+        self.0.delivery_url = Some(base(url));
+        self
+    }
+
+    /// Says how many bytes the body of a request may have.
+    #[must_use]
+    pub const fn with_body_limit(mut self, bytes: u64) -> Self {
+        self.0.body_limit = bytes;
+        self
+    }
+
+    /// Puts it together.
+    #[must_use]
+    pub fn build(self) -> DlcsService {
+        DlcsService(Arc::new(self.0))
+    }
+}
+
+/// A URL as the start of links: without query, fragment and trailing slash.
+fn base(url: &Url) -> String {
+    url[..url::Position::AfterPath]
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+impl DlcsService {
+    /// Starts putting a service together.
+    #[must_use]
+    pub const fn builder(dlcs: Dlcs) -> DlcsServiceBuilder {
+        DlcsServiceBuilder(Inner {
+            dlcs,
+            public_url: None,
+            delivery_url: None,
+            body_limit: BODY_LIMIT,
+        })
+    }
+
+    /// Answers a request.
+    pub async fn respond<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (parts, body) = request.into_parts();
+        let context = self.context(&parts);
+        let payload = Payload::new(&parts.headers, body, self.0.body_limit);
+        let span = tracing::info_span!("request", id = context.request_id, method = %parts.method, path = parts.uri.path());
+        let answered = AssertUnwindSafe(answer(&context, &parts, payload))
+            .catch_unwind()
+            .instrument(span)
+            .await;
+        let mut response = answered.unwrap_or_else(|_| {
+            let detail = "the server failed: give the `instance` to the operator, and try again";
+            ApiError::new(Kind::Internal, detail)
+                .with_cause("a handler panicked")
+                .into_response(&context)
+        });
+        if parts.method == Method::HEAD {
+            strip(&mut response);
+        }
+        response
+    }
+
+    fn context(&self, parts: &Parts) -> Context {
+        let api = self
+            .0
+            .public_url
+            .clone()
+            .unwrap_or_else(|| from_host(parts));
+        let delivery = self.0.delivery_url.clone().unwrap_or_else(|| api.clone());
+        let accepts = parts
+            .headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        Context {
+            dlcs: self.0.dlcs.clone(),
+            wants_json_ld: accepts
+                .into_iter()
+                .any(|value| value.contains("application/ld+json")),
+            api,
+            delivery,
+            request_id: uuid::Uuid::new_v4().to_string(),
+        }
+    }
+}
+
+/// The address that the client used, where no other is configured.
+fn from_host(parts: &Parts) -> String {
+    let header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = header.or_else(|| parts.uri.authority().map(Authority::as_str));
+    let host = host.filter(|host| {
+        host.parse::<Authority>()
+            .is_ok_and(|authority| !authority.as_str().contains('@'))
+    });
+    format!("http://{}", host.unwrap_or("localhost"))
+}
+
+/// Takes the body out of the answer to a HEAD request; its length stays.
+fn strip(response: &mut Response<ResponseBody>) {
+    if let Some(length) = response.body().size_hint().exact() {
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
+    }
+    *response.body_mut() = empty();
+}
+
+async fn answer(context: &Context, parts: &Parts, payload: Payload) -> Response<ResponseBody> {
+    let route = Route::parse(&parts.method, parts.uri.path());
+    if route == Ok(Route::Delivery) {
+        return delivery::respond(context, parts).await;
+    }
+    match dispatch(context, parts, route, payload).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(context),
+    }
+}
+
+/// Rights first, then the path, then the query string, and last the body.
+async fn dispatch(
+    context: &Context,
+    parts: &Parts,
+    route: Result<Route, RouteError>,
+    payload: Payload,
+) -> Outcome {
+    let access = Access::of(&parts.method, parts.uri.path());
+    let caller = authorise(context, &parts.headers, access).await?;
+    let route = route?;
+    if let (Access::Customer(id), Some(caller)) = (access, &caller)
+        && caller.id != id
+    {
+        customer::check_exists(context, id).await?;
+    }
+    let query = Query::parse(parts.uri.query())?;
+    handle(context, route, caller, &query, payload).await
+}
+
+async fn handle(
+    context: &Context,
+    route: Route,
+    caller: Option<Customer>,
+    query: &Query,
+    payload: Payload,
+) -> Outcome {
+    match route {
+        Route::Delivery => Err(ApiError::new(
+            Kind::NotFound,
+            "there is nothing at this address",
+        )),
+        Route::EntryPoint => entry_point::get(context),
+        Route::Health => entry_point::health(context),
+        Route::Ready => entry_point::ready(context).await,
+        Route::ErrorPage(slug) => entry_point::error_page(&slug),
+        Route::ListStrategyKinds => origin_strategy::list_kinds(context, query),
+        Route::GetStrategyKind(name) => origin_strategy::get_kind(context, &name),
+        Route::ListCustomers => {
+            let caller = caller.expect("the route is not open, so somebody has been let in");
+            customer::list(context, &caller, query).await
+        }
+        Route::CreateCustomer => customer::create(context, &payload.object().await?).await,
+        Route::GetCustomer(id) => customer::get(context, id).await,
+        Route::PatchCustomer(id) => customer::patch(context, id, &payload.object().await?).await,
+        Route::ListKeys(id) => key::list(context, id, query).await,
+        Route::CreateKey(id) => key::create(context, id).await,
+        Route::DeleteKey(id, name) => key::delete(context, id, &name).await,
+        Route::ListSpaces(id) => space::list(context, id, query).await,
+        Route::CreateSpace(id) => space::create(context, id, &payload.object().await?).await,
+        Route::GetSpace(id, space) => space::get(context, id, space).await,
+        Route::PutSpace(id, space) => {
+            space::put(context, id, space, &payload.object().await?).await
+        }
+        Route::PatchSpace(id, space) => {
+            space::patch(context, id, space, &payload.object().await?).await
+        }
+        Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
+        Route::ListImages(id, space) => image::list(context, id, space, query).await,
+        Route::CreateImage(id, space) => {
+            image::create(context, id, space, &payload.object().await?).await
+        }
+        Route::GetImage(id) => image::get(context, &id).await,
+        Route::PutImage(id) => image::put(context, &id, &payload.object().await?).await,
+        Route::PatchImage(id) => image::patch(context, &id, &payload.object().await?).await,
+        Route::DeleteImage(id) => image::delete(context, &id).await,
+        Route::GetQueue(id) => queue::get(context, id).await,
+        Route::SubmitBatch(id) => queue::submit(context, id, &payload.object().await?).await,
+        Route::ListBatches(id) => batch::list(context, id, BatchFilter::All, query).await,
+        Route::ListActiveBatches(id) => batch::list(context, id, BatchFilter::Active, query).await,
+        Route::ListRecentBatches(id) => batch::list(context, id, BatchFilter::Recent, query).await,
+        Route::GetBatch(id, batch) => batch::get(context, id, batch).await,
+        Route::ListBatchImages(id, batch) => {
+            batch::list_images(context, id, batch, Members::All, query).await
+        }
+        Route::ListCompletedImages(id, batch) => {
+            batch::list_images(context, id, batch, Members::Completed, query).await
+        }
+        Route::ListErrorImages(id, batch) => {
+            batch::list_images(context, id, batch, Members::Failed, query).await
+        }
+        Route::ListOriginStrategies(id) => origin_strategy::list(context, id, query).await,
+        Route::CreateOriginStrategy(id) => {
+            origin_strategy::create(context, id, &payload.object().await?).await
+        }
+        Route::GetOriginStrategy(id, strategy) => origin_strategy::get(context, id, strategy).await,
+        Route::PutOriginStrategy(id, strategy) | Route::PatchOriginStrategy(id, strategy) => {
+            origin_strategy::update(context, id, strategy, &payload.object().await?).await
+        }
+        Route::DeleteOriginStrategy(id, strategy) => {
+            origin_strategy::delete(context, id, strategy).await
+        }
+    }
+}
+
+impl From<RouteError> for ApiError {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::NotFound => Self::new(Kind::NotFound, "there is nothing at this address"),
+            RouteError::MethodNotAllowed { allow } => {
+                let error = Self::new(
+                    Kind::MethodNotAllowed,
+                    format!("this address knows only {allow}"),
+                );
+                match HeaderValue::from_str(&allow) {
+                    Ok(allow) => error.with_allow(allow),
+                    Err(_) => error,
+                }
+            }
+            RouteError::BadPath { reason } => Self::new(Kind::InvalidPath, reason),
+            RouteError::BadId { of, reason } => Self::new(
+                Kind::InvalidPath,
+                format!("the id of the {of} in the address {reason}"),
+            ),
+        }
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for DlcsService
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        async move { Ok(service.respond(request).await) }.boxed()
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for DlcsService
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        hyper::service::Service::call(self, request)
+    }
+}

@@ -1,0 +1,155 @@
+//! What caches are told, and that nobody sees an old state.
+
+use std::time::Duration;
+
+use dlcs_core::ImageId;
+
+use super::fixture::{Fixture, Mood};
+
+const PATHS: [&str; 2] = [
+    "/iiif-img/1/1/map/full/200,/0/default.jpg",
+    "/iiif-img/1/1/map/info.json",
+];
+
+#[tokio::test]
+async fn every_answer_can_be_kept_and_must_be_checked() {
+    let fixture = Fixture::with_image("map").await;
+    for path in PATHS {
+        let answer = fixture.get(path).await.good();
+        assert_eq!(
+            answer.header("cache-control"),
+            "public, max-age=0, must-revalidate"
+        );
+        assert_eq!(
+            answer.header("last-modified"),
+            "Wed, 04 May 2016 09:20:30 GMT"
+        );
+        let etag = answer.header("etag");
+        assert!(
+            etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2,
+            "{etag}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_it_gets_304() {
+    let fixture = Fixture::with_image("map").await;
+    for path in PATHS {
+        let first = fixture.get(path).await.good();
+        let rendered = fixture.rendered();
+        for condition in [
+            ("if-none-match", first.header("etag")),
+            ("if-none-match", "*"),
+            ("if-modified-since", first.header("last-modified")),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let answer = fixture.ask(method, path, &[condition]).await;
+                assert_eq!(answer.status, 304, "{path} {condition:?}");
+                assert!(answer.body.is_empty());
+                for header in ["etag", "cache-control", "last-modified", "vary", "link"] {
+                    assert_eq!(answer.header(header), first.header(header), "{header}");
+                }
+                assert_eq!(answer.header("access-control-allow-origin"), "*");
+                assert_eq!(answer.header("content-length"), "");
+            }
+        }
+        assert_eq!(fixture.rendered(), rendered, "a 304 needs no pixels");
+        let other = fixture
+            .ask("GET", path, &[("if-none-match", "\"other\"")])
+            .await;
+        assert_eq!(other.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn different_requests_have_different_tags() {
+    let fixture = Fixture::with_image("map").await;
+    let mut tags = Vec::new();
+    for request in [
+        "full/200,/0/default.jpg",
+        "full/200,/0/default.png",
+        "full/200,/0/color.jpg",
+        "full/200,/90/default.jpg",
+        "full/200,/!0/default.jpg",
+        "full/201,/0/default.jpg",
+        "square/200,/0/default.jpg",
+    ] {
+        let answer = fixture
+            .get(&format!("/iiif-img/1/1/map/{request}"))
+            .await
+            .good();
+        tags.push(answer.header("etag").to_owned());
+    }
+    let count = tags.len();
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), count, "{tags:?}");
+}
+
+#[tokio::test]
+async fn the_next_answer_after_a_registration_is_the_new_state() {
+    let fixture = Fixture::with_image("map").await;
+    for path in PATHS {
+        let old = fixture.get(path).await.good();
+        fixture.clock.advance(Duration::from_secs(5));
+        fixture.register("map", "other bytes").await;
+        let condition = [
+            ("if-none-match", old.header("etag")),
+            ("if-modified-since", old.header("last-modified")),
+        ];
+        let new = fixture.ask("GET", path, &condition).await.good();
+        assert_ne!(new.header("etag"), old.header("etag"));
+        assert_ne!(new.header("last-modified"), old.header("last-modified"));
+        let since = [("if-modified-since", old.header("last-modified"))];
+        assert_eq!(fixture.ask("GET", path, &since).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn tags_tell_apart_catalogues_that_were_started_anew() {
+    let mut tags = Vec::new();
+    for bytes in ["one", "two"] {
+        let fixture = Fixture::new().await;
+        fixture
+            .register("map", if bytes == "one" { "1" } else { "2" })
+            .await;
+        tags.push(fixture.get(PATHS[0]).await.good().header("etag").to_owned());
+    }
+    assert_ne!(tags[0], tags[1]);
+}
+
+#[tokio::test]
+async fn the_next_answer_after_a_deletion_is_404() {
+    let fixture = Fixture::with_image("map").await;
+    let tags: Vec<_> = [fixture.get(PATHS[0]).await, fixture.get(PATHS[1]).await]
+        .map(|answer| answer.header("etag").to_owned())
+        .into();
+    let id: ImageId = "1/1/map".parse().unwrap();
+    fixture.dlcs.delete_image(&id).await.unwrap();
+    for (path, tag) in PATHS.iter().zip(&tags) {
+        let answer = fixture.ask("GET", path, &[("if-none-match", tag)]).await;
+        assert_eq!(answer.status, 404);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_registration_that_fails_leaves_what_is_served() {
+    let fixture = Fixture::with_image("map").await;
+    let before = fixture.get(PATHS[0]).await.good();
+    let broken = Fixture::registration("map").with_bytes("broken");
+    fixture.dlcs.register(broken).await.unwrap_err();
+    let after = fixture.get(PATHS[0]).await.good();
+    assert_eq!((after.headers, after.body), (before.headers, before.body));
+}
+
+#[tokio::test]
+async fn a_derivative_that_was_replaced_meanwhile_is_looked_for_again() {
+    let fixture = Fixture::with_image("map").await;
+    fixture.be(Mood::Missing(1));
+    fixture.get(PATHS[0]).await.good();
+    fixture.be(Mood::Missing(9));
+    let answer = fixture.get(PATHS[0]).await;
+    assert_eq!(answer.status, 500, "{:?}", answer.body);
+}

@@ -1,0 +1,254 @@
+//! A service over the backends in memory, with images of any size and no pixels.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{
+    Checksum, DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer,
+    ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+};
+use dlcs_core::dlcs::{FirstKey, Settings};
+use dlcs_core::iiif::{Dimensions, Limits, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::image::{ImageChanges, ImageService};
+use dlcs_core::memory::MemoryCatalogue;
+use dlcs_core::origin::{OriginResponse, Secret};
+use dlcs_core::{CustomerId, Dlcs, Image, ImageId, ModelId, Registration, SpaceId};
+use dlcs_http::{DlcsService, ResponseBody};
+use dlcs_testkit::fake::FakeClock;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use serde_json::Value;
+
+/// The size of every image that the fixture registers.
+pub(crate) const SIZE: (u32, u32) = (3000, 2001);
+
+/// What the renderer is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    Overloaded,
+    /// The derivative is missing this many times, and there after that.
+    Missing(u32),
+    Broken,
+}
+
+/// Renders names of requests, and remembers how many.
+#[derive(Debug)]
+pub(crate) struct Renderer {
+    pub(crate) mood: Mutex<Mood>,
+    pub(crate) rendered: Mutex<Vec<ResolvedRequest>>,
+}
+
+#[async_trait]
+impl ImageRenderer for Renderer {
+    async fn render(
+        &self,
+        _: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        _: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        let mut mood = self.mood.lock().unwrap();
+        match *mood {
+            Mood::Well | Mood::Missing(0) => {}
+            Mood::Overloaded => return Err(RenderError::Overloaded),
+            Mood::Missing(times) => {
+                *mood = Mood::Missing(times - 1);
+                return Err(DerivativeError::NotFound { key: key.clone() }.into());
+            }
+            Mood::Broken => {
+                return Err(RenderError::Damaged {
+                    reason: "canary".to_owned(),
+                });
+            }
+        }
+        self.rendered.lock().unwrap().push(request.clone());
+        Ok(Rendered {
+            format: request.format,
+            bytes: Bytes::from(format!("{} of {key}", request.output())),
+        })
+    }
+}
+
+#[async_trait]
+impl ImageRenderer for SharedRenderer {
+    async fn render(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        self.0.render(store, key, service, request).await
+    }
+}
+
+#[derive(Debug)]
+struct SharedRenderer(Arc<Renderer>);
+
+/// Makes a derivative of [`SIZE`] out of any bytes.
+#[derive(Debug)]
+struct Processor;
+
+#[async_trait]
+impl ImageProcessor for Processor {
+    async fn process(
+        &self,
+        source: OriginResponse,
+        _: &ProcessOptions,
+    ) -> Result<Processed, ProcessError> {
+        let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
+        let bytes = Bytes::from(chunks.concat());
+        if bytes.as_ref() == b"broken" {
+            return Err(ProcessError::Unrecognised {
+                seen: "text".to_owned(),
+            });
+        }
+        Ok(Processed {
+            source: SourceFacts {
+                media_type: "image/jpeg".to_owned(),
+                size: bytes.len() as u64,
+                checksum: Checksum([1; 32]),
+            },
+            pyramid: Pyramid {
+                dimensions: Dimensions::new(SIZE.0, SIZE.1).unwrap(),
+                tile: TileSize::Px512,
+            },
+            index_length: 1,
+            length: bytes.len() as u64,
+            checksum: Checksum([bytes.first().copied().unwrap_or_default(); 32]),
+            body: stream::once(async { Ok(bytes) }).boxed(),
+        })
+    }
+}
+
+/// A service, and what a test may turn.
+#[derive(Debug)]
+pub(crate) struct Fixture {
+    pub(crate) dlcs: Dlcs,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) renderer: Arc<Renderer>,
+    pub(crate) service: DlcsService,
+}
+
+impl Fixture {
+    /// A service without a configured address, with customer 1 (`default`), its space 1 and the key `key:secret`.
+    pub(crate) async fn new() -> Self {
+        Self::with_limits(Limits::default()).await
+    }
+
+    pub(crate) async fn with_limits(limits: Limits) -> Self {
+        let clock = FakeClock::new();
+        let renderer = Arc::new(Renderer {
+            mood: Mutex::new(Mood::Well),
+            rendered: Mutex::default(),
+        });
+        let dlcs = Dlcs::builder()
+            .with_catalogue(MemoryCatalogue::with_clock(Arc::clone(&clock) as _))
+            .with_processor(Processor)
+            .with_renderer(SharedRenderer(Arc::clone(&renderer)))
+            .with_settings(Settings::default().with_limits(limits))
+            .build()
+            .unwrap();
+        let first = FirstKey {
+            key: "key".to_owned(),
+            secret: Secret::new("secret"),
+        };
+        dlcs.bootstrap(Some(first)).await.unwrap();
+        let service = DlcsService::builder(dlcs.clone()).build();
+        Self {
+            dlcs,
+            clock,
+            renderer,
+            service,
+        }
+    }
+
+    /// The same, with an image.
+    pub(crate) async fn with_image(model: &str) -> Self {
+        let fixture = Self::new().await;
+        fixture.register(model, "bytes").await;
+        fixture
+    }
+
+    pub(crate) fn registration(model: &str) -> Registration {
+        Registration::in_space(CustomerId::FIRST, SpaceId::FIRST)
+            .with_id(ModelId::parse(model).unwrap())
+    }
+
+    pub(crate) async fn register(&self, model: &str, bytes: &'static str) -> Image {
+        let registration = Self::registration(model).with_bytes(bytes);
+        self.dlcs.register(registration).await.unwrap().image
+    }
+
+    /// Changes what is said of an image.
+    pub(crate) async fn change(&self, model: &str, changes: ImageChanges) {
+        let id: ImageId = format!("1/1/{model}").parse().unwrap();
+        let catalogue = self.dlcs.catalogue();
+        catalogue.update_image(&id, changes).await.unwrap();
+    }
+
+    pub(crate) fn be(&self, mood: Mood) {
+        *self.renderer.mood.lock().unwrap() = mood;
+    }
+
+    pub(crate) fn rendered(&self) -> usize {
+        self.renderer.rendered.lock().unwrap().len()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[]).await
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "dlcs.example.org");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        Answer::read(self.service.respond(request).await).await
+    }
+}
+
+/// A response that has been read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    async fn read(response: Response<ResponseBody>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// A header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.body))
+    }
+
+    #[track_caller]
+    pub(crate) fn good(self) -> Self {
+        assert_eq!(self.status, StatusCode::OK, "{:?}", self.body);
+        self
+    }
+}

@@ -1,0 +1,14 @@
+//! The API and delivery, driven without sockets on the backends in memory; the listener, over real ones.
+
+mod app;
+mod bad_input;
+mod customer;
+mod delivery;
+mod entry_point;
+mod errors;
+mod image;
+mod origin_strategy;
+mod queue;
+#[cfg(feature = "server")]
+mod serve;
+mod space;

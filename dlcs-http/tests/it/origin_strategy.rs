@@ -1,0 +1,214 @@
+//! `/customers/{customer}/originStrategies`.
+
+use dlcs_core::origin::{Credentials, OriginAccess};
+use dlcs_testkit::fake::FakeObject;
+use serde_json::{Value, json};
+
+use crate::app::{App, masked, text};
+
+const PATH: &str = "/customers/1/originStrategies";
+
+fn basic(regex: &str) -> Value {
+    json!({"regex": regex, "strategy": "basic-http-authentication", "credentials": "{\"user\":\"canary-user\",\"password\":\"canary-password\"}"})
+}
+
+#[tokio::test]
+async fn credentials_go_in_and_never_come_out() {
+    let app = App::new().await;
+    let made = app
+        .send("POST", PATH, basic(r"https://example\.org/").to_string())
+        .await;
+    insta::assert_snapshot!(masked(&made.json(201)));
+    let path = made
+        .header("location")
+        .replace("https://api.example.org", "");
+    for answer in [
+        made,
+        app.get(PATH).await,
+        app.get(&path).await,
+        app.send("PATCH", &path, r#"{"order":5}"#).await,
+    ] {
+        assert!(
+            answer.status.is_success() && !answer.text().contains("canary"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_credentials_are_used_and_kept_when_the_mask_comes_back() {
+    let app = App::new().await;
+    let access = OriginAccess::BasicHttp(Credentials::new("canary-user", "canary-password"));
+    app.origin.serve(
+        "https://example.org/a.jpg",
+        FakeObject::new(crate::app::PICTURE).protected_by(access),
+    );
+    let register = async || {
+        app.send(
+            "PUT",
+            "/customers/1/spaces/1/images/a",
+            r#"{"origin":"https://example.org/a.jpg"}"#,
+        )
+        .await
+        .status
+        .as_u16()
+    };
+    assert_eq!(register().await, 502);
+    let mut strategy = app
+        .send("POST", PATH, basic(r"https://example\.org/").to_string())
+        .await
+        .json(201);
+    assert_eq!(register().await, 200);
+    let path = text(&strategy["@id"]).replace("https://api.example.org", "");
+    strategy["optimised"] = json!(true);
+    assert_eq!(
+        app.send("PUT", &path, strategy.to_string()).await.json(200),
+        strategy
+    );
+    assert_eq!(register().await, 200);
+    let other = json!({"credentials": {"User": "canary-user", "Password": "wrong"}});
+    app.send("PATCH", &path, other.to_string()).await.json(200);
+    assert_eq!(register().await, 502);
+}
+
+#[tokio::test]
+async fn both_spellings_and_addresses_name_a_strategy() {
+    let app = App::new().await;
+    for (n, (name, value)) in [
+        ("strategy", "default"),
+        ("originStrategy", "https://x/originStrategies/default"),
+        ("STRATEGY", "https://x/originStrategies/default/"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let made = app
+            .send(
+                "POST",
+                PATH,
+                json!({"regex": format!("r{n}"), name: value}).to_string(),
+            )
+            .await
+            .json(201);
+        assert_eq!(
+            (&made["strategy"], &made["credentials"], &made["order"]),
+            (&json!("default"), &json!(""), &json!(n + 1))
+        );
+    }
+    let orders = app.get(PATH).await.json(200);
+    assert_eq!(orders["totalItems"], 3);
+}
+
+#[tokio::test]
+async fn a_strategy_can_change_its_kind() {
+    let app = App::new().await;
+    let made = app
+        .send("POST", PATH, basic("r").to_string())
+        .await
+        .json(201);
+    let path = text(&made["@id"]).replace("https://api.example.org", "");
+    let mut edited = made.clone();
+    edited["strategy"] = json!("default");
+    let open = app.send("PUT", &path, edited.to_string()).await.json(200);
+    assert_eq!(
+        (&open["strategy"], &open["credentials"]),
+        (&json!("default"), &json!(""))
+    );
+    let without = app
+        .send(
+            "PATCH",
+            &path,
+            r#"{"strategy":"basic-http-authentication"}"#,
+        )
+        .await;
+    assert_eq!(without.pointers(400), ["/credentials"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_strategy_is_refused_without_showing_secrets() {
+    let app = App::new().await;
+    let with = |name: &str, value: Value| {
+        let mut body = basic("x");
+        body[name] = value;
+        body
+    };
+    for (body, pointer) in [
+        (with("regex", json!("(((")), "/regex"),
+        (with("regex", json!("a".repeat(10_240))), "/regex"),
+        (with("regex", json!("(?:a{1000}){1000}")), "/regex"),
+        (with("regex", json!("")), "/regex"),
+        (with("regex", Value::Null), "/regex"),
+        (with("strategy", json!("s3")), "/strategy"),
+        (with("strategy", Value::Null), "/strategy"),
+        (with("strategy", json!("default")), "/credentials"),
+        (with("credentials", Value::Null), "/credentials"),
+        (with("credentials", json!("xxx")), "/credentials"),
+        (with("credentials", json!("")), "/credentials"),
+        (
+            with("credentials", json!("canary-not-json")),
+            "/credentials",
+        ),
+        (
+            with("credentials", json!({"user": "canary"})),
+            "/credentials",
+        ),
+        (
+            with("credentials", json!({"user": "canary:x", "password": "p"})),
+            "/credentials",
+        ),
+        (with("credentials", json!(["canary"])), "/credentials"),
+        (with("order", json!("1")), "/order"),
+        (with("optimised", json!("yes")), "/optimised"),
+    ] {
+        let answer = app.send("POST", PATH, body.to_string()).await;
+        assert_eq!(answer.pointers(400), [pointer], "{body}");
+        assert!(!answer.text().contains("canary"), "{}", answer.text());
+    }
+    assert_eq!(app.get(PATH).await.json(200)["totalItems"], 0);
+}
+
+#[tokio::test]
+async fn patterns_of_the_dotnet_world_are_accepted() {
+    let app = App::new().await;
+    for regex in [r"(?<!\.tif|\.tiff)$", r"(a)\1", "*", "(a+)+$"] {
+        assert_eq!(
+            app.send("POST", PATH, basic(regex).to_string())
+                .await
+                .status,
+            201,
+            "{regex}"
+        );
+        assert_eq!(
+            app.send("POST", PATH, basic(regex).to_string())
+                .await
+                .status,
+            409,
+            "{regex}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_strategy_is_gone_and_anothers_was_never_there() {
+    let app = App::new().await;
+    let made = app
+        .send("POST", PATH, basic("r").to_string())
+        .await
+        .json(201);
+    let path = text(&made["@id"]).replace("https://api.example.org", "");
+    let (id, key) = app.customer("vam").await;
+    let elsewhere = path.replace("/customers/1/", &format!("/customers/{id}/"));
+    for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        assert_eq!(
+            app.send_as(Some(&key), method, &elsewhere, basic("r").to_string())
+                .await
+                .status,
+            404,
+            "{method}"
+        );
+    }
+    assert_eq!(app.send("DELETE", &path, "").await.status, 204);
+    assert_eq!(app.send("DELETE", &path, "").await.status, 404);
+    assert_eq!(app.get(&format!("{PATH}/not-an-id")).await.status, 404);
+}

@@ -1,0 +1,120 @@
+//! The listener, over real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dlcs_core::Dlcs;
+use dlcs_http::{DlcsService, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::delivery::Fixture;
+
+struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+async fn start(dlcs: Dlcs) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    let service = DlcsService::builder(dlcs).build();
+    let ended = tokio::spawn(serve(listener, service, shutdown, Duration::from_secs(25)));
+    Server {
+        address,
+        stop,
+        ended,
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    // A connection that is reset has said what it had to say.
+    let _ = stream.read_to_end(&mut text).await;
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_before_it_stops() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /customers/1/spaces HTTP/1.1\r\nhost: x\r\nauthorization: Basic a2V5OnNlY3JldA==\r\n\
+        content-length: 15\r\nexpect: 100-continue\r\n\r\n";
+    busy.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body once it waits for it.
+    let mut go_on = [0; 25];
+    busy.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.stop.send(()).unwrap();
+    // The idle connection is closed at once; the other may finish what it began.
+    read(&mut idle).await;
+    busy.write_all(b"{\"name\":\"maps\"}").await.unwrap();
+    let answer = read(&mut busy).await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    server.ended.await.unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_stall_are_let_go() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    for (sent, status, seconds) in [
+        // Nothing at all, half a head, and nothing after an answer.
+        ("", "", 10),
+        ("GET /health HT", "", 10),
+        (
+            "GET /health HTTP/1.1\r\nhost: x\r\n\r\n",
+            "HTTP/1.1 200 ",
+            10,
+        ),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let begun = Instant::now();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let answer = read(&mut stream).await;
+        assert!(answer.starts_with(status), "{sent}: {answer}");
+        let waited = begun.elapsed();
+        let expected = Duration::from_secs(seconds);
+        assert!(
+            waited >= expected && waited < expected * 2,
+            "{sent}: {waited:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let many = (0..65).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
+    let large = format!("x: {}\r\n", "x".repeat(70_000));
+    for (headers, may_be_cut_off) in [(many, false), (large, true)] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = format!("GET /health HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        // The server may answer and close before it has read it all.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let answer = read(&mut stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(),
+            "{answer}"
+        );
+    }
+}

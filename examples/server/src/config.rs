@@ -1,0 +1,250 @@
+//! From flags, environment and file to a checked configuration.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use dlcs_core::dlcs::FirstKey;
+use dlcs_core::origin::Secret;
+use dlcs_storage::origin::network::AllowedNetworks;
+use url::Url;
+
+use crate::file::{self, Entry};
+use crate::log::Filter;
+use crate::setting::{self, Setting};
+use crate::stop::Stop;
+
+/// The most images that may be processed at once; more would only compete for the same memory.
+const WORKERS_MAX: usize = 256;
+/// The most images that one batch may be allowed to hold: it is one transaction.
+const BATCH_MAX: usize = 100_000;
+
+/// What `dlcs serve` was asked to do.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) delivery_url: Option<Url>,
+    pub(crate) first_key: Option<FirstKey>,
+    pub(crate) allowed: AllowedNetworks,
+    pub(crate) workers: usize,
+    pub(crate) max_batch_size: usize,
+    pub(crate) log: Filter,
+    /// The file that settings were read from.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads and checks every setting: a flag wins over the environment, which wins over the file, which wins over the default.
+    ///
+    /// # Errors
+    /// One sentence that says which setting is wrong and what to do.
+    pub(crate) fn read(
+        flags: &ArgMatches,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Stop> {
+        let mut sources = Sources {
+            flags,
+            environment: &environment,
+            file: None,
+        };
+        let path = sources
+            .text(&setting::CONFIG)?
+            .map(|given| PathBuf::from(given.value));
+        if let Some(path) = &path {
+            sources.file = Some((path, file::read(path)?));
+        }
+        let config = Self::check(&sources)?;
+        Ok(Self {
+            file: path,
+            ..config
+        })
+    }
+
+    fn check(sources: &Sources<'_>) -> Result<Self, Stop> {
+        Ok(Self {
+            listen: sources.required(&setting::LISTEN, |text| {
+                text.parse().map_err(|_| {
+                    "write an IP address and a port, such as 127.0.0.1:8080 or [::]:80".to_owned()
+                })
+            })?,
+            data_dir: sources.required(&setting::DATA_DIR, |text| Ok(PathBuf::from(text)))?,
+            public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
+            delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
+            first_key: first_key(sources)?,
+            allowed: networks(sources)?,
+            workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
+            max_batch_size: sources
+                .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
+            log: sources.required(&setting::LOG, Filter::parse)?,
+            file: None,
+        })
+    }
+}
+
+/// A value and where it was given.
+#[derive(Debug)]
+struct Given {
+    value: String,
+    place: String,
+}
+
+/// Where settings are looked for.
+struct Sources<'s> {
+    flags: &'s ArgMatches,
+    environment: &'s dyn Fn(&str) -> Option<String>,
+    file: Option<(&'s Path, Vec<Entry>)>,
+}
+
+impl Sources<'_> {
+    /// Every value of a setting, from the first source that has any. Empty variables count as unset, as they do in service files.
+    fn all(&self, setting: &Setting) -> Vec<Given> {
+        let at = |place: &str, values: Vec<String>| {
+            let place = place.to_owned();
+            let given = |value| Given {
+                value,
+                place: place.clone(),
+            };
+            values.into_iter().map(given).collect()
+        };
+        if self.flags.value_source(setting.name) == Some(ValueSource::CommandLine) {
+            let values = self.flags.get_many(setting.name).into_iter().flatten();
+            return at(&format!("--{}", setting.name), values.cloned().collect());
+        }
+        let variable = setting.variable();
+        if let Some(value) = (self.environment)(&variable).filter(|value| !value.is_empty()) {
+            return at(&variable, vec![value]);
+        }
+        if let Some((path, entries)) = &self.file
+            && let Some(entry) = entries.iter().find(|entry| entry.name == setting.name)
+        {
+            let place = format!(
+                "`{}` in line {} of `{}`",
+                setting.name,
+                entry.line,
+                path.display()
+            );
+            return at(&place, entry.values.clone());
+        }
+        let default = setting.default.map(ToOwned::to_owned);
+        at(
+            &format!("--{}", setting.name),
+            default.into_iter().collect(),
+        )
+    }
+
+    /// The value of a setting that is given once.
+    fn text(&self, setting: &Setting) -> Result<Option<Given>, Stop> {
+        let Some(given) = self.all(setting).pop() else {
+            return Ok(None);
+        };
+        if given.value.is_empty() {
+            return Err(Stop::Usage(format!(
+                "{} is empty: give it a value or leave it out",
+                given.place
+            )));
+        }
+        Ok(Some(given))
+    }
+
+    /// The value of a setting, checked.
+    fn parsed<T>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Stop> {
+        let Some(given) = self.text(setting)? else {
+            return Ok(None);
+        };
+        match parse(&given.value) {
+            Ok(value) => Ok(Some(value)),
+            Err(advice) => Err(refused(setting, &given, &advice)),
+        }
+    }
+
+    /// The value of a setting that has a default.
+    fn required<T>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Stop> {
+        Ok(self
+            .parsed(setting, parse)?
+            .expect("the setting has a default"))
+    }
+}
+
+fn refused(setting: &Setting, given: &Given, advice: &str) -> Stop {
+    let place = &given.place;
+    if setting.secret {
+        Stop::Usage(format!("{place} cannot be used: {advice}"))
+    } else {
+        let value = given.value.escape_debug();
+        Stop::Usage(format!("{place} cannot be `{value}`: {advice}"))
+    }
+}
+
+fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let advice = || "write an http or https URL such as https://dlcs.example.org".to_owned();
+    let url = Url::parse(text).map_err(|_| advice())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(advice());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("leave out the user and the password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("leave out the query and the fragment".to_owned());
+    }
+    Ok(url)
+}
+
+fn networks(sources: &Sources<'_>) -> Result<AllowedNetworks, Stop> {
+    let given = sources.all(&setting::ALLOW_PRIVATE);
+    let place = given
+        .first()
+        .map_or_else(String::new, |first| first.place.clone());
+    // The error names the value.
+    AllowedNetworks::parse(given.iter().map(|given| given.value.as_str()))
+        .map_err(|error| Stop::Usage(format!("{place} cannot be used: {error}")))
+}
+
+fn first_key(sources: &Sources<'_>) -> Result<Option<FirstKey>, Stop> {
+    let key = sources.parsed(&setting::ADMIN_KEY, |key| {
+        if key.len() > 128 || !key.bytes().all(|b| b.is_ascii_graphic()) || key.contains(':') {
+            Err("use up to 128 ASCII letters, digits and signs, without `:` and spaces".to_owned())
+        } else {
+            Ok(key.to_owned())
+        }
+    })?;
+    let secret = sources.parsed(&setting::ADMIN_SECRET, |secret| {
+        if secret.len() > 1024 || secret.chars().any(char::is_control) {
+            Err("use up to 1024 bytes without control characters".to_owned())
+        } else {
+            Ok(Secret::new(secret))
+        }
+    })?;
+    let alone = |given: &str, missing: &str| {
+        Err(Stop::Usage(format!(
+            "--{given} is given without --{missing}: give both or neither"
+        )))
+    };
+    match (key, secret) {
+        (Some(key), Some(secret)) => Ok(Some(FirstKey { key, secret })),
+        (None, None) => Ok(None),
+        (Some(_), None) => alone(setting::ADMIN_KEY.name, setting::ADMIN_SECRET.name),
+        (None, Some(_)) => alone(setting::ADMIN_SECRET.name, setting::ADMIN_KEY.name),
+    }
+}
+
+#[cfg(test)]
+mod tests;

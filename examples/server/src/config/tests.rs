@@ -1,0 +1,249 @@
+use super::*;
+use crate::setting::command;
+
+fn read(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Stop> {
+    let arguments = ["dlcs", "serve"].iter().chain(flags);
+    let matches = command().try_get_matches_from(arguments).unwrap();
+    let (_, serve) = matches.subcommand().unwrap();
+    Config::read(serve, |name| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn sentence(flags: &[&str], variables: &[(&str, &str)]) -> String {
+    let stop = read(flags, variables).unwrap_err();
+    assert_eq!(stop.code(), 2, "{stop}");
+    stop.to_string()
+}
+
+/// A file of settings and its path, for as long as the directory is held.
+fn file(text: &str) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dlcs.toml");
+    std::fs::write(&path, text).unwrap();
+    (directory, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn everything_has_a_default() {
+    let config = read(&[], &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.data_dir, Path::new("./dlcs-data"));
+    assert_eq!((config.workers, config.max_batch_size), (2, 1000));
+    assert!(config.public_url.is_none() && config.delivery_url.is_none());
+    assert!(config.first_key.is_none() && config.file.is_none());
+    assert!(config.allowed.is_none());
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_the_default() {
+    let (_directory, path) = file("workers = 5\nmax-batch-size = 50\nlisten = \"127.0.0.1:5\"\n");
+    let config = read(
+        &["--config", &path, "--workers", "7"],
+        &[("DLCS_WORKERS", "6"), ("DLCS_LISTEN", "127.0.0.1:6")],
+    )
+    .unwrap();
+    assert_eq!(config.workers, 7);
+    assert_eq!(config.listen.port(), 6);
+    assert_eq!(config.max_batch_size, 50);
+    assert_eq!(config.data_dir, Path::new("./dlcs-data"));
+    assert_eq!(config.file.unwrap().to_str(), Some(path.as_str()));
+}
+
+#[test]
+fn a_flag_with_the_default_value_still_wins() {
+    let config = read(&["--workers", "2"], &[("DLCS_WORKERS", "6")]).unwrap();
+    assert_eq!(config.workers, 2);
+}
+
+#[test]
+fn the_environment_names_the_file_too() {
+    let (_directory, path) = file("workers = 5");
+    assert_eq!(read(&[], &[("DLCS_CONFIG", &path)]).unwrap().workers, 5);
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    assert_eq!(read(&[], &[("DLCS_WORKERS", "")]).unwrap().workers, 2);
+}
+
+#[test]
+fn every_setting_can_stand_in_the_file() {
+    let (_directory, path) = file(
+        r#"
+        listen = "[::1]:0"
+        data_dir = "/tmp/x"
+        public-url = "https://api.example.org/dlcs"
+        delivery-url = "https://iiif.example.org"
+        admin-key = "key"
+        admin-secret = "secret"
+        allow-private = ["10.0.0.0/8", "fd00::/8"]
+        workers = 0
+        max-batch-size = "10"
+        log = "info,dlcs_core=debug"
+        "#,
+    );
+    let config = read(&["--config", &path], &[]).unwrap();
+    assert_eq!(config.allowed.to_string(), "10.0.0.0/8, fd00::/8");
+    assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
+    assert_eq!((config.workers, config.max_batch_size), (0, 10));
+    assert_eq!(
+        config.delivery_url.unwrap().as_str(),
+        "https://iiif.example.org/"
+    );
+}
+
+#[test]
+fn networks_add_up_and_may_share_a_variable() {
+    let flags = [
+        "--allow-private",
+        "10.0.0.0/8",
+        "--allow-private",
+        "192.168.0.0/16",
+    ];
+    assert_eq!(
+        read(&flags, &[]).unwrap().allowed.to_string(),
+        "10.0.0.0/8, 192.168.0.0/16"
+    );
+    let variable = [("DLCS_ALLOW_PRIVATE", "10.0.0.0/8, all")];
+    assert_eq!(read(&[], &variable).unwrap().allowed.to_string(), "all");
+}
+
+#[test]
+fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
+    for (flag, value, expected) in [
+        (
+            "--listen",
+            "8080",
+            "--listen cannot be `8080`: write an IP address and a port, such as 127.0.0.1:8080 or [::]:80",
+        ),
+        (
+            "--workers",
+            "-1",
+            "--workers cannot be `-1`: write a whole number from 0 to 256",
+        ),
+        (
+            "--workers",
+            "many",
+            "--workers cannot be `many`: write a whole number from 0 to 256",
+        ),
+        (
+            "--max-batch-size",
+            "0",
+            "--max-batch-size cannot be `0`: write a whole number from 1 to 100000",
+        ),
+        (
+            "--public-url",
+            "dlcs.example.org",
+            "--public-url cannot be `dlcs.example.org`: write an http or https URL such as https://dlcs.example.org",
+        ),
+        (
+            "--public-url",
+            "ftp://x/",
+            "--public-url cannot be `ftp://x/`: write an http or https URL such as https://dlcs.example.org",
+        ),
+        (
+            "--delivery-url",
+            "https://x/?a",
+            "--delivery-url cannot be `https://x/?a`: leave out the query and the fragment",
+        ),
+        (
+            "--log",
+            "dlcs_core=loud",
+            "--log cannot be `dlcs_core=loud`: write a level (error, warn, info, debug, trace) or pairs such as info,dlcs_core=debug",
+        ),
+        (
+            "--data-dir",
+            "",
+            "--data-dir is empty: give it a value or leave it out",
+        ),
+        (
+            "--allow-private",
+            "localhost",
+            "--allow-private cannot be used: `localhost` is not a network: write one as 10.0.0.0/8 or fd00::/8, or `all`",
+        ),
+        (
+            "--admin-key",
+            "k",
+            "--admin-key is given without --admin-secret: give both or neither",
+        ),
+        (
+            "--admin-secret",
+            "s",
+            "--admin-secret is given without --admin-key: give both or neither",
+        ),
+        (
+            "--admin-key",
+            "a:b",
+            "--admin-key cannot be `a:b`: use up to 128 ASCII letters, digits and signs, without `:` and spaces",
+        ),
+    ] {
+        assert_eq!(sentence(&[&format!("{flag}={value}")], &[]), expected);
+    }
+}
+
+#[test]
+fn a_bad_variable_is_named_as_one() {
+    let variable = [("DLCS_WORKERS", "x")];
+    assert_eq!(
+        sentence(&[], &variable),
+        "DLCS_WORKERS cannot be `x`: write a whole number from 0 to 256"
+    );
+}
+
+#[test]
+fn a_bad_secret_is_not_shown() {
+    let stop = sentence(&["--admin-key", "k", "--admin-secret", "canary\u{1}"], &[]);
+    assert!(!stop.contains("canary"), "{stop}");
+    let config = read(&["--admin-key", "k", "--admin-secret", "canary"], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn bad_files_are_refused_with_the_line_and_the_nearest_key() {
+    for (text, expected) in [
+        (
+            "workers = 1\n\nlisten-on = \"x\"",
+            "line 3 of `FILE` has the unknown key `listen-on`: did you mean `listen`?",
+        ),
+        (
+            "[server]\nworkers = 1",
+            "line 1 of `FILE` has the unknown key `server`: did you mean `workers`?",
+        ),
+        (
+            "config = \"x\"",
+            "line 1 of `FILE` has the unknown key `config`: did you mean `log`?",
+        ),
+        (
+            "workers = 1.5",
+            "`workers` in line 1 of `FILE` cannot be of type float: write a text or a whole number",
+        ),
+        (
+            "allow-private = [1]",
+            "`allow-private` in line 1 of `FILE` cannot be of type array: write a text, or an array of texts",
+        ),
+        (
+            "\nworkers = -1",
+            "`workers` in line 2 of `FILE` cannot be `-1`: write a whole number from 0 to 256",
+        ),
+    ] {
+        let (_directory, path) = file(text);
+        assert_eq!(
+            sentence(&["--config", &path], &[]).replace(&path, "FILE"),
+            expected
+        );
+    }
+}
+
+#[test]
+fn what_is_not_toml_and_what_is_not_there_are_refused() {
+    let (_directory, path) = file("workers = 1\nlisten : x\n");
+    let stop = sentence(&["--config", &path], &[]).replace(&path, "FILE");
+    assert!(stop.starts_with("line 2 of `FILE` is not TOML: "), "{stop}");
+    let stop = sentence(&["--config", "/nowhere/dlcs.toml"], &[]);
+    assert!(
+        stop.starts_with("--config cannot read `/nowhere/dlcs.toml`: "),
+        "{stop}"
+    );
+}

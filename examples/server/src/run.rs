@@ -1,0 +1,140 @@
+//! Wiring: the backends, the facade, the listener, the workers, and their common end.
+
+use std::path::Path;
+use std::time::Instant;
+
+use dlcs_core::Dlcs;
+use dlcs_core::dlcs::Settings;
+use dlcs_http::DlcsService;
+use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
+use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
+use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig, PyramidRenderer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::banner::{self, Started};
+use crate::config::Config;
+use crate::signal::StopSignals;
+use crate::stop::Stop;
+
+/// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
+///
+/// # Errors
+/// What keeps the program from starting.
+pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
+    let database = config.data_dir.join("dlcs.sqlite");
+    let is_new = !matches!(database.try_exists(), Ok(true));
+    let dlcs = open(&config, &database).await?;
+    // Before the first key is made: a start that fails here must not have used up the only showing of its secret.
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| Stop::because(&format!("cannot listen on {}", config.listen), &error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Stop::because("cannot tell where it listens", &error))?;
+    let mut signals = StopSignals::listen()
+        .map_err(|error| Stop::because("cannot listen for signals", &error))?;
+    let bootstrap = dlcs
+        .bootstrap(config.first_key.clone())
+        .await
+        .map_err(|error| Stop::because("cannot make the first key", &error))?;
+    let started = Started {
+        address,
+        is_new,
+        bootstrap: &bootstrap,
+        took: begun.elapsed(),
+    };
+    // The server is of use without anybody reading its standard output.
+    if let Err(error) = banner::write(&mut std::io::stdout().lock(), &config, &started) {
+        tracing::warn!(%error, "the banner could not be written");
+    }
+    tracing::info!(%address, "listening");
+
+    let (stop, stopped) = watch::channel(());
+    let halt = |mut stopped: watch::Receiver<()>| async move {
+        // The sender is gone only when the program is.
+        let _ = stopped.changed().await;
+    };
+    let drain = dlcs.settings().drain;
+    let workers = tokio::spawn(dlcs.clone().run_workers(halt(stopped.clone())));
+    let service = service(dlcs, &config);
+    let server = tokio::spawn(dlcs_http::serve(listener, service, halt(stopped), drain));
+    let mut both = std::pin::pin!(async { tokio::try_join!(workers, server) });
+    tokio::select! {
+        ended = &mut both => return Err(broken(ended.err())),
+        () = signals.next() => {}
+    }
+    tracing::info!(
+        "stopping: requests and images in work are finished, the rest stays in the queue"
+    );
+    // Receivers live in the tasks.
+    let _ = stop.send(());
+    tokio::select! {
+        ended = &mut both => match ended {
+            Ok(_) => tracing::info!("stopped"),
+            Err(error) => return Err(broken(Some(error))),
+        },
+        () = signals.next() => tracing::warn!("stopped at once: what was in work is taken up by the next start"),
+    }
+    Ok(())
+}
+
+/// A part ended that must not end.
+fn broken(error: Option<tokio::task::JoinError>) -> Stop {
+    match error {
+        Some(error) => Stop::because("a part of the server broke", &error),
+        None => Stop::Failed("the server ended by itself".to_owned()),
+    }
+}
+
+fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
+    let mut service = DlcsService::builder(dlcs);
+    if let Some(url) = &config.public_url {
+        service = service.with_public_url(url);
+    }
+    if let Some(url) = &config.delivery_url {
+        service = service.with_delivery_url(url);
+    }
+    service.build()
+}
+
+/// Opens the data directory and puts the facade together.
+async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
+    let data = config.data_dir.display();
+    std::fs::create_dir_all(&config.data_dir).map_err(|error| {
+        Stop::because(&format!("cannot make the data directory `{data}`"), &error)
+    })?;
+    // First, because it holds the lock: nothing else may be touched while another process works here.
+    let catalogue = SqliteCatalogue::open(SqliteCatalogueConfig::file(database))
+        .await
+        .map_err(|error| Stop::because("cannot open the catalogue", &error))?;
+    let spool = config.data_dir.join("spool");
+    empty(&spool)
+        .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
+    let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
+        .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
+    let origin = HttpOriginConfig::default().with_allowed_networks(config.allowed.clone());
+    let mut processor = PyramidProcessorConfig::default();
+    processor.spool_directory = Some(spool);
+    let settings = Settings::default()
+        .with_workers(config.workers)
+        .with_max_batch_size(config.max_batch_size);
+    Dlcs::builder()
+        .with_catalogue(catalogue)
+        .with_derivatives(derivatives)
+        .with_origin(HttpOrigin::new(origin))
+        .with_processor(PyramidProcessor::new(processor))
+        .with_renderer(PyramidRenderer::default())
+        .with_settings(settings)
+        .build()
+        .map_err(|error| Stop::because("cannot start", &error))
+}
+
+/// Makes a directory, and removes what a process that was killed has left in it.
+fn empty(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::create_dir_all(directory),
+    }
+}

@@ -1,0 +1,183 @@
+//! The one table of settings: flags, variables of the environment, keys of the file and the help all come from it.
+
+use clap::{Arg, ArgAction, Command};
+
+/// A setting of `dlcs serve`.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its flag without the dashes, and its key in the file.
+    pub(crate) name: &'static str,
+    /// What its value is, in the help.
+    value: &'static str,
+    /// What holds when nobody says anything.
+    pub(crate) default: Option<&'static str>,
+    /// Whether it may be given several times.
+    pub(crate) repeatable: bool,
+    /// Whether its value must never be shown.
+    pub(crate) secret: bool,
+    /// One sentence.
+    help: &'static str,
+}
+
+impl Setting {
+    const fn new(name: &'static str, value: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            value,
+            default: None,
+            repeatable: false,
+            secret: false,
+            help,
+        }
+    }
+
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// Its variable of the environment.
+    pub(crate) fn variable(&self) -> String {
+        format!("DLCS_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    }
+
+    fn argument(&self) -> Arg {
+        let mut notes = format!("[env: {}", self.variable());
+        if self.name != CONFIG.name {
+            notes.push_str("; file: ");
+            notes.push_str(self.name);
+        }
+        if let Some(default) = self.default {
+            notes.push_str("; default: ");
+            notes.push_str(default);
+        }
+        let action = if self.repeatable {
+            ArgAction::Append
+        } else {
+            ArgAction::Set
+        };
+        Arg::new(self.name)
+            .long(self.name)
+            .value_name(self.value)
+            .action(action)
+            .help(format!("{} {notes}]", self.help))
+    }
+}
+
+pub(crate) const CONFIG: Setting = Setting::new(
+    "config",
+    "FILE",
+    "A TOML file with any of these settings; flags win over the environment, which wins over the file.",
+);
+pub(crate) const LISTEN: Setting = Setting::new(
+    "listen",
+    "ADDRESS:PORT",
+    "Where to listen; port 0 takes a free one and prints it.",
+)
+.or("127.0.0.1:8080");
+pub(crate) const DATA_DIR: Setting = Setting::new(
+    "data-dir",
+    "DIRECTORY",
+    "Where everything is kept; made when it is not there.",
+)
+.or("./dlcs-data");
+pub(crate) const PUBLIC_URL: Setting = Setting::new(
+    "public-url",
+    "URL",
+    "How clients reach this server, for the links in its answers; without it, links name the host that each request asked for.",
+);
+pub(crate) const DELIVERY_URL: Setting = Setting::new(
+    "delivery-url",
+    "URL",
+    "How viewers reach the images, when that is not the public URL.",
+);
+pub(crate) const ADMIN_KEY: Setting = Setting::new(
+    "admin-key",
+    "KEY",
+    "The first API key, instead of a made one; needs --admin-secret, and later starts ignore both.",
+);
+pub(crate) const ADMIN_SECRET: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "admin-secret",
+        "SECRET",
+        "The secret of --admin-key; give it in the environment, because other users can see flags.",
+    )
+};
+pub(crate) const ALLOW_PRIVATE: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "allow-private",
+        "CIDR|all",
+        "A private network that origins may live in, on any port, such as 10.1.0.0/16; repeatable, or `all`; cloud metadata addresses stay refused.",
+    )
+};
+pub(crate) const WORKERS: Setting = Setting::new(
+    "workers",
+    "NUMBER",
+    "How many queued images are processed at once; 0 accepts work and processes none.",
+)
+.or("2");
+pub(crate) const MAX_BATCH_SIZE: Setting =
+    Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
+pub(crate) const LOG: Setting = Setting::new(
+    "log",
+    "FILTER",
+    "What is logged to standard error: `info`, `trace`, `dlcs_core=debug`, or several with commas.",
+)
+.or("info");
+
+/// Every setting, in the order of the help.
+pub(crate) const ALL: [&Setting; 11] = [
+    &LISTEN,
+    &DATA_DIR,
+    &PUBLIC_URL,
+    &DELIVERY_URL,
+    &ADMIN_KEY,
+    &ADMIN_SECRET,
+    &ALLOW_PRIVATE,
+    &WORKERS,
+    &MAX_BATCH_SIZE,
+    &LOG,
+    &CONFIG,
+];
+
+/// The command line.
+pub(crate) fn command() -> Command {
+    let serve = Command::new("serve")
+        .about("Runs the server: API, IIIF delivery and workers in one process")
+        .args(ALL.map(Setting::argument));
+    Command::new("dlcs")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Image registration for IIIF")
+        .subcommand_required(true)
+        .subcommand(serve)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn variables_are_named_after_flags() {
+        assert_eq!(DATA_DIR.variable(), "DLCS_DATA_DIR");
+    }
+
+    #[test]
+    fn help_explains_every_setting() {
+        let help = command()
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        for setting in ALL {
+            assert!(help.contains(&format!("--{}", setting.name)), "{help}");
+            assert!(help.contains(&setting.variable()), "{help}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The real program, from the outside.
+
+mod program;
+mod start;

@@ -1,0 +1,207 @@
+//! Starts the real program and talks to it as an operator would.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a start or a stop may take on a busy machine before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `dlcs serve`; killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Program {
+    child: Child,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
+    /// The key and the secret, when this start printed them.
+    pub(crate) key: Option<(String, String)>,
+    /// All that it printed to standard output until it was ready.
+    pub(crate) banner: String,
+    errors: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Program {
+    /// Starts `dlcs serve` on a free port with `dir` as its data directory and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready, with what it said.
+    #[track_caller]
+    pub(crate) fn start<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Self {
+        Self::try_start(dir, args).unwrap_or_else(|output| panic!("dlcs did not start: {output}"))
+    }
+
+    /// As [`Self::start`]; `Err` with all that the program said when it ended instead.
+    pub(crate) fn try_start<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Self, String> {
+        let mut child = serve(dir, args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let mut stderr = child.stderr.take().expect("standard error is a pipe");
+        let errors = Arc::new(Mutex::new(String::new()));
+        let into = Arc::clone(&errors);
+        let errors_reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+                into.lock()
+                    .expect("no reader panics")
+                    .push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        });
+        let (lines, banner_reader) = read_lines(stdout);
+        let mut program = Self {
+            child,
+            url: String::new(),
+            key: None,
+            banner: String::new(),
+            errors,
+            readers: vec![errors_reader, banner_reader],
+        };
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    let ready = line.starts_with("ready in ");
+                    program.read_banner_line(&line);
+                    if ready {
+                        return Ok(program);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = program.wait();
+                    return Err(format!("{status}\n{}{}", program.banner, program.stderr()));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!(
+                        "not ready in time\n{}{}",
+                        program.banner,
+                        program.stderr()
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Runs `dlcs` with arguments to its end; for starts that are refused.
+    #[track_caller]
+    pub(crate) fn run<A: AsRef<OsStr>>(args: &[A]) -> Output {
+        command()
+            .args(args)
+            .output()
+            .expect("the program can be started")
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `KEY:SECRET`, as `curl --user` takes it.
+    ///
+    /// # Panics
+    /// When this start printed none.
+    #[track_caller]
+    pub(crate) fn user(&self) -> String {
+        let (key, secret) = self.key.as_ref().expect("this start printed a key");
+        format!("{key}:{secret}")
+    }
+
+    /// An address below [`Self::url`].
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// All that it has written to standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.errors.lock().expect("no reader panics").clone()
+    }
+
+    /// Sends SIGTERM; see [`Self::wait`].
+    pub(crate) fn sigterm(&self) {
+        // Every POSIX shell has `kill` built in.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\""])
+            .arg(self.id().to_string())
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIGTERM could not be sent"
+        );
+    }
+
+    /// Kills it at once and waits until it is gone.
+    pub(crate) fn sigkill(mut self) {
+        self.child.kill().expect("the program can be killed");
+        self.wait();
+    }
+
+    /// Waits until it ends, and until all that it said is read.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().expect("the program can be waited for");
+        for reader in self.readers.drain(..) {
+            reader.join().expect("no reader panics");
+        }
+        status
+    }
+
+    fn read_banner_line(&mut self, line: &str) {
+        let after = |label: &str| {
+            let rest = line.split_once(label)?.1;
+            rest.split_whitespace().next().map(ToOwned::to_owned)
+        };
+        if let Some(address) = after("listening on ") {
+            self.url = format!("http://{address}");
+        }
+        if let (Some(key), Some(secret)) = (after("Key: "), after("Secret: ")) {
+            self.key = Some((key, secret));
+        }
+        self.banner.push_str(line);
+        self.banner.push('\n');
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, without settings of the environment that the tests run in.
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dlcs"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DLCS_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+fn serve<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Command {
+    let mut command = command();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dir)
+        .args(args);
+    command
+}
+
+fn read_lines(stdout: ChildStdout) -> (mpsc::Receiver<String>, JoinHandle<()>) {
+    let (send, lines) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        // Read to the end whoever listens: a full pipe would stop the program.
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    (lines, reader)
+}
