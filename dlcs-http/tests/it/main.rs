@@ -6,6 +6,7 @@ mod customer;
 mod entry_point;
 mod errors;
 mod image;
+mod image_refused;
 mod origin_strategy;
 mod queue;
 mod space;
