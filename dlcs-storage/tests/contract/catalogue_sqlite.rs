@@ -22,7 +22,16 @@ use futures_util::future::join_all;
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
 
-// The place of `dlcs_testkit::catalogue_contract!(new())`.
+mod contract {
+    use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
+
+    async fn new() -> ((), SqliteCatalogue) {
+        let config = SqliteCatalogueConfig::temporary();
+        ((), SqliteCatalogue::open(config).await.unwrap())
+    }
+
+    dlcs_testkit::catalogue_contract!(new());
+}
 
 const FIRST: CustomerId = CustomerId::FIRST;
 
