@@ -1,0 +1,3 @@
+//! The backends against their contracts, and the derivative against the tools of others.
+
+mod pyramid;
