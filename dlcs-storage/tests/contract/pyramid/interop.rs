@@ -207,6 +207,40 @@ async fn files_of_other_programs_are_read_as_what_they_show() {
 }
 
 #[tokio::test]
+async fn truncated_files_of_other_programs_are_never_a_success() {
+    let test = "truncated_files_of_other_programs_are_never_a_success";
+    let Some([convert, cwebp]) = tools(test, ["convert", "cwebp"]) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let source = at("source.png");
+    std::fs::write(&source, Raster::photograph(300, 200, 3).to_png()).unwrap();
+    run(&cwebp, &["-quiet", &source, "-o", &at("lossy.webp")]);
+    run(
+        &cwebp,
+        &["-quiet", "-lossless", &source, "-o", &at("lossless.webp")],
+    );
+    run(&convert, &[&source, &at("palette.gif")]);
+    run(&convert, &[&source, "-compress", "LZW", &at("lzw.tif")]);
+    run(&convert, &[&source, "-compress", "None", &at("plain.tif")]);
+    for name in [
+        "lossy.webp",
+        "lossless.webp",
+        "palette.gif",
+        "lzw.tif",
+        "plain.tif",
+    ] {
+        let whole = std::fs::read(at(name)).unwrap();
+        process(whole.clone()).await.unwrap();
+        for end in (1..16).map(|part| whole.len() * part / 16) {
+            let result = process(whole[..end].to_vec()).await.map(|_| ());
+            assert!(result.is_err(), "{name} cut at {end} of {}", whole.len());
+        }
+    }
+}
+
+#[tokio::test]
 async fn orientation_of_other_formats_is_applied() {
     let Some([convert]) = tools("orientation_of_other_formats_is_applied", ["convert"]) else {
         return;
