@@ -142,6 +142,7 @@ impl Pyramid {
     }
 
     /// Every level, full resolution first.
+    #[must_use]
     pub fn levels(self) -> impl DoubleEndedIterator<Item = Level> + ExactSizeIterator {
         (0..self.level_count() as usize).map(move |exponent| {
             self.level(exponent as u32)

@@ -2,5 +2,13 @@
 
 mod interop;
 mod process;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
 mod render;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
 mod support;
