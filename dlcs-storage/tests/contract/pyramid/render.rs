@@ -152,6 +152,32 @@ async fn regions_sizes_turns_and_qualities_give_what_they_say() {
     );
 }
 
+#[tokio::test]
+async fn regions_between_the_pixels_of_a_level_are_not_shifted() {
+    let source = Raster::photograph(1025, 769, 3);
+    let ready = process(source.to_png()).await.unwrap();
+    for (x, y) in [(501, 301), (502, 302), (503, 303), (500, 300)] {
+        let found = ready
+            .pixels(&format!("{x},{y},400,400/100,100/0/default.png"))
+            .await;
+        let near = |dx: i32, dy: i32| {
+            let (x, y) = (
+                u32::try_from(x + dx).unwrap(),
+                u32::try_from(y + dy).unwrap(),
+            );
+            found.psnr(&source.crop(x, y, 400, 400).halved().halved())
+        };
+        let right = near(0, 0);
+        for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
+            let shifted = near(dx, dy);
+            assert!(
+                right > shifted,
+                "{x},{y}: {right:.1} dB, {shifted:.1} dB at {dx},{dy}"
+            );
+        }
+    }
+}
+
 /// The same derivative with other bytes.
 async fn with_bytes(bytes: Vec<u8>, good: Ready) -> Ready {
     let body = futures_util::stream::once(async { Ok(Bytes::from(bytes)) }).boxed();
