@@ -7,13 +7,15 @@ mod plan;
 mod pyramid;
 mod request;
 mod resolve;
+mod terms;
 
 pub use error::RequestError;
 pub use info::Info;
 pub use plan::{Plan, plan};
 pub use pyramid::{Dimensions, Level, Pyramid, TileSize};
-pub use request::{Format, GrammarVersion, ImageRequest, Quality, Rotation, Version};
+pub use request::{GrammarVersion, ImageRequest};
 pub use resolve::{Limits, Rect, ResolvedRequest};
+pub use terms::{Format, Quality, Rotation, Version};
 
 #[cfg(test)]
 mod tests;

@@ -16,16 +16,17 @@ pub(super) fn encode_tile(tile: &Pixels, quality: u8) -> Result<Abbreviated, Pyr
     abbreviate(&stream).ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
 }
 
-/// Encodes pixels as JPEG, 4:2:0.
+/// Encodes pixels as JPEG, colours at 4:2:0.
 pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {
     let (width, height) = (pixels.width as usize, pixels.height as usize);
-    let format = match pixels.channels {
-        Channels::Grey => PixelFormat::Grayscale,
-        Channels::Rgb => PixelFormat::Rgb,
+    let (format, sampling) = match pixels.channels {
+        // libtiff refuses a single channel with any other factors than one.
+        Channels::Grey => (PixelFormat::Grayscale, Subsampling::S444),
+        Channels::Rgb => (PixelFormat::Rgb, Subsampling::S420),
     };
     Encoder::new(&pixels.data, width, height, format)
         .quality(quality)
-        .subsampling(Subsampling::S420)
+        .subsampling(sampling)
         .encode()
         .map_err(|error| PyramidError::Encode(error.into()))
 }

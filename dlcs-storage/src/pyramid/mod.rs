@@ -5,6 +5,7 @@
 
 mod build;
 mod config;
+mod cover;
 mod decode;
 mod encode;
 mod error;

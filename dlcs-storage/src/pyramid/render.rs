@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
-use dlcs_core::iiif::{Format, Level, Plan, Pyramid, Rect, ResolvedRequest, plan};
+use dlcs_core::iiif::{Format, Level, Plan, ResolvedRequest, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -17,11 +17,12 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 use super::PyramidRendererConfig;
+use super::cover::Cover;
 use super::encode::{encode_jpeg, encode_png};
 use super::error::{PyramidError, damaged};
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
-use super::resample::{Crop, reduce, resize, turn};
+use super::resample::{reduce, resize, turn};
 use super::tiff::{Index, TilePlace, read_head};
 
 /// Answers image requests from tiled pyramidal TIFFs.
@@ -154,99 +155,6 @@ fn render(
         },
         bytes: bytes.into(),
     })
-}
-
-/// The pixels of a level that a region needs.
-#[derive(Debug, Clone, Copy)]
-struct Cover {
-    level: Level,
-    tile: u32,
-    /// Whole pixels of the level.
-    area: Rect,
-    /// The region within that area.
-    crop: Crop,
-}
-
-impl Cover {
-    /// Finds them; a smaller level is taken where this one needs too many bytes.
-    fn of(pyramid: Pyramid, channels: Channels, region: Rect, wanted: u32, max_bytes: u64) -> Self {
-        let mut exponent = wanted.min(pyramid.level_count() - 1);
-        loop {
-            let level = pyramid
-                .level(exponent)
-                .expect("the exponent is below the count of levels");
-            let cover = Self::of_level(pyramid, region, level);
-            let bytes = u64::from(cover.area.width)
-                * u64::from(cover.area.height)
-                * channels.count() as u64;
-            if bytes <= max_bytes || exponent + 1 == pyramid.level_count() {
-                return cover;
-            }
-            exponent += 1;
-        }
-    }
-
-    fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
-        let factor = (1_u64 << level.exponent) as f64;
-        let span = |start: u32, length: u32, end: u32, level_end: u32| {
-            let from = f64::from(start) / factor;
-            // The last pixel of a level may stand for less than the factor.
-            let to = if start + length == end {
-                f64::from(level_end)
-            } else {
-                f64::from(start + length) / factor
-            };
-            let (first, last) = (from.floor() as u32, to.ceil() as u32);
-            (
-                first,
-                last.min(level_end) - first,
-                from - from.floor(),
-                to - from,
-            )
-        };
-        let image = pyramid.dimensions;
-        let (x, width, left, crop_width) = span(
-            region.x,
-            region.width,
-            image.width(),
-            level.dimensions.width(),
-        );
-        let (y, height, top, crop_height) = span(
-            region.y,
-            region.height,
-            image.height(),
-            level.dimensions.height(),
-        );
-        Self {
-            level,
-            tile: pyramid.tile.get(),
-            area: Rect {
-                x,
-                y,
-                width,
-                height,
-            },
-            crop: Crop {
-                left,
-                top,
-                width: crop_width,
-                height: crop_height,
-            },
-        }
-    }
-
-    /// Column and row of every tile that has some of the area, row by row.
-    fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
-        let Rect {
-            x,
-            y,
-            width,
-            height,
-        } = self.area;
-        let columns = x / self.tile..=(x + width - 1) / self.tile;
-        let rows = y / self.tile..=(y + height - 1) / self.tile;
-        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
-    }
 }
 
 /// An index that has been checked, with what makes its tiles whole.

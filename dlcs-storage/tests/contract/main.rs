@@ -8,6 +8,7 @@ mod origin_guard;
 mod origin_http;
 #[cfg(feature = "origin-http")]
 mod origin_http_tls;
+mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]

@@ -1,5 +1,6 @@
 //! From the bytes of a source to upright pixels.
 
+mod complete;
 mod convert;
 mod jpeg;
 mod others;
@@ -75,6 +76,7 @@ pub(super) fn decode(
     format: SourceFormat,
     limits: &DecodeLimits,
 ) -> Result<Pixels, ProcessError> {
+    complete::check(file, format).map_err(|reason| damaged(format, reason))?;
     rewind(file)?;
     // Some decoders panic on rare files; that is the file's fault, and nothing of ours is touched by then.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use dlcs_core::iiif::{Dimensions, Level, Pyramid, TileSize};
 
 use super::super::pixels::Channels;
-use super::*;
+use super::{
+    COMPRESSION, COMPRESSION_JPEG, IMAGE_LENGTH, IMAGE_WIDTH, Index, JPEG_TABLES, LONG, LONG8,
+    LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_YCBCR, RATIONAL,
+    SAMPLES_PER_PIXEL, SHORT, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, TilePlace,
+    UNDEFINED,
+};
 
 /// Reads the head of a derivative.
 ///

@@ -3,7 +3,12 @@
 use dlcs_core::iiif::{Level, Pyramid};
 
 use super::super::pixels::Channels;
-use super::*;
+use super::{
+    BITS_PER_SAMPLE, COMPRESSION, COMPRESSION_JPEG, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, LONG,
+    LONG8, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_YCBCR, PLANAR_CONFIGURATION,
+    RATIONAL, REFERENCE_BLACK_WHITE, SAMPLES_PER_PIXEL, SHORT, SUBFILE_TYPE, TILE_BYTE_COUNTS,
+    TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING,
+};
 
 /// Writes the head of a derivative: everything before the first tile.
 ///

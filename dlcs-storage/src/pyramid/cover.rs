@@ -1,0 +1,105 @@
+//! Which pixels of a level a region needs.
+
+use dlcs_core::iiif::{Level, Pyramid, Rect};
+
+use super::pixels::Channels;
+use super::resample::Crop;
+
+/// The pixels of a level that a region needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cover {
+    pub(super) level: Level,
+    pub(super) tile: u32,
+    /// Whole pixels of the level.
+    pub(super) area: Rect,
+    /// The region within that area.
+    pub(super) crop: Crop,
+}
+
+impl Cover {
+    /// Finds them; a smaller level is taken where this one needs too many bytes.
+    pub(super) fn of(
+        pyramid: Pyramid,
+        channels: Channels,
+        region: Rect,
+        wanted: u32,
+        max_bytes: u64,
+    ) -> Self {
+        let mut exponent = wanted.min(pyramid.level_count() - 1);
+        loop {
+            let level = pyramid
+                .level(exponent)
+                .expect("the exponent is below the count of levels");
+            let cover = Self::of_level(pyramid, region, level);
+            let bytes = u64::from(cover.area.width)
+                * u64::from(cover.area.height)
+                * channels.count() as u64;
+            if bytes <= max_bytes || exponent + 1 == pyramid.level_count() {
+                return cover;
+            }
+            exponent += 1;
+        }
+    }
+
+    fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
+        let factor = (1_u64 << level.exponent) as f64;
+        let span = |start: u32, length: u32, end: u32, level_end: u32| {
+            let from = f64::from(start) / factor;
+            // The last pixel of a level may stand for less than the factor.
+            let to = if start + length == end {
+                f64::from(level_end)
+            } else {
+                f64::from(start + length) / factor
+            };
+            let (first, last) = (from.floor() as u32, to.ceil() as u32);
+            (
+                first,
+                last.min(level_end) - first,
+                from - from.floor(),
+                to - from,
+            )
+        };
+        let image = pyramid.dimensions;
+        let (x, width, left, crop_width) = span(
+            region.x,
+            region.width,
+            image.width(),
+            level.dimensions.width(),
+        );
+        let (y, height, top, crop_height) = span(
+            region.y,
+            region.height,
+            image.height(),
+            level.dimensions.height(),
+        );
+        Self {
+            level,
+            tile: pyramid.tile.get(),
+            area: Rect {
+                x,
+                y,
+                width,
+                height,
+            },
+            crop: Crop {
+                left,
+                top,
+                width: crop_width,
+                height: crop_height,
+            },
+        }
+    }
+
+    /// Column and row of every tile that has some of the area, row by row.
+    pub(super) fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = self.area;
+        let columns = x / self.tile..=(x + width - 1) / self.tile;
+        let rows = y / self.tile..=(y + height - 1) / self.tile;
+        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+    }
+}

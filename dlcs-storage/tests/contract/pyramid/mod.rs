@@ -1,0 +1,14 @@
+//! Derivatives: how they are made, what other programs read in them, and what is served of them.
+
+mod interop;
+mod process;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod render;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod support;

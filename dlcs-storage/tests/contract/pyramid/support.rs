@@ -1,0 +1,343 @@
+//! Sources, a store in memory, and a derivative that is ready to be asked.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer,
+    ProcessError, ProcessOptions, RenderError, Rendered, Result,
+};
+use dlcs_core::iiif::{GrammarVersion, ImageRequest, Level, Limits};
+use dlcs_core::image::ImageService;
+use dlcs_core::origin::OriginResponse;
+use dlcs_core::queue::{Generation, LeaseToken};
+use dlcs_core::time::Timestamp;
+use dlcs_storage::pyramid::{PyramidProcessor, PyramidRenderer};
+use futures_util::StreamExt;
+
+/// Pixels of 8 bits a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Raster {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) channels: usize,
+    pub(super) data: Vec<u8>,
+}
+
+impl Raster {
+    /// Something like a photograph: slopes, waves, edges and a little noise, all of it from its place alone.
+    pub(super) fn photograph(width: u32, height: u32, channels: usize) -> Self {
+        let mut data = Vec::with_capacity(width as usize * height as usize * channels);
+        for y in 0..height {
+            for x in 0..width {
+                let (fx, fy) = (f64::from(x), f64::from(y));
+                let slope = 60.0 * (fx / f64::from(width) + fy / f64::from(height));
+                let waves = 40.0 * (fx / 17.0).sin() * (fy / 23.0).cos();
+                let edge = if (x / 90 + y / 70) % 2 == 0 {
+                    25.0
+                } else {
+                    -15.0
+                };
+                let noise =
+                    f64::from((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 16 & 7);
+                for channel in 0..channels {
+                    let tint = [0.0, 18.0, -22.0][channel] * (fy / 200.0).sin();
+                    data.push((70.0 + slope + waves + edge + noise + tint).clamp(0.0, 255.0) as u8);
+                }
+            }
+        }
+        Self {
+            width,
+            height,
+            channels,
+            data,
+        }
+    }
+
+    pub(super) fn pixel(&self, x: u32, y: u32) -> &[u8] {
+        let start = (y as usize * self.width as usize + x as usize) * self.channels;
+        &self.data[start..start + self.channels]
+    }
+
+    pub(super) fn crop(&self, x: u32, y: u32, width: u32, height: u32) -> Self {
+        let data = (y..y + height)
+            .flat_map(|y| (x..x + width).map(move |x| (x, y)))
+            .flat_map(|(x, y)| self.pixel(x, y).to_vec())
+            .collect();
+        Self {
+            width,
+            height,
+            channels: self.channels,
+            data,
+        }
+    }
+
+    /// Half of it, rounding up: the average of what exists of each square of four.
+    pub(super) fn halved(&self) -> Self {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let mut data = Vec::new();
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+            for channel in 0..self.channels {
+                let values: Vec<u32> = [(0, 0), (1, 0), (0, 1), (1, 1)]
+                    .into_iter()
+                    .map(|(dx, dy)| (2 * x + dx, 2 * y + dy))
+                    .filter(|(x, y)| *x < self.width && *y < self.height)
+                    .map(|(x, y)| u32::from(self.pixel(x, y)[channel]))
+                    .collect();
+                let count = values.len() as u32;
+                data.push(((values.iter().sum::<u32>() + count / 2) / count) as u8);
+            }
+        }
+        Self {
+            width,
+            height,
+            channels: self.channels,
+            data,
+        }
+    }
+
+    pub(super) fn psnr(&self, other: &Self) -> f64 {
+        assert_eq!(
+            (self.width, self.height, self.channels),
+            (other.width, other.height, other.channels)
+        );
+        let squares: f64 = self
+            .differences(other)
+            .map(|difference| f64::from(difference).powi(2))
+            .sum();
+        10.0 * (255.0_f64.powi(2) / (squares / self.data.len() as f64).max(1e-9)).log10()
+    }
+
+    pub(super) fn largest_difference(&self, other: &Self) -> u8 {
+        assert_eq!(
+            (self.width, self.height, self.channels),
+            (other.width, other.height, other.channels)
+        );
+        self.differences(other).max().unwrap_or(0)
+    }
+
+    fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = u8> + 'a {
+        self.data
+            .iter()
+            .zip(&other.data)
+            .map(|(a, b)| a.abs_diff(*b))
+    }
+
+    pub(super) fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
+        encoder.set_color(if self.channels == 1 {
+            png::ColorType::Grayscale
+        } else {
+            png::ColorType::Rgb
+        });
+        encoder.set_compression(png::Compression::Fastest);
+        encoder
+            .write_header()
+            .unwrap()
+            .write_image_data(&self.data)
+            .unwrap();
+        bytes
+    }
+
+    pub(super) fn from_png(bytes: &[u8]) -> Self {
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+        decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+        let mut reader = decoder.read_info().unwrap();
+        let mut data = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut data).unwrap();
+        let channels = info.color_type.samples();
+        Self {
+            width: info.width,
+            height: info.height,
+            channels,
+            data,
+        }
+    }
+
+    /// Decodes with another decoder than the one under test.
+    pub(super) fn from_jpeg(bytes: &[u8]) -> Self {
+        let image = libjpeg_turbo_rs::decompress(bytes).unwrap();
+        let (width, height) = (image.width as u32, image.height as u32);
+        let channels = image.data.len() / (image.width * image.height);
+        Self {
+            width,
+            height,
+            channels,
+            data: image.data,
+        }
+    }
+}
+
+/// A store that forgets everything in the end.
+#[derive(Debug, Default)]
+pub(super) struct Shelf(Mutex<HashMap<DerivativeKey, Bytes>>);
+
+#[async_trait]
+impl DerivativeStore for Shelf {
+    async fn put(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await {
+            bytes.extend_from_slice(&chunk?);
+        }
+        let length = bytes.len() as u64;
+        self.0.lock().unwrap().insert(key.clone(), bytes.into());
+        Ok(length)
+    }
+
+    async fn get_range(&self, key: &DerivativeKey, range: std::ops::Range<u64>) -> Result<Bytes> {
+        let shelf = self.0.lock().unwrap();
+        let bytes = shelf
+            .get(key)
+            .ok_or_else(|| DerivativeError::NotFound { key: key.clone() })?;
+        let end = range.end.min(bytes.len() as u64);
+        Ok(bytes.slice(range.start.min(end) as usize..end as usize))
+    }
+
+    async fn length(&self, key: &DerivativeKey) -> Result<u64> {
+        Ok(self.get_range(key, 0..u64::MAX).await?.len() as u64)
+    }
+
+    async fn delete(&self, key: &DerivativeKey) -> Result<()> {
+        self.0.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<DerivativeKey>> {
+        Ok(self.0.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+/// A derivative that has been made, stored and may be asked.
+pub(super) struct Ready {
+    pub(super) store: Shelf,
+    pub(super) key: DerivativeKey,
+    pub(super) service: ImageService,
+    pub(super) bytes: Bytes,
+    renderer: PyramidRenderer,
+}
+
+impl Ready {
+    pub(super) async fn render(&self, path: &str) -> std::result::Result<Rendered, RenderError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let request =
+            ImageRequest::parse(GrammarVersion::V3, parts[0], parts[1], parts[2], parts[3])
+                .unwrap()
+                .resolve(self.service.dimensions(), &Limits::default())
+                .unwrap();
+        self.renderer
+            .render(&self.store, &self.key, &self.service, &request)
+            .await
+    }
+
+    /// The pixels of a response, decoded.
+    pub(super) async fn pixels(&self, path: &str) -> Raster {
+        let rendered = self.render(path).await.unwrap();
+        if path.ends_with("png") {
+            Raster::from_png(&rendered.bytes)
+        } else {
+            Raster::from_jpeg(&rendered.bytes)
+        }
+    }
+
+    /// All pixels of one level, as they are stored.
+    pub(super) async fn level(&self, level: Level) -> Raster {
+        let (width, height) = (level.dimensions.width(), level.dimensions.height());
+        self.pixels(&format!("full/{width},{height}/0/default.png"))
+            .await
+    }
+}
+
+pub(super) async fn process(source: impl Into<Bytes>) -> std::result::Result<Ready, ProcessError> {
+    process_with(&PyramidProcessor::default(), source).await
+}
+
+pub(super) async fn process_with(
+    processor: &PyramidProcessor,
+    source: impl Into<Bytes>,
+) -> std::result::Result<Ready, ProcessError> {
+    let response = OriginResponse::from_bytes(source);
+    let processed = processor
+        .process(response, &ProcessOptions::default())
+        .await?;
+    let (store, key) = (
+        Shelf::default(),
+        "uploads/67e5504410b1426f9247bb680e5fe0c8".parse().unwrap(),
+    );
+    let stored = store.put(&key, processed.body).await.unwrap();
+    assert_eq!(stored, processed.length, "the declared length");
+    let bytes = store.get_range(&key, 0..u64::MAX).await.unwrap();
+    assert_eq!(
+        *blake3::hash(&bytes).as_bytes(),
+        processed.checksum.0,
+        "the declared checksum"
+    );
+    let service = ImageService {
+        generation: Generation::new(1),
+        token: LeaseToken::new(1),
+        pyramid: processed.pyramid,
+        index_length: processed.index_length,
+        length: processed.length,
+        checksum: processed.checksum,
+        source: processed.source,
+        finished: Timestamp::from_micros(0),
+    };
+    Ok(Ready {
+        store,
+        key,
+        service,
+        bytes,
+        renderer: PyramidRenderer::default(),
+    })
+}
+
+/// Finds programs; without one of them the test is skipped, and says so, unless tools are required.
+pub(super) fn tools<const N: usize>(test: &str, names: [&str; N]) -> Option<[PathBuf; N]> {
+    let found = names.map(|name| {
+        // The program of ImageMagick and no other of its name.
+        let fixed = (name == "convert").then(|| PathBuf::from("/usr/bin/convert"));
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        fixed
+            .into_iter()
+            .chain(std::env::split_paths(&search).map(|directory| directory.join(name)))
+            .find(|path| path.is_file())
+    });
+    let missing: Vec<&str> = names
+        .iter()
+        .zip(&found)
+        .filter(|(_, path)| path.is_none())
+        .map(|(name, _)| *name)
+        .collect();
+    if missing.is_empty() {
+        return Some(found.map(|path| path.unwrap()));
+    }
+    let required = std::env::var("DLCS_TEST_REQUIRE").unwrap_or_default();
+    assert!(
+        !required.split(',').any(|name| name.trim() == "tools"),
+        "{test} needs {}",
+        missing.join(", ")
+    );
+    skipped(test, &missing.join(", "));
+    None
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
+fn skipped(test: &str, missing: &str) {
+    println!("SKIPPED: {test} needs {missing}");
+}
+
+/// Runs a program and returns what it printed; both its failure and a warning are failures here.
+pub(super) fn run(program: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.is_empty(),
+        "{} {arguments:?}: {errors}",
+        program.display()
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
