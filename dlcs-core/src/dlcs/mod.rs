@@ -274,7 +274,12 @@ impl Dlcs {
         Ok(self
             .0
             .renderer
-            .render(self.0.derivatives.as_ref(), &service.key(&image.id), service, request)
+            .render(
+                self.0.derivatives.as_ref(),
+                &service.key(&image.id),
+                service,
+                request,
+            )
             .await?)
     }
 

@@ -95,18 +95,28 @@ impl ApiError {
         self.0.kind
     }
 
+    /// Logs a failure with its causes: loudly, unless it is an origin's.
+    fn log(&self, request: &str) {
+        let Occurrence {
+            kind,
+            detail,
+            cause,
+            ..
+        } = self.0.as_ref();
+        let cause = cause.as_deref().map(chain).unwrap_or_default();
+        if matches!(kind, Kind::OriginFailed | Kind::OriginTimedOut) {
+            tracing::info!(request, detail, cause, "an origin failed");
+        } else {
+            let status = kind.status().as_u16();
+            tracing::error!(request, status, detail, cause, "a request failed");
+        }
+    }
+
     /// The response; a failure of the server is logged here, once, with its causes.
     pub(crate) fn into_response(self, context: &Context) -> Response<ResponseBody> {
         let status = self.0.kind.status();
         if status.is_server_error() {
-            let chain = self.0.cause.as_deref().map(chain).unwrap_or_default();
-            tracing::error!(
-                request = context.request_id,
-                status = status.as_u16(),
-                detail = self.0.detail,
-                cause = chain,
-                "a request failed"
-            );
+            self.log(&context.request_id);
         }
         let text = self.0.kind.text();
         let body = ErrorBody {

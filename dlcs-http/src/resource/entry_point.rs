@@ -61,3 +61,19 @@ pub(crate) fn error_page(slug: &str) -> Outcome {
     response.headers_mut().insert(CONTENT_TYPE, html);
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_a_page() {
+        for kind in Kind::ALL {
+            let slug = kind.text().slug;
+            assert!(
+                error_page(slug).is_ok_and(|page| page.status() == StatusCode::OK),
+                "{slug}"
+            );
+        }
+    }
+}

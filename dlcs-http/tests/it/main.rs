@@ -7,6 +7,7 @@ mod delivery;
 mod entry_point;
 mod errors;
 mod image;
+mod image_refused;
 mod origin_strategy;
 mod queue;
 #[cfg(feature = "server")]

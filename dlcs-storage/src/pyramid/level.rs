@@ -8,8 +8,6 @@ use super::pixels::{Channels, Pixels};
 #[derive(Debug)]
 pub(super) struct Strip<'a> {
     pub(super) level: Level,
-    /// Its place from the top, counted in tiles.
-    pub(super) row: u32,
     pixels: &'a [u8],
     tile: u32,
     channels: Channels,
@@ -48,7 +46,6 @@ struct LevelState {
     level: Level,
     /// The rows of the strip that is being filled.
     strip: Vec<u8>,
-    next_strip: u32,
     /// Rows that have arrived.
     arrived: u32,
     /// The row before this one, while it waits for its partner.
@@ -62,7 +59,6 @@ impl LevelBuilder {
             .map(|level| LevelState {
                 level,
                 strip: Vec::new(),
-                next_strip: 0,
                 arrived: 0,
                 waiting: Vec::new(),
             })
@@ -89,13 +85,11 @@ impl LevelBuilder {
             if last || state.strip.len() == row.len() * self.tile as usize {
                 finished(&Strip {
                     level: state.level,
-                    row: state.next_strip,
                     pixels: &state.strip,
                     tile: self.tile,
                     channels: self.channels,
                 })?;
                 state.strip.clear();
-                state.next_strip += 1;
             }
             let next = if state.waiting.is_empty() {
                 if !last {
@@ -162,7 +156,7 @@ mod tests {
             builder
                 .push_row(&pixels, &mut |strip: &Strip<'_>| {
                     for column in 0..strip.level.columns {
-                        tiles.push((strip.level.exponent, strip.row, column, strip.tile(column)));
+                        tiles.push((strip.level.exponent, column, strip.tile(column)));
                     }
                     Ok::<_, ()>(())
                 })
@@ -170,20 +164,10 @@ mod tests {
         }
         let places: Vec<_> = tiles
             .iter()
-            .map(|(level, row, column, _)| (*level, *row, *column))
+            .map(|(level, column, _)| (*level, *column))
             .collect();
-        assert_eq!(
-            places,
-            [
-                (0, 0, 0),
-                (0, 0, 1),
-                (0, 0, 2),
-                (1, 0, 0),
-                (1, 0, 1),
-                (2, 0, 0)
-            ]
-        );
-        let pixel = |index: usize, x: usize, y: usize| tiles[index].3.data[y * 256 + x];
+        assert_eq!(places, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0)]);
+        let pixel = |index: usize, x: usize, y: usize| tiles[index].2.data[y * 256 + x];
         assert_eq!(
             [
                 pixel(0, 0, 0),

@@ -1,4 +1,5 @@
 //! The SQLite catalogue: what is its own besides the contract.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use std::path::Path;
 
@@ -21,7 +22,16 @@ use futures_util::future::join_all;
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
 
-// The place of `dlcs_testkit::catalogue_contract!(new())`.
+mod contract {
+    use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
+
+    async fn new() -> ((), SqliteCatalogue) {
+        let config = SqliteCatalogueConfig::temporary();
+        ((), SqliteCatalogue::open(config).await.unwrap())
+    }
+
+    dlcs_testkit::catalogue_contract!(new());
+}
 
 const FIRST: CustomerId = CustomerId::FIRST;
 
@@ -215,7 +225,7 @@ async fn the_files_of_other_programs_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn the_database_is_written_with_the_settings_that_survive_a_loss_of_power() {
+async fn the_database_has_a_write_ahead_log_and_is_sound_when_closed() {
     let place = Place::new();
     let catalogue = place.open_with_space().await;
     let mode: String = place

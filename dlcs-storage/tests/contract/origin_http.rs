@@ -445,6 +445,20 @@ async fn a_broken_answer_is_tried_again_and_a_broken_handshake_is_not() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_not_made_is_given_up() {
+    // The system takes the connection; nobody answers to the handshake.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let wait = Duration::from_millis(200);
+    let origin = HttpOrigin::new(config().with_connect_timeout(wait));
+    let error = fail(&origin, &Url::parse(&url).unwrap()).await;
+    assert!(
+        matches!(error, OriginError::TimedOut { after } if after == wait),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_drip_is_ended_by_the_total() {
     let server = HttpServer::start().await;
     let drip = Reply::bytes(vec![7; 100_000]).dripping(1, Duration::from_millis(50));

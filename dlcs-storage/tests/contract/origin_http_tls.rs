@@ -105,6 +105,7 @@ fn make_certificate(files: &Path, name: &str, host: &str) {
     assert!(made.unwrap().success(), "openssl makes a certificate");
 }
 
+#[expect(clippy::print_stderr, reason = "what is not checked is said aloud")]
 fn has_openssl() -> bool {
     if Command::new("openssl").arg("version").output().is_ok() {
         return true;

@@ -12,7 +12,22 @@ use futures_util::future::join_all;
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
 
-// The place of `dlcs_testkit::queue_contract!(new())`.
+mod contract {
+    use std::sync::Arc;
+
+    use dlcs_core::time::Clock;
+    use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
+    use dlcs_testkit::fake::FakeClock;
+
+    async fn new() -> ((), SqliteCatalogue, Arc<FakeClock>) {
+        let clock = FakeClock::new();
+        let shared: Arc<dyn Clock> = Arc::<FakeClock>::clone(&clock);
+        let config = SqliteCatalogueConfig::temporary().with_clock(shared);
+        ((), SqliteCatalogue::open(config).await.unwrap(), clock)
+    }
+
+    dlcs_testkit::queue_contract!(new());
+}
 
 const FIRST: CustomerId = CustomerId::FIRST;
 const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
@@ -175,7 +190,7 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     place.clock.advance(Duration::from_secs(60));
     assert_eq!(
         catalogue.list_collectable(10).await.unwrap(),
-        [served_key.clone()]
+        std::slice::from_ref(&served_key)
     );
     place.clock.advance(TWO_HOURS);
     assert_eq!(

@@ -1,8 +1,8 @@
 //! What the tests of the SQLite backend share.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use dlcs_core::catalogue::Catalogue;
@@ -13,39 +13,23 @@ use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
 use dlcs_core::queue::{Claim, StoredDerivative, SubmissionItem};
 use dlcs_core::space::SpaceChanges;
-use dlcs_core::time::{Clock, Timestamp};
+use dlcs_core::time::Clock;
 use dlcs_storage::catalogue::sqlite::OpenError;
 use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
+use dlcs_testkit::fake::FakeClock;
 use tempfile::TempDir;
-
-/// A clock that stands still until it is moved.
-#[derive(Debug, Default)]
-pub(crate) struct StoppedClock(AtomicI64);
-
-impl StoppedClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        let micros = i64::try_from(by.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_700_000_000_000_000 + self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// A folder with a database, which can be opened again and again.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
-    pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) clock: Arc<FakeClock>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            clock: Arc::default(),
+            clock: FakeClock::new(),
         }
     }
 
@@ -54,7 +38,7 @@ impl Place {
     }
 
     pub(crate) fn config(&self) -> SqliteCatalogueConfig {
-        let clock: Arc<dyn Clock> = Arc::<StoppedClock>::clone(&self.clock);
+        let clock: Arc<dyn Clock> = Arc::<FakeClock>::clone(&self.clock);
         SqliteCatalogueConfig::file(self.database()).with_clock(clock)
     }
 

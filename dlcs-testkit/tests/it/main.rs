@@ -3,7 +3,7 @@
 mod bite;
 mod broken;
 mod catalogue_memory;
-mod queue_memory;
 mod derivative_memory;
 mod http_server;
 mod origin_fake;
+mod queue_memory;

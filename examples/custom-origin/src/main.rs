@@ -6,7 +6,6 @@ mod tar;
 
 use std::env;
 use std::error::Error;
-use std::sync::Arc;
 
 use dlcs_core::origin::{OriginRegistry, OriginRequest};
 use futures_util::StreamExt;

@@ -19,8 +19,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_or_else(|| std::env::temp_dir().join("dlcs-embed"), PathBuf::from);
     std::fs::create_dir_all(&directory)?;
     let catalogue =
-        SqliteCatalogue::open(SqliteCatalogueConfig::new(directory.join("dlcs.sqlite"))).await?;
-    let derivatives = ObjectDerivatives::local(directory.join("derivatives"))?;
+        SqliteCatalogue::open(SqliteCatalogueConfig::file(directory.join("dlcs.sqlite"))).await?;
+    let derivatives = ObjectDerivatives::local(&directory.join("derivatives"))?;
     register(
         Dlcs::builder()
             .with_catalogue(catalogue)

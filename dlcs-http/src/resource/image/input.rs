@@ -177,7 +177,10 @@ impl ImageInput {
         if fields.value("origin").is_some_and(is_upload) {
             names.push("origin");
         }
-        if names.is_empty() {
+        let clears_initial = fields
+            .value("initialOrigin")
+            .is_some_and(|value| value == "");
+        if names.is_empty() && !clears_initial {
             return Ok(());
         }
         let stored = match (self.space, &self.model) {
@@ -187,6 +190,13 @@ impl ImageInput {
             }
             _ => None,
         };
+        let has_initial = stored
+            .as_ref()
+            .is_some_and(|image| image.initial_origin.is_some());
+        if clears_initial && has_initial {
+            let detail = "`initialOrigin` cannot be cleared: leave it out; it is not used once the image has been processed";
+            problems.add(fields.at("initialOrigin"), detail);
+        }
         let stored = stored.map(|image| as_value(&resource(context, image)));
         fields.check_read_only(&names, stored.as_ref(), problems);
         Ok(())

@@ -49,3 +49,46 @@ fn open(path: &Path, flags: OpenFlags, settings: &str) -> rusqlite::Result<Conne
     connection.execute_batch(settings)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(connection: &Connection, name: &str) -> String {
+        connection
+            .query_row(&format!("PRAGMA {name}"), [], |row| {
+                row.get_ref(0).map(|value| match value.as_i64() {
+                    Ok(number) => number.to_string(),
+                    Err(_) => value.as_str().unwrap().to_owned(),
+                })
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_committed_survives_a_loss_of_power() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open_writer(&folder.path().join("test.db")).unwrap();
+        for (name, value) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("busy_timeout", "5000"),
+            ("foreign_keys", "1"),
+            ("trusted_schema", "0"),
+            ("cell_size_check", "1"),
+            ("wal_autocheckpoint", "1000"),
+            ("journal_size_limit", "67108864"),
+        ] {
+            assert_eq!(setting(&writer, name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let _writer = open_writer(&path).unwrap();
+        let reader = open_reader(&path).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t (n)").is_err());
+    }
+}

@@ -143,6 +143,7 @@ impl DerivativeStore for ObjectDerivatives {
     }
 
     async fn delete(&self, key: &DerivativeKey) -> Result<()> {
+        // Local deletes are not synced: one that a power cut undoes leaves an object that nothing points to, which is a collector's work.
         match self.store.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error)),

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
 use super::HttpOriginConfig;
 use super::error::Failure;
@@ -14,9 +16,9 @@ use crate::origin::network::AllowedNetworks;
 
 /// The clients of one set of opened networks, so that no pooled connection crosses to another set.
 pub(super) struct Clients {
-    anywhere: OnceLock<Trusting>,
+    anywhere: OnceCell<Trusting>,
     /// For ports of other services: its resolver passes addresses of opened networks only.
-    opened_networks: OnceLock<Trusting>,
+    opened_networks: OnceCell<Trusting>,
 }
 
 /// A client, and whether it can verify anyone's certificate.
@@ -29,13 +31,13 @@ struct Trusting {
 impl Clients {
     pub(super) const fn new() -> Self {
         Self {
-            anywhere: OnceLock::new(),
-            opened_networks: OnceLock::new(),
+            anywhere: OnceCell::const_new(),
+            opened_networks: OnceCell::const_new(),
         }
     }
 
     /// Returns the client that may dial ports of this rule.
-    pub(super) fn get(
+    pub(super) async fn get(
         &self,
         scheme: &str,
         port: PortRule,
@@ -45,7 +47,15 @@ impl Clients {
             PortRule::Anywhere => &self.anywhere,
             PortRule::OpenedNetworks => &self.opened_networks,
         };
-        let trusting = slot.get_or_init(|| build(port, config));
+        let trusting = slot
+            .get_or_init(|| async {
+                let config = config.clone();
+                // Reading the authorities of the machine takes too long for the reactor.
+                spawn_blocking(move || build(port, &config))
+                    .await
+                    .expect("making a client does not panic")
+            })
+            .await;
         if scheme == "https" && !trusting.has_authorities {
             return Err(Failure::NoAuthorities);
         }

@@ -88,7 +88,8 @@ impl HttpOrigin {
             .map_or(PortRule::Anywhere, PortRule::of);
         let mut request = self
             .clients
-            .get(url.scheme(), port, &self.config)?
+            .get(url.scheme(), port, &self.config)
+            .await?
             .get(url.clone())
             .header(ACCEPT_ENCODING, "identity");
         if let Some(credentials) = credentials {

@@ -1,7 +1,7 @@
 //! JPEG sources: strict, and checked before the decoder sees them.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
 use dlcs_core::derivative::ProcessError;
 use image::metadata::Orientation;

@@ -61,11 +61,9 @@ impl DecodeLimits {
 
 /// Finds the format of a source from its bytes.
 pub(super) fn recognise(file: &File) -> Result<SourceFormat, ProcessError> {
-    let mut reader = file;
     let mut start = Vec::with_capacity(SNIFFED);
     rewind(file)?;
-    reader
-        .take(SNIFFED as u64)
+    file.take(SNIFFED as u64)
         .read_to_end(&mut start)
         .map_err(PyramidError::Spool)?;
     sniff(&start).map_err(|seen| ProcessError::Unrecognised { seen })

@@ -136,14 +136,9 @@ async fn the_curl_commands_of_the_seed_work_without_a_content_type() {
     let program = Program::start(data.path(), &["--allow-private", "127.0.0.0/8"]);
     let url = origin.serve("/xxx/yyy.jpg", photograph::small(1).file);
     let curl = |arguments: &[&str]| {
-        let output = std::process::Command::new("curl").args([
-            "-sS",
-            "-w",
-            "\n%{http_code}",
-            "--user",
-            &program.user(),
-        ]);
-        let mut output = output.args(arguments).output().ok()?;
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-sS", "-w", "\n%{http_code}", "--user", &program.user()]);
+        let mut output = curl.args(arguments).output().ok()?;
         output.stdout.append(&mut output.stderr);
         Some(String::from_utf8(output.stdout).unwrap())
     };
@@ -204,6 +199,11 @@ fn member_of((name, url, _): &(&'static str, String, &'static str)) -> Value {
     json!({ "space": 1, "id": name, "origin": url })
 }
 
+/// The JSON of an answer.
+pub(crate) async fn json_of(response: reqwest::Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
 async fn register(
     client: &Client,
     program: &Program,
@@ -218,7 +218,7 @@ async fn register(
         .body(body.to_string());
     let response = request.send().await.unwrap();
     let status = response.status();
-    let image: Value = response.json().await.unwrap();
+    let image = json_of(response).await;
     assert_eq!(status, StatusCode::CREATED, "{path}: {image}");
     let info = client
         .get(image["infoJson"].as_str().unwrap())
@@ -242,7 +242,7 @@ async fn submit(client: &Client, program: &Program, members: &[Value]) -> Value 
         .body(body.to_string());
     let response = request.send().await.unwrap();
     let status = response.status();
-    let batch: Value = response.json().await.unwrap();
+    let batch = json_of(response).await;
     assert_eq!(status, StatusCode::CREATED, "{batch}");
     batch
 }
@@ -256,7 +256,7 @@ async fn get(client: &Client, program: &Program, path: &str) -> Value {
         .await
         .unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
-    response.json().await.unwrap()
+    json_of(response).await
 }
 
 /// Polls a batch until it is finished, checking on the way that its numbers only rise and always add up.
@@ -293,14 +293,12 @@ async fn deep_zoom_session(
         "v3"
     };
     let base = program.at(&format!("/iiif-img/{prefix}/1/1/{id}"));
-    let info: Value = client
+    let info = client
         .get(format!("{base}/info.json"))
         .send()
         .await
-        .unwrap()
-        .json()
-        .await
         .unwrap();
+    let info = json_of(info).await;
     let (width, height) = photo.pixels.dimensions();
     assert_eq!(
         (info["width"].as_u64(), info["height"].as_u64()),

@@ -79,7 +79,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_half_is_seen() {
             let version = random.below(2);
             json!({ "space": 1, "id": id, "origin": origin.url(&format!("/{version}.jpg")).as_str(), "number1": kill })
         }).collect();
-        let submission = submit(&client, &address.borrow().clone(), &members);
+        let base = address.borrow().clone();
+        let submission = submit(&client, &base, &members);
         let wait = random.log_uniform(0.001, 3.0);
         // The kill may come before, during or after the answer.
         let answer = tokio::select! {
@@ -241,7 +242,7 @@ async fn get(client: &Client, program: &Program, path: &str) -> Value {
         .basic_auth("killer", Some("not-so-secret"));
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
-    response.json().await.unwrap()
+    crate::e2e::json_of(response).await
 }
 
 async fn finished(client: &Client, program: &Program, path: &str) -> Value {

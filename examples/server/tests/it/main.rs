@@ -1,4 +1,9 @@
 //! The real program, from the outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod e2e;
+mod killer;
+mod photograph;
 mod program;
+mod skip;
 mod start;

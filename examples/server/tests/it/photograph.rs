@@ -126,9 +126,9 @@ fn synthetic(width: u32, height: u32, seed: u64) -> RgbImage {
 
 /// Decodes a JPEG as RGB, strictly.
 pub(crate) fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
-    use zune_jpeg::zune_core::bytestream::ZCursor;
-    use zune_jpeg::zune_core::colorspace::ColorSpace;
-    use zune_jpeg::zune_core::options::DecoderOptions;
+    use zune_core::bytestream::ZCursor;
+    use zune_core::colorspace::ColorSpace;
+    use zune_core::options::DecoderOptions;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
