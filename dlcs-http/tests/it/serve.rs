@@ -20,8 +20,8 @@ struct Server {
 }
 
 async fn start(dlcs: Dlcs) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         let _ = stopped.await;
@@ -112,9 +112,7 @@ async fn heads_that_are_too_large_are_refused() {
         // The server may answer and close before it has read it all.
         let _ = stream.write_all(request.as_bytes()).await;
         let answer = read(&mut stream).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(),
-            "{answer}"
-        );
+        let cut_off = may_be_cut_off && answer.is_empty();
+        assert!(answer.starts_with("HTTP/1.1 431 ") || cut_off, "{answer}");
     }
 }

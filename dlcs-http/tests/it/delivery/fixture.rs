@@ -50,7 +50,7 @@ impl ImageRenderer for Renderer {
         _: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let mut mood = self.mood.lock().unwrap();
+        let mut mood = self.mood.lock().expect("no test panics here");
         match *mood {
             Mood::Well | Mood::Missing(0) => {}
             Mood::Overloaded => return Err(RenderError::Overloaded),
@@ -64,7 +64,10 @@ impl ImageRenderer for Renderer {
                 });
             }
         }
-        self.rendered.lock().unwrap().push(request.clone());
+        self.rendered
+            .lock()
+            .expect("no test panics here")
+            .push(request.clone());
         Ok(Rendered {
             format: request.format,
             bytes: Bytes::from(format!("{} of {key}", request.output())),
@@ -113,7 +116,7 @@ impl ImageProcessor for Processor {
                 checksum: Checksum([1; 32]),
             },
             pyramid: Pyramid {
-                dimensions: Dimensions::new(SIZE.0, SIZE.1).unwrap(),
+                dimensions: Dimensions::new(SIZE.0, SIZE.1).expect("neither is zero"),
                 tile: TileSize::Px512,
             },
             index_length: 1,
@@ -151,12 +154,14 @@ impl Fixture {
             .with_renderer(SharedRenderer(Arc::clone(&renderer)))
             .with_settings(Settings::default().with_limits(limits))
             .build()
-            .unwrap();
+            .expect("every part is there");
         let first = FirstKey {
             key: "key".to_owned(),
             secret: Secret::new("secret"),
         };
-        dlcs.bootstrap(Some(first)).await.unwrap();
+        dlcs.bootstrap(Some(first))
+            .await
+            .expect("the catalogue is empty");
         let service = DlcsService::builder(dlcs.clone()).build();
         Self {
             dlcs,
@@ -175,27 +180,38 @@ impl Fixture {
 
     pub(crate) fn registration(model: &str) -> Registration {
         Registration::in_space(CustomerId::FIRST, SpaceId::FIRST)
-            .with_id(ModelId::parse(model).unwrap())
+            .with_id(ModelId::parse(model).expect("a model id"))
     }
 
     pub(crate) async fn register(&self, model: &str, bytes: &'static str) -> Image {
         let registration = Self::registration(model).with_bytes(bytes);
-        self.dlcs.register(registration).await.unwrap().image
+        self.dlcs
+            .register(registration)
+            .await
+            .expect("an image that can be registered")
+            .image
     }
 
     /// Changes what is said of an image.
     pub(crate) async fn change(&self, model: &str, changes: ImageChanges) {
-        let id: ImageId = format!("1/1/{model}").parse().unwrap();
+        let id: ImageId = format!("1/1/{model}").parse().expect("an id");
         let catalogue = self.dlcs.catalogue();
-        catalogue.update_image(&id, changes).await.unwrap();
+        catalogue
+            .update_image(&id, changes)
+            .await
+            .expect("a registered image");
     }
 
     pub(crate) fn be(&self, mood: Mood) {
-        *self.renderer.mood.lock().unwrap() = mood;
+        *self.renderer.mood.lock().expect("no test panics here") = mood;
     }
 
     pub(crate) fn rendered(&self) -> usize {
-        self.renderer.rendered.lock().unwrap().len()
+        self.renderer
+            .rendered
+            .lock()
+            .expect("no test panics here")
+            .len()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -210,7 +226,9 @@ impl Fixture {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .expect("a request that can be sent");
         Answer::read(self.service.respond(request).await).await
     }
 }
@@ -229,7 +247,11 @@ impl Answer {
         Self {
             status: parts.status,
             headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
+            body: body
+                .collect()
+                .await
+                .expect("a body that is here")
+                .to_bytes(),
         }
     }
 
@@ -237,7 +259,7 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+            .map_or("", |value| value.to_str().expect("text"))
     }
 
     #[track_caller]

@@ -278,19 +278,24 @@ async fn every_promise_is_kept() {
 
 /// The sizes and the tiles of the information, edges included, as viewers ask for them; each answer must have its exact size.
 fn promise_sizes_and_tiles(info: &Value, version: u32, promised: &mut Vec<String>) {
-    let number = |value: &Value| value.as_u64().unwrap();
+    let number = |value: &Value| value.as_u64().expect("a number");
     assert_eq!(
         (number(&info["width"]), number(&info["height"])),
         (SIZE.0.into(), SIZE.1.into())
     );
-    for size in info["sizes"].as_array().unwrap() {
+    for size in info["sizes"].as_array().expect("a list") {
         let (w, h) = (number(&size["width"]), number(&size["height"]));
         promised.push(format!("full/{w},{h}/0/default.jpg"));
     }
     let (width, height) = (number(&info["width"]), number(&info["height"]));
-    for tiles in info["tiles"].as_array().unwrap() {
+    for tiles in info["tiles"].as_array().expect("a list") {
         let side = number(&tiles["width"]);
-        for scale in tiles["scaleFactors"].as_array().unwrap().iter().map(number) {
+        for scale in tiles["scaleFactors"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(number)
+        {
             let step = side * scale;
             for y in (0..height).step_by(step as usize) {
                 for x in (0..width).step_by(step as usize) {
@@ -311,6 +316,6 @@ fn promise_sizes_and_tiles(info: &Value, version: u32, promised: &mut Vec<String
 fn texts(value: &Value, name: &str) -> Vec<String> {
     let items = value[name].as_array().into_iter().flatten();
     items
-        .map(|item| item.as_str().unwrap().to_owned())
+        .map(|item| item.as_str().expect("a text").to_owned())
         .collect()
 }

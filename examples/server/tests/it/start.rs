@@ -7,16 +7,20 @@ use super::program::Program;
 const NONE: [&str; 0] = [];
 
 fn data() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
+    tempfile::tempdir().expect("there is room for a directory")
 }
 
 async fn status(url: String) -> u16 {
-    reqwest::get(url).await.unwrap().status().as_u16()
+    reqwest::get(url)
+        .await
+        .expect("the server answers")
+        .status()
+        .as_u16()
 }
 
 /// The one sentence of a start that was refused.
 fn refusal(output: &Output, code: i32) -> String {
-    let sentence = String::from_utf8(output.stderr.clone()).unwrap();
+    let sentence = String::from_utf8(output.stderr.clone()).expect("the sentence is text");
     assert_eq!(output.status.code(), Some(code), "{sentence}");
     assert!(output.stdout.is_empty(), "{output:?}");
     assert_eq!(sentence.trim_end().lines().count(), 1, "{sentence}");
