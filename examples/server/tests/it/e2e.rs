@@ -129,7 +129,7 @@ async fn photographs_registered_all_three_ways_are_served_tile_by_tile() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_curl_commands_of_the_seed_work_without_a_content_type() {
     let origin = HttpServer::start().await;
     let data = tempfile::tempdir().unwrap();
