@@ -1,4 +1,5 @@
 //! The rule of the house: a port and a backend locate everything (see ARCHITECTURE.md).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::fs;
 use std::path::Path;

@@ -12,11 +12,11 @@ pub mod queue;
 pub mod fake;
 pub mod fixture;
 pub mod gate;
+pub mod program;
 pub mod server;
 
 pub mod contract;
 
-mod expect;
 mod verdict;
 
 pub use gate::Gate;

@@ -1,4 +1,4 @@
-//! How a clause says that a contract is broken.
+//! How a clause says that a contract is broken: what was expected, what came, why it matters.
 
 use std::fmt;
 use std::time::Duration;
@@ -53,3 +53,31 @@ pub(crate) async fn soon<F: Future>(part: F, expected: &str, why: &str) -> F::Ou
 pub(crate) fn skipped(clause: &str, missing: &str) {
     eprintln!("skipped {clause}: the fixture gives no {missing}");
 }
+
+/// Fails a clause unless two values are the same.
+///
+/// # Panics
+/// When they are not.
+#[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "clauses compare what they have just been handed"
+)]
+pub(crate) fn same<T: PartialEq + fmt::Debug>(got: T, expected: T, why: &str) {
+    require(got == expected, format_args!("{expected:?}"), &got, why);
+}
+
+/// Fails a clause unless a value matches a pattern.
+macro_rules! matching {
+    ($got:expr, $expected:pat $(if $guard:expr)?, $why:expr $(,)?) => {{
+        let got = $got;
+        $crate::verdict::require(
+            matches!(&got, $expected $(if $guard)?),
+            stringify!($expected $(if $guard)?),
+            &got,
+            $why,
+        );
+    }};
+}
+
+pub(crate) use matching;

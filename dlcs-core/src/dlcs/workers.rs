@@ -125,10 +125,10 @@ impl Dlcs {
         match recorded {
             Ok(Completion::Recorded(_)) => {}
             Ok(Completion::Superseded) => {
-                tracing::info!(image = %image.id, "an image was overtaken while it was processed")
+                tracing::info!(image = %image.id, "an image was overtaken while it was processed");
             }
             Err(QueueError::LeaseLost) => {
-                tracing::warn!(image = %image.id, "a lease was lost; somebody else has the image")
+                tracing::warn!(image = %image.id, "a lease was lost; somebody else has the image");
             }
             // The lease ends by itself, and the image is processed again.
             Err(error) => {

@@ -38,7 +38,7 @@ impl ImageChanges {
                 index,
                 field,
                 reason,
-            })
+            });
         };
         for (place, text) in self.strings.iter().enumerate() {
             if let Some(reason) = text.as_deref().and_then(text_problem) {

@@ -105,24 +105,10 @@ fn make_certificate(files: &Path, name: &str, host: &str) {
     assert!(made.unwrap().success(), "openssl makes a certificate");
 }
 
-#[expect(clippy::print_stderr, reason = "what is not checked is said aloud")]
-fn has_openssl() -> bool {
-    if Command::new("openssl").arg("version").output().is_ok() {
-        return true;
-    }
-    let required = env::var("DLCS_TEST_REQUIRE").unwrap_or_default();
-    assert!(
-        !required.contains("openssl"),
-        "openssl is required and not installed"
-    );
-    eprintln!("skipped: openssl is not installed");
-    false
-}
-
 #[tokio::test]
 async fn hosts_must_prove_who_they_are() {
     if env::var_os(MARK).is_none() {
-        if !has_openssl() {
+        if dlcs_testkit::program::find("hosts_must_prove_who_they_are", ["openssl"]).is_none() {
             return;
         }
         let directory = tempfile::tempdir().unwrap();

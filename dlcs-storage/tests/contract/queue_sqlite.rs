@@ -1,4 +1,5 @@
 //! The SQLite queue: what is its own besides the contract.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -5,8 +5,8 @@ use dlcs_core::customer::{CustomerName, NewCustomer, Role};
 use dlcs_core::page::{PageRequest, PageSize};
 
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture;
+use crate::verdict::{matching, same};
 
 /// Without an id, the next number is assigned.
 pub async fn assigned_number_is_new(catalogue: &dyn Catalogue) {

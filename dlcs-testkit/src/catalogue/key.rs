@@ -5,8 +5,8 @@ use dlcs_core::customer::Role;
 use dlcs_core::origin::Secret;
 
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture;
+use crate::verdict::{matching, same};
 
 /// Returns a key and its customer.
 pub async fn stored_key_is_found_with_its_customer(catalogue: &dyn Catalogue) {

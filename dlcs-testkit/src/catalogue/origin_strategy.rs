@@ -4,8 +4,8 @@ use dlcs_core::catalogue::{Catalogue, CatalogueError, Subject};
 use dlcs_core::customer::Role;
 use dlcs_core::origin::{OriginAccess, OriginPattern};
 
-use crate::expect::{matching, same};
 use crate::fixture::{self, strategy};
+use crate::verdict::{matching, same};
 
 /// A pattern that the customer uses already is [`CatalogueError::AlreadyExists`].
 pub async fn taken_pattern_is_refused(catalogue: &dyn Catalogue) {

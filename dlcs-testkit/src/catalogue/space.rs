@@ -7,8 +7,8 @@ use dlcs_core::image::OpenAccess;
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::space::SpaceChanges;
 
-use crate::expect::{matching, same};
 use crate::fixture;
+use crate::verdict::{matching, same};
 
 /// Without an id, a number higher than any in use is assigned.
 pub async fn assigned_space_number_is_higher_than_any(catalogue: &dyn Catalogue) {

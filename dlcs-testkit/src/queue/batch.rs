@@ -9,8 +9,8 @@ use dlcs_core::queue::Failure;
 use dlcs_core::space::Space;
 
 use super::QueueContext;
-use crate::expect::same;
 use crate::fixture::{self, LEASE};
+use crate::verdict::same;
 
 /// In every snapshot, `completed + errors <= count`, and `finished` is set exactly when they are equal.
 pub async fn counts_add_up_at_every_step(on: &QueueContext<'_>) {

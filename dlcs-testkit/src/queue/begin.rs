@@ -5,8 +5,8 @@ use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
 
 use super::QueueContext;
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture::{self, claim};
+use crate::verdict::{matching, same};
 
 /// The image is leased to the caller: nobody else can claim it until the lease ends.
 pub async fn begun_image_is_leased_to_the_caller(on: &QueueContext<'_>) {

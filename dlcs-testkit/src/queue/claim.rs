@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 
 use super::QueueContext;
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture::{LEASE, claim};
+use crate::verdict::{matching, same};
 
 const SECOND: Duration = Duration::from_secs(1);
 

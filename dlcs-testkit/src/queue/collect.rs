@@ -7,8 +7,8 @@ use dlcs_core::image::{Image, ImageSource};
 use dlcs_core::queue::Lease;
 
 use super::QueueContext;
-use crate::expect::same;
 use crate::fixture::{self, LEASE};
+use crate::verdict::same;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);

@@ -10,9 +10,9 @@ use dlcs_core::image::Image;
 use dlcs_core::queue::{Claimed, Completion, Failure, IngestQueue, Lease};
 use dlcs_core::space::Space;
 
-use crate::expect::same;
 use crate::fake::FakeClock;
 use crate::fixture;
+use crate::verdict::same;
 
 /// A queue, its catalogue, and the clock that they go by.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::ImageChanges;
 
 use super::QueueContext;
-use crate::expect::{matching, same};
 use crate::fixture::{self, LEASE};
+use crate::verdict::{matching, same};
 
 /// State, generation, batch and what is served stay as they are.
 pub async fn update_keeps_state_generation_and_batch(on: &QueueContext<'_>) {

@@ -7,8 +7,8 @@ use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::space::Space;
 
 use super::QueueContext;
-use crate::expect::same;
 use crate::fixture;
+use crate::verdict::same;
 
 async fn models(on: &QueueContext<'_>, query: &ImageQuery) -> String {
     let page = on.catalogue.list_images(query, PageRequest::FIRST).await;

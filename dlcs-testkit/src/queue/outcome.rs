@@ -6,8 +6,8 @@ use dlcs_core::time::Clock;
 
 use super::QueueContext;
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture::{LEASE, derivative};
+use crate::verdict::{matching, same};
 
 /// Image, job and batch change in one transaction.
 pub async fn image_job_and_batch_change_together(on: &QueueContext<'_>) {

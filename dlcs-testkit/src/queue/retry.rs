@@ -7,8 +7,8 @@ use dlcs_core::queue::{Completion, Failure, QueueError};
 use dlcs_core::time::Clock;
 
 use super::QueueContext;
-use crate::expect::{matching, same};
 use crate::fixture::LEASE;
+use crate::verdict::{matching, same};
 
 const WAIT: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);

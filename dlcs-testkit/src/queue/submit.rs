@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 
 use super::QueueContext;
 use crate::contract::race;
-use crate::expect::{matching, same};
 use crate::fixture;
+use crate::verdict::{matching, same};
 
 /// All or nothing: one faulty item and nothing is stored.
 pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {

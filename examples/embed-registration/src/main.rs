@@ -1,6 +1,7 @@
 //! Registers images inside a Rust program: no server, no network.
 //!
 //! `cargo run -p embed-registration` keeps everything in memory; with a directory as argument, in SQLite and files there.
+#![expect(clippy::print_stdout, reason = "a program that shows what it did")]
 
 use std::path::PathBuf;
 

@@ -1,11 +1,13 @@
 //! What libtiff and libvips see in a derivative.
 
-use super::support::{Raster, process, run, tools};
+use dlcs_testkit::program;
+
+use super::support::{Raster, process, run};
 
 #[tokio::test]
 async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
     let test = "libtiff_and_libvips_read_the_same_levels_and_pixels";
-    let Some([tiffinfo, tiffdump, tiffcp, vips, vipsheader]) = tools(
+    let Some([tiffinfo, tiffdump, tiffcp, vips, vipsheader]) = program::find(
         test,
         ["tiffinfo", "tiffdump", "tiffcp", "vips", "vipsheader"],
     ) else {
@@ -90,7 +92,7 @@ async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
 #[tokio::test]
 async fn files_of_other_programs_are_read_as_what_they_show() {
     let test = "files_of_other_programs_are_read_as_what_they_show";
-    let Some([convert, cwebp]) = tools(test, ["convert", "cwebp"]) else {
+    let Some([convert, cwebp]) = program::find(test, ["convert", "cwebp"]) else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -209,7 +211,7 @@ async fn files_of_other_programs_are_read_as_what_they_show() {
 #[tokio::test]
 async fn truncated_files_of_other_programs_are_never_a_success() {
     let test = "truncated_files_of_other_programs_are_never_a_success";
-    let Some([convert, cwebp]) = tools(test, ["convert", "cwebp"]) else {
+    let Some([convert, cwebp]) = program::find(test, ["convert", "cwebp"]) else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -242,7 +244,8 @@ async fn truncated_files_of_other_programs_are_never_a_success() {
 
 #[tokio::test]
 async fn orientation_of_other_formats_is_applied() {
-    let Some([convert]) = tools("orientation_of_other_formats_is_applied", ["convert"]) else {
+    let Some([convert]) = program::find("orientation_of_other_formats_is_applied", ["convert"])
+    else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();

@@ -1,23 +1,20 @@
 //! Sources, a store in memory, and a derivative that is ready to be asked.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer,
-    ProcessError, ProcessOptions, RenderError, Rendered, Result,
+    DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, ProcessError, ProcessOptions,
+    RenderError, Rendered,
 };
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Level, Limits};
 use dlcs_core::image::ImageService;
+use dlcs_core::memory::MemoryDerivatives;
 use dlcs_core::origin::OriginResponse;
 use dlcs_core::queue::{Generation, LeaseToken};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::pyramid::{PyramidProcessor, PyramidRenderer};
-use futures_util::StreamExt;
 
 /// Pixels of 8 bits a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,48 +170,9 @@ impl Raster {
     }
 }
 
-/// A store that forgets everything in the end.
-#[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<DerivativeKey, Bytes>>);
-
-#[async_trait]
-impl DerivativeStore for Shelf {
-    async fn put(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = body.next().await {
-            bytes.extend_from_slice(&chunk?);
-        }
-        let length = bytes.len() as u64;
-        self.0.lock().unwrap().insert(key.clone(), bytes.into());
-        Ok(length)
-    }
-
-    async fn get_range(&self, key: &DerivativeKey, range: std::ops::Range<u64>) -> Result<Bytes> {
-        let shelf = self.0.lock().unwrap();
-        let bytes = shelf
-            .get(key)
-            .ok_or_else(|| DerivativeError::NotFound { key: key.clone() })?;
-        let end = range.end.min(bytes.len() as u64);
-        Ok(bytes.slice(range.start.min(end) as usize..end as usize))
-    }
-
-    async fn length(&self, key: &DerivativeKey) -> Result<u64> {
-        Ok(self.get_range(key, 0..u64::MAX).await?.len() as u64)
-    }
-
-    async fn delete(&self, key: &DerivativeKey) -> Result<()> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        Ok(self.0.lock().unwrap().keys().cloned().collect())
-    }
-}
-
 /// A derivative that has been made, stored and may be asked.
 pub(super) struct Ready {
-    pub(super) store: Shelf,
+    pub(super) store: MemoryDerivatives,
     pub(super) key: DerivativeKey,
     pub(super) service: ImageService,
     pub(super) bytes: Bytes,
@@ -222,7 +180,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) async fn render(&self, path: &str) -> std::result::Result<Rendered, RenderError> {
+    pub(super) async fn render(&self, path: &str) -> Result<Rendered, RenderError> {
         let parts: Vec<&str> = path.split('/').collect();
         let request =
             ImageRequest::parse(GrammarVersion::V3, parts[0], parts[1], parts[2], parts[3])
@@ -252,20 +210,20 @@ impl Ready {
     }
 }
 
-pub(super) async fn process(source: impl Into<Bytes>) -> std::result::Result<Ready, ProcessError> {
+pub(super) async fn process(source: impl Into<Bytes>) -> Result<Ready, ProcessError> {
     process_with(&PyramidProcessor::default(), source).await
 }
 
 pub(super) async fn process_with(
     processor: &PyramidProcessor,
     source: impl Into<Bytes>,
-) -> std::result::Result<Ready, ProcessError> {
+) -> Result<Ready, ProcessError> {
     let response = OriginResponse::from_bytes(source);
     let processed = processor
         .process(response, &ProcessOptions::default())
         .await?;
     let (store, key) = (
-        Shelf::default(),
+        MemoryDerivatives::new(),
         "uploads/67e5504410b1426f9247bb680e5fe0c8".parse().unwrap(),
     );
     let stored = store.put(&key, processed.body).await.unwrap();
@@ -293,41 +251,6 @@ pub(super) async fn process_with(
         bytes,
         renderer: PyramidRenderer::default(),
     })
-}
-
-/// Finds programs; without one of them the test is skipped, and says so, unless tools are required.
-pub(super) fn tools<const N: usize>(test: &str, names: [&str; N]) -> Option<[PathBuf; N]> {
-    let found = names.map(|name| {
-        // The program of ImageMagick and no other of its name.
-        let fixed = (name == "convert").then(|| PathBuf::from("/usr/bin/convert"));
-        let search = std::env::var_os("PATH").unwrap_or_default();
-        fixed
-            .into_iter()
-            .chain(std::env::split_paths(&search).map(|directory| directory.join(name)))
-            .find(|path| path.is_file())
-    });
-    let missing: Vec<&str> = names
-        .iter()
-        .zip(&found)
-        .filter(|(_, path)| path.is_none())
-        .map(|(name, _)| *name)
-        .collect();
-    if missing.is_empty() {
-        return Some(found.map(|path| path.unwrap()));
-    }
-    let required = std::env::var("DLCS_TEST_REQUIRE").unwrap_or_default();
-    assert!(
-        !required.split(',').any(|name| name.trim() == "tools"),
-        "{test} needs {}",
-        missing.join(", ")
-    );
-    skipped(test, &missing.join(", "));
-    None
-}
-
-#[expect(clippy::print_stdout, reason = "a skipped test must be seen")]
-fn skipped(test: &str, missing: &str) {
-    println!("SKIPPED: {test} needs {missing}");
 }
 
 /// Runs a program and returns what it printed; both its failure and a warning are failures here.

@@ -150,7 +150,7 @@ async fn the_curl_commands_of_the_seed_work_without_a_content_type() {
         &put,
         &program.at("/customers/1/spaces/1/images/my-new-image-id"),
     ]) else {
-        return crate::skip::tool("the_curl_commands_of_the_seed", "curl");
+        return dlcs_testkit::program::skip("the_curl_commands_of_the_seed", "curl");
     };
     assert!(answer.ends_with("\n201"), "{answer}");
     let post = format!(r#"{{"origin":"{url}", "id":"my-new-image-id-2"}}"#);

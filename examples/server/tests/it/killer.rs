@@ -32,7 +32,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_half_is_seen() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(20_161_123);
-    eprintln!("SEED={seed}");
+    dlcs_testkit::program::say(&format!("SEED={seed}"));
     let mut random = Random(seed);
     let origin = HttpServer::start().await;
     // Two versions of every image, told apart by their size: what is read must be the one or the other, whole.
@@ -67,7 +67,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_half_is_seen() {
             let (client, current, sizes) = (client.clone(), current.clone(), sizes.clone());
             let (stop, seen) = (Arc::clone(&stop), Arc::clone(&seen));
             tokio::spawn(async move {
-                read_until(&client, &current, &sizes, &stop, &seen, reader as u32).await
+                read_until(&client, &current, &sizes, &stop, &seen, reader as u32).await;
             })
         })
         .collect();

@@ -5,5 +5,4 @@ mod e2e;
 mod killer;
 mod photograph;
 mod program;
-mod skip;
 mod start;

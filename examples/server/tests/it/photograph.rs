@@ -31,7 +31,7 @@ pub(crate) fn all() -> Vec<Photograph> {
     ];
     match mosaic(&["Garden.jpg", "Wood.jpg", "Storm.jpg", "YellowFlower.jpg"]) {
         Some(pixels) => all.push(jpeg("mosaic.jpg", pixels)),
-        None => crate::skip::tool(
+        None => dlcs_testkit::program::skip(
             "a_whole_deep_zoom_session",
             "the photographs of Debian's mate-backgrounds",
         ),

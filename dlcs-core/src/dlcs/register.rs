@@ -1,0 +1,249 @@
+//! Registering: what a submission may say, and an immediate registration's way to its end.
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use super::{Dlcs, Registered, jitter};
+use crate::batch::Batch;
+use crate::derivative::{DerivativeKey, UploadId};
+use crate::error::{Error, Result};
+use crate::id::{ImageId, ModelId};
+use crate::image::{
+    FieldProblem, Image, ImageChanges, ImageSource, OriginUrl, Registration, RegistrationMode,
+};
+use crate::ingest::{IngestError, backoff};
+use crate::queue::{Begun, Claimed, Completion, Failure, SubmissionItem};
+
+impl Dlcs {
+    /// Registers an image now: when this returns, its service is live.
+    ///
+    /// A failure that may pass is tried again, within the settings' bounds. The same image registered twice at once: the later one wins.
+    ///
+    /// # Errors
+    /// * [`Error::Invalid`] or [`QueueError::Refused`](crate::queue::QueueError::Refused): nothing was stored;
+    /// * [`Error::Ingest`]: the record is kept, says why, and what was served before is served still;
+    /// * [`Error::Superseded`]: a later registration, or a deletion, won.
+    pub async fn register(&self, registration: Registration) -> Result<Registered> {
+        let items = self.prepare([registration]).await?;
+        let uploads = uploads(&items);
+        let Some(item) = items.into_iter().next() else {
+            return Err(Error::BatchEmpty);
+        };
+        match self.0.queue.begin(item, self.claim()).await {
+            Ok(begun) => self.run_immediately(begun).await,
+            Err(error) => {
+                self.discard(&uploads).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Submits images as one batch, all or nothing; returns as soon as the batch is durable.
+    ///
+    /// # Errors
+    /// * [`Error::BatchEmpty`], [`Error::BatchTooLarge`], [`Error::Invalid`];
+    /// * [`QueueError::Refused`](crate::queue::QueueError::Refused) with every faulty member.
+    pub async fn submit_batch(
+        &self,
+        registrations: impl IntoIterator<Item = Registration> + Send,
+    ) -> Result<Batch> {
+        let registrations: Vec<_> = registrations.into_iter().collect();
+        let Some(customer) = registrations.first().map(|first| first.customer) else {
+            return Err(Error::BatchEmpty);
+        };
+        let limit = self.0.settings.max_batch_size;
+        if registrations.len() > limit {
+            return Err(Error::BatchTooLarge {
+                count: registrations.len(),
+                limit,
+            });
+        }
+        let items = self.prepare(registrations).await?;
+        let uploads = uploads(&items);
+        match self.0.queue.submit(customer, items).await {
+            Ok(batch) => Ok(batch),
+            Err(error) => {
+                self.discard(&uploads).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Changes an image; processes it again, as [`Self::register`] does, only when a change takes effect no other way.
+    ///
+    /// # Errors
+    /// As [`Self::register`], and [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound).
+    pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
+        let image = self.image(id).await?;
+        self.check([(0, &changes)])?;
+        if !changes.need_processing(&image) {
+            return Ok(self.0.catalogue.update_image(id, changes).await?);
+        }
+        let item = SubmissionItem {
+            image: id.clone(),
+            changes,
+            mode: RegistrationMode::Merge,
+        };
+        let begun = self.0.queue.begin(item, self.claim()).await?;
+        Ok(self.run_immediately(begun).await?.image)
+    }
+
+    /// Refuses what no image may have, and origins that nobody serves.
+    fn check<'c>(&self, all: impl IntoIterator<Item = (usize, &'c ImageChanges)>) -> Result<()> {
+        let mut problems = Vec::new();
+        for (index, changes) in all {
+            problems.extend(changes.problems(index));
+            let origins = [
+                ("initialOrigin", changes.initial_origin.as_ref()),
+                ("origin", origin_of(changes)),
+            ];
+            for (field, origin) in origins {
+                if let Some(Err(error)) =
+                    origin.map(|origin| self.0.origins.get(origin.url().scheme()))
+                {
+                    problems.push(FieldProblem {
+                        index,
+                        field: field.to_owned(),
+                        reason: error.to_string(),
+                    });
+                }
+            }
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid { problems })
+        }
+    }
+
+    /// Turns registrations into items of a submission: assigns ids, stores bytes that came along.
+    async fn prepare(
+        &self,
+        registrations: impl IntoIterator<Item = Registration> + Send,
+    ) -> Result<Vec<SubmissionItem>> {
+        let registrations: Vec<_> = registrations.into_iter().collect();
+        self.check(
+            registrations
+                .iter()
+                .map(|registration| &registration.changes)
+                .enumerate(),
+        )?;
+        let mut items = Vec::with_capacity(registrations.len());
+        for registration in registrations {
+            let Registration {
+                customer,
+                space,
+                model,
+                mut changes,
+                bytes,
+                mode,
+            } = registration;
+            let image = ImageId::new(customer, space, model.unwrap_or_else(ModelId::assign));
+            if let Some(bytes) = bytes {
+                match self.store_upload(bytes).await {
+                    Ok(upload) => changes.source = Some(ImageSource::Upload(upload)),
+                    Err(error) => {
+                        self.discard(&uploads(&items)).await;
+                        return Err(error);
+                    }
+                }
+            }
+            items.push(SubmissionItem {
+                image,
+                changes,
+                mode,
+            });
+        }
+        Ok(items)
+    }
+
+    async fn store_upload(&self, bytes: Bytes) -> Result<UploadId> {
+        let upload = UploadId::assign();
+        let body = futures_util::stream::once(async { Ok(bytes) }).boxed();
+        self.0
+            .derivatives
+            .put(&DerivativeKey::Upload(upload), body)
+            .await?;
+        Ok(upload)
+    }
+
+    async fn discard(&self, uploads: &[UploadId]) {
+        for upload in uploads {
+            if let Err(error) = self
+                .0
+                .derivatives
+                .delete(&DerivativeKey::Upload(*upload))
+                .await
+            {
+                tracing::warn!(%upload, %error, "the bytes of a refused registration could not be deleted");
+            }
+        }
+    }
+
+    /// Runs a claimed image to its end, trying again within the bounds of an immediate registration.
+    async fn run_immediately(&self, begun: Begun) -> Result<Registered> {
+        let Begun {
+            claimed: Claimed { image, mut lease },
+            created,
+        } = begun;
+        let settings = &self.0.settings;
+        let mut patience = settings.immediate_patience;
+        let mut attempt = 1;
+        let outcome = loop {
+            let error = match self.ingester().attempt(&image, &mut lease).await {
+                Ok(stored) => break Ok(stored),
+                Err(error) => error.after_attempts(attempt),
+            };
+            // A fraction of what a queued image waits: somebody is waiting for the answer.
+            let wait =
+                (backoff(attempt, None, jitter()) / 8).max(error.retry_after().unwrap_or_default());
+            if !error.is_transient() || attempt >= settings.attempts || wait > patience {
+                break Err(error);
+            }
+            patience -= wait;
+            attempt += 1;
+            let pause = async {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            };
+            if let Err(error) = self.ingester().holding(&mut lease, pause).await {
+                break Err(error);
+            }
+        };
+        match outcome {
+            Ok(stored) => match self.0.queue.complete(lease, stored).await? {
+                Completion::Recorded(image) => Ok(Registered {
+                    image: *image,
+                    created,
+                }),
+                Completion::Superseded => Err(Error::Superseded { image: image.id }),
+            },
+            Err(IngestError::LeaseLost) => Err(Error::Superseded { image: image.id }),
+            Err(source) => {
+                tracing::info!(image = %image.id, error = source.sentence(), "an image could not be registered");
+                let failure = Failure::Final {
+                    error: source.sentence(),
+                };
+                match self.0.queue.fail(lease, failure).await? {
+                    Completion::Recorded(image) => Err(Error::Ingest { image, source }),
+                    Completion::Superseded => Err(Error::Superseded { image: image.id }),
+                }
+            }
+        }
+    }
+}
+
+const fn origin_of(changes: &ImageChanges) -> Option<&OriginUrl> {
+    match &changes.source {
+        Some(ImageSource::Origin(origin)) => Some(origin),
+        _ => None,
+    }
+}
+
+fn uploads(items: &[SubmissionItem]) -> Vec<UploadId> {
+    let upload_of = |item: &SubmissionItem| match item.changes.source {
+        Some(ImageSource::Upload(upload)) => Some(upload),
+        _ => None,
+    };
+    items.iter().filter_map(upload_of).collect()
+}
