@@ -1,66 +1,39 @@
-//! Registers images inside a Rust program: no server, no network.
-//!
-//! `cargo run -p embed-registration` keeps everything in memory; with a directory as argument, in SQLite and files there.
+//! Registers images inside a Rust program, without a server and without a network: first in memory, then in SQLite and files.
+
 #![expect(clippy::print_stdout, reason = "a program that shows what it did")]
 
-use std::path::PathBuf;
+mod handle;
 
-use dlcs_core::{CustomerId, Dlcs, DlcsBuilder, Registration};
-use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
-use dlcs_storage::derivative::object::ObjectDerivatives;
-use dlcs_storage::pyramid::{PyramidProcessor, PyramidRenderer};
+use std::error::Error;
+
+use dlcs_core::{Dlcs, Registration};
 
 const SHEET: &[u8] = include_bytes!("../sheet.png");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    register(Dlcs::builder()).await?;
-    let directory = std::env::args_os()
-        .nth(1)
-        .map_or_else(|| std::env::temp_dir().join("dlcs-embed"), PathBuf::from);
-    std::fs::create_dir_all(&directory)?;
-    let catalogue =
-        SqliteCatalogue::open(SqliteCatalogueConfig::file(directory.join("dlcs.sqlite"))).await?;
-    let derivatives = ObjectDerivatives::local(&directory.join("derivatives"))?;
-    register(
-        Dlcs::builder()
-            .with_catalogue(catalogue)
-            .with_derivatives(derivatives),
-    )
-    .await
+async fn main() -> Result<(), Box<dyn Error>> {
+    register(handle::in_memory()?).await?;
+    register(handle::in_sqlite(tempfile::tempdir()?.path()).await?).await
 }
 
-async fn register(builder: DlcsBuilder) -> Result<(), Box<dyn std::error::Error>> {
-    let pixels = (PyramidProcessor::default(), PyramidRenderer::default());
-    let dlcs = builder
-        .with_processor(pixels.0)
-        .with_renderer(pixels.1)
-        .build()?;
-    let space = dlcs
-        .spaces()
-        .create(format!("maps {}", std::process::id()))
-        .await?;
+async fn register(dlcs: Dlcs) -> Result<(), Box<dyn Error>> {
+    let space = dlcs.spaces().create("maps").await?;
 
-    // 1. Now: returns when the image service is live.
-    let sheet = Registration::new(&space)
-        .with_id("sheet-12".parse()?)
-        .with_bytes(SHEET);
-    let sheet = dlcs.register(sheet).await?.image;
+    // Now: returns when the image service is live.
+    let sheet = Registration::new(&space).with_id("sheet-12".parse()?);
+    let sheet = dlcs.register(sheet.with_bytes(SHEET)).await?.image;
     println!("{} is {} x {}", sheet.id, sheet.width(), sheet.height());
 
-    // 2. Later: a batch, through the queue.
-    tokio::spawn(dlcs.clone().run_workers(std::future::pending()));
-    let pages = (1..=3).map(|n| {
-        Registration::new(&space)
-            .with_bytes(SHEET)
-            .with_string1("b1234")
-            .with_number1(n)
-    });
-    let batch = dlcs.submit_batch(pages).await?;
-    let report = dlcs.wait(CustomerId::FIRST, batch.id).await?;
+    // Later: a batch, through the queue.
+    let workers = tokio::spawn(dlcs.clone().run_workers(std::future::pending()));
+    let page = |n| Registration::new(&space).with_bytes(SHEET).with_number1(n);
+    let batch = dlcs.submit_batch((1..=3).map(page)).await?;
+    let report = dlcs.wait(space.customer, batch.id).await?;
+    let failed = report.failed.len();
     println!(
-        "batch {}: {} registered, {} failed",
-        batch.id, report.batch.completed, report.batch.errors
+        "batch {}: {} registered, {failed} failed",
+        batch.id, report.batch.completed
     );
+    workers.abort();
     Ok(())
 }
