@@ -48,8 +48,10 @@ pub enum Error {
         /// Why.
         source: IngestError,
     },
-    /// The image was registered again or deleted while this registration ran: this one does not count.
-    #[error("`{image}` was registered again or deleted meanwhile")]
+    /// The image was registered again, deleted, or taken over by a worker while this registration ran: this one does not count.
+    #[error(
+        "`{image}` was registered again, deleted or taken over by a worker meanwhile: look at it again"
+    )]
     Superseded {
         /// The image.
         image: ImageId,

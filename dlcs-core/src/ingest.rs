@@ -1,10 +1,13 @@
 //! The use case at the centre: fetch, make the derivative, store it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use thiserror::Error;
+use url::Url;
 
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::derivative::{
@@ -60,6 +63,9 @@ pub enum IngestError {
     /// The customer's origin strategies could not be read.
     #[error("the origin strategies could not be read")]
     Catalogue(#[from] CatalogueError),
+    /// A part of this program panicked over the image.
+    #[error("processing panicked")]
+    Panicked,
     /// Somebody else may hold the image now.
     #[error("the lease has been lost")]
     LeaseLost,
@@ -73,8 +79,14 @@ impl IngestError {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
-            Self::LeaseLost => false,
+            Self::Panicked | Self::LeaseLost => false,
         }
+    }
+
+    /// Whether this machine is in trouble, and neither the origin nor the image.
+    #[must_use]
+    pub const fn is_of_this_machine(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Catalogue(_))
     }
 
     /// How long the origin asks us to wait before another attempt.
@@ -122,6 +134,9 @@ impl IngestError {
             }
             Self::Store(_) | Self::Catalogue(_) => {
                 "the image could not be stored because of a fault of this server; try again".to_owned()
+            }
+            Self::Panicked => {
+                "the image could not be processed because of a fault of this program; report it with the source".to_owned()
             }
             Self::LeaseLost => "processing took longer than its lease; try again".to_owned(),
         }
@@ -181,8 +196,12 @@ impl Ingester<'_> {
         lease: &mut Lease,
     ) -> Result<StoredDerivative, IngestError> {
         let (generation, token) = (lease.generation(), lease.token());
-        let work = self.make(image, generation, token);
-        self.holding(lease, work).await
+        // A backend that panics must not take the other workers with it.
+        let work = AssertUnwindSafe(self.make(image, generation, token)).catch_unwind();
+        self.holding(lease, async {
+            work.await.unwrap_or(Err(IngestError::Panicked))
+        })
+        .await
     }
 
     /// Runs work while renewing the lease; gives the work up when the lease is lost.
@@ -283,7 +302,7 @@ impl Ingester<'_> {
             .list_origin_strategies(image.customer())
             .await?;
         let mut context = FetchContext {
-            address: origin.to_string(),
+            address: without_query(origin.url()),
             pattern: None,
             kind: OriginStrategyKind::Default,
             held_back: false,
@@ -324,6 +343,16 @@ impl Ingester<'_> {
             }),
         }
     }
+}
+
+/// An address for people: what comes after `?` may be a signature.
+fn without_query(url: &Url) -> String {
+    if url.query().is_none() {
+        return url.to_string();
+    }
+    let mut shown = url.clone();
+    shown.set_query(None);
+    format!("{shown}?…")
 }
 
 /// Reads an upload piece by piece.
@@ -377,6 +406,16 @@ mod tests {
             ],
             [600.0, 30.0, 3600.0]
         );
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_query() {
+        let shown = |text: &str| without_query(&Url::parse(text).unwrap());
+        assert_eq!(
+            shown("https://h/a.tif?X-Amz-Signature=canary"),
+            "https://h/a.tif?…"
+        );
+        assert_eq!(shown("https://h/a.tif"), "https://h/a.tif");
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub enum CatalogueError {
     /// The last key of an administrator cannot be deleted: make another first.
     #[error("this is the last key of an administrator")]
     LastKey,
+    /// The changes take effect only by processing the image again: register it.
+    #[error("the changes need the image to be processed again")]
+    NeedsProcessing,
     /// The database is not available: try again.
     #[error("the `{backend}` catalogue is not available")]
     Unavailable {

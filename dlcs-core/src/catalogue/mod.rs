@@ -28,6 +28,12 @@ use crate::space::{Space, SpaceChanges};
 /// * Reads see all writes that returned before they began.
 #[async_trait]
 pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
+    /// Checks that reads and writes are served: writes something that nobody reads.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn check(&self) -> Result<()>;
+
     /// Makes a customer.
     ///
     /// # Behaviour
@@ -176,6 +182,7 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * State, generation, batch and what is served stay as they are.
+    /// * Changes that take effect only by processing the image again are [`CatalogueError::NeedsProcessing`], and nothing is merged.
     /// * A missing image is [`CatalogueError::NotFound`].
     ///
     /// # Errors

@@ -40,20 +40,20 @@ impl Dlcs {
     /// The catalogue's.
     pub async fn bootstrap(&self, chosen: Option<FirstKey>) -> Result<Bootstrap> {
         ensure_first_customer(self).await?;
-        let space = SpaceChanges::named("default");
-        match self
-            .catalogue()
-            .create_space(CustomerId::FIRST, Some(SpaceId::FIRST), space)
-            .await
-        {
-            Ok(_) | Err(CatalogueError::AlreadyExists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
         let keys = self.catalogue().list_keys(CustomerId::FIRST).await?;
         if !keys.is_empty() {
             let chosen_key_exists =
                 chosen.map(|chosen| keys.iter().any(|key| key.key == chosen.key));
             return Ok(Bootstrap::Existing { chosen_key_exists });
+        }
+        // The key comes last: without one, this is still the first start.
+        let space = SpaceChanges::named("default");
+        let made = self
+            .catalogue()
+            .create_space(CustomerId::FIRST, Some(SpaceId::FIRST), space);
+        match made.await {
+            Ok(_) | Err(CatalogueError::AlreadyExists { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         let key = chosen.map_or_else(make_key, |chosen| NewApiKey {
             key: chosen.key,

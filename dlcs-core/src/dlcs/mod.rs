@@ -9,6 +9,9 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::StreamExt;
+
 pub use builder::{DlcsBuilder, Settings};
 pub use keys::{Bootstrap, FirstKey};
 pub use spaces::Spaces;
@@ -17,8 +20,7 @@ use crate::batch::Batch;
 use crate::catalogue::{Catalogue, Subject};
 use crate::customer::Customer;
 use crate::derivative::{
-    DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, Rendered,
-    UploadId,
+    DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, Rendered, UploadId,
 };
 use crate::error::{Error, Result};
 use crate::id::{BatchId, CustomerId, ImageId};
@@ -206,7 +208,7 @@ impl Dlcs {
             .await?)
     }
 
-    /// Returns the customer with an id or a name, as they stand in public addresses.
+    /// Returns a customer.
     ///
     /// # Errors
     /// The catalogue's, [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound) included.
@@ -218,21 +220,16 @@ impl Dlcs {
             .ok_or(Error::not_found(Subject::Customer))
     }
 
-    /// Checks that requests will be served: the catalogue and the store answer.
+    /// Checks that requests will be served: catalogue and store can be read and written.
     ///
     /// # Errors
-    /// The error of the part that does not.
+    /// The error of the part that cannot.
     pub async fn ready(&self) -> Result<()> {
-        self.0.catalogue.find_customer(CustomerId::FIRST).await?;
-        match self
-            .0
-            .derivatives
-            .length(&DerivativeKey::Upload(UploadId::assign()))
-            .await
-        {
-            Ok(_) | Err(DerivativeError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.0.catalogue.check().await?;
+        let probe = DerivativeKey::Upload(UploadId::assign());
+        let body = futures_util::stream::once(async { Ok(Bytes::from_static(b"probe")) }).boxed();
+        self.0.derivatives.put(&probe, body).await?;
+        Ok(self.0.derivatives.delete(&probe).await?)
     }
 
     fn claim(&self) -> Claim<'_> {

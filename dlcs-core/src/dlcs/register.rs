@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
+use crate::catalogue::{CatalogueError, Subject};
 use crate::derivative::{DerivativeKey, UploadId};
 use crate::error::{Error, Result};
 use crate::id::{ImageId, ModelId};
@@ -12,7 +13,9 @@ use crate::image::{
     FieldProblem, Image, ImageChanges, ImageSource, OriginUrl, Registration, RegistrationMode,
 };
 use crate::ingest::{IngestError, backoff};
-use crate::queue::{Begun, Claimed, Completion, Failure, SubmissionItem};
+use crate::queue::{
+    Begun, Claimed, Completion, Failure, QueueError, SubmissionItem, SubmissionProblemKind,
+};
 
 impl Dlcs {
     /// Registers an image now: when this returns, its service is live.
@@ -74,17 +77,26 @@ impl Dlcs {
     /// # Errors
     /// As [`Self::register`], and [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound).
     pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
-        let image = self.image(id).await?;
         self.check([(0, &changes)])?;
-        if !changes.need_processing(&image) {
-            return Ok(self.0.catalogue.update_image(id, changes).await?);
+        match self.0.catalogue.update_image(id, changes.clone()).await {
+            Err(CatalogueError::NeedsProcessing) => {}
+            result => return Ok(result?),
         }
         let item = SubmissionItem {
             image: id.clone(),
             changes,
-            mode: RegistrationMode::Merge,
+            mode: RegistrationMode::UpdateOnly,
         };
-        let begun = self.0.queue.begin(item, self.claim()).await?;
+        let begun = match self.0.queue.begin(item, self.claim()).await {
+            Err(QueueError::Refused { problems })
+                if problems
+                    .iter()
+                    .any(|problem| problem.kind == SubmissionProblemKind::NotFound) =>
+            {
+                return Err(Error::not_found(Subject::Image));
+            }
+            result => result?,
+        };
         Ok(self.run_immediately(begun).await?.image)
     }
 
@@ -190,6 +202,7 @@ impl Dlcs {
         let mut patience = settings.immediate_patience;
         let mut attempt = 1;
         let outcome = loop {
+            let began = tokio::time::Instant::now();
             let error = match self.ingester().attempt(&image, &mut lease).await {
                 Ok(stored) => break Ok(stored),
                 Err(error) => error.after_attempts(attempt),
@@ -197,7 +210,9 @@ impl Dlcs {
             // A fraction of what a queued image waits: somebody is waiting for the answer.
             let wait =
                 (backoff(attempt, None, jitter()) / 8).max(error.retry_after().unwrap_or_default());
-            if !error.is_transient() || attempt >= settings.attempts || wait > patience {
+            // Nor is an origin that was waited for in vain asked again while somebody waits.
+            let slow = began.elapsed() > settings.immediate_patience;
+            if !error.is_transient() || slow || attempt >= settings.attempts || wait > patience {
                 break Err(error);
             }
             patience -= wait;
@@ -211,12 +226,15 @@ impl Dlcs {
             }
         };
         match outcome {
-            Ok(stored) => match self.0.queue.complete(lease, stored).await? {
-                Completion::Recorded(image) => Ok(Registered {
+            Ok(stored) => match self.0.queue.complete(lease, stored).await {
+                Ok(Completion::Recorded(image)) => Ok(Registered {
                     image: *image,
                     created,
                 }),
-                Completion::Superseded => Err(Error::Superseded { image: image.id }),
+                Ok(Completion::Superseded) | Err(QueueError::LeaseLost) => {
+                    Err(Error::Superseded { image: image.id })
+                }
+                Err(error) => Err(error.into()),
             },
             Err(IngestError::LeaseLost) => Err(Error::Superseded { image: image.id }),
             Err(source) => {
@@ -224,9 +242,12 @@ impl Dlcs {
                 let failure = Failure::Final {
                     error: source.sentence(),
                 };
-                match self.0.queue.fail(lease, failure).await? {
-                    Completion::Recorded(image) => Err(Error::Ingest { image, source }),
-                    Completion::Superseded => Err(Error::Superseded { image: image.id }),
+                match self.0.queue.fail(lease, failure).await {
+                    Ok(Completion::Recorded(image)) => Err(Error::Ingest { image, source }),
+                    Ok(Completion::Superseded) | Err(QueueError::LeaseLost) => {
+                        Err(Error::Superseded { image: image.id })
+                    }
+                    Err(error) => Err(error.into()),
                 }
             }
         }

@@ -13,6 +13,8 @@ use crate::queue::{Claimed, Completion, Failure, QueueError};
 const POLL: Duration = Duration::from_secs(1);
 /// How often objects that nothing refers to are deleted.
 const COLLECT: Duration = Duration::from_secs(30);
+/// How long a worker rests when this machine, and not an origin or an image, is in trouble.
+const REST: Duration = Duration::from_secs(5);
 /// How many of them at once.
 const COLLECT_AT_ONCE: usize = 500;
 
@@ -35,30 +37,43 @@ impl Dlcs {
 
     /// Deletes stored objects that nothing refers to any more; returns how many.
     ///
+    /// One that cannot be deleted is logged and left for the next time.
+    ///
     /// # Errors
-    /// The catalogue's or the store's.
+    /// The catalogue's.
     pub async fn collect(&self) -> crate::Result<usize> {
-        let keys = self.0.catalogue.list_collectable(COLLECT_AT_ONCE).await?;
-        for key in &keys {
-            self.0.derivatives.delete(key).await?;
+        let mut collected = 0;
+        loop {
+            let keys = self.0.catalogue.list_collectable(COLLECT_AT_ONCE).await?;
+            let listed = keys.len();
+            let mut gone = Vec::with_capacity(listed);
+            for key in keys {
+                match self.0.derivatives.delete(&key).await {
+                    Ok(()) => gone.push(key),
+                    Err(error) => {
+                        tracing::warn!(%key, %error, "an object that nothing refers to could not be deleted")
+                    }
+                }
+            }
+            self.0.catalogue.forget_collectable(&gone).await?;
+            collected += gone.len();
+            if listed < COLLECT_AT_ONCE || gone.is_empty() {
+                return Ok(collected);
+            }
         }
-        if !keys.is_empty() {
-            self.0.catalogue.forget_collectable(&keys).await?;
-        }
-        Ok(keys.len())
     }
 
     async fn collect_until(&self, mut stopped: watch::Receiver<bool>) {
-        if self.0.settings.workers == 0 {
-            return;
-        }
         loop {
+            let round = async {
+                tokio::time::sleep(COLLECT).await;
+                if let Err(error) = self.collect().await {
+                    tracing::warn!(%error, "objects that nothing refers to could not be collected");
+                }
+            };
             tokio::select! {
                 () = until(&mut stopped) => return,
-                () = tokio::time::sleep(COLLECT) => {}
-            }
-            if let Err(error) = self.collect().await {
-                tracing::warn!(%error, "objects that nothing refers to could not be deleted");
+                () = round => {}
             }
         }
     }
@@ -107,6 +122,17 @@ impl Dlcs {
         let recorded = match outcome {
             Ok(stored) => self.0.queue.complete(lease, stored).await,
             Err(IngestError::LeaseLost) => Err(QueueError::LeaseLost),
+            Err(error) if error.is_of_this_machine() => {
+                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "an image waits until this machine can store");
+                if let Err(error) = self.0.queue.release(lease).await {
+                    tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
+                }
+                tokio::select! {
+                    () = until(stopped) => {}
+                    () = tokio::time::sleep(REST) => {}
+                }
+                return;
+            }
             Err(error) => {
                 let error = error.after_attempts(attempt);
                 let sentence = error.sentence();

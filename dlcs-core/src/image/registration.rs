@@ -75,6 +75,8 @@ pub enum RegistrationMode {
     Merge,
     /// Refuses.
     CreateOnly,
+    /// Registers it again, merging; refuses one that does not exist.
+    UpdateOnly,
 }
 
 /// A request to register an image.

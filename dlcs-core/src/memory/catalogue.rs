@@ -25,6 +25,10 @@ const fn taken(subject: Subject, property: &'static str) -> CatalogueError {
 
 #[async_trait]
 impl Catalogue for MemoryCatalogue {
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn create_customer(&self, customer: NewCustomer) -> Result<Customer> {
         let mut state = self.lock();
         let highest = state.customers.keys().last().map_or(0, |id| id.get());
@@ -186,6 +190,9 @@ impl Catalogue for MemoryCatalogue {
         let mut state = self.lock();
         let image = state.images.get_mut(id);
         let image = image.ok_or(missing(Subject::Image))?;
+        if changes.need_processing(image) {
+            return Err(CatalogueError::NeedsProcessing);
+        }
         image.merge(changes);
         Ok(image.clone())
     }

@@ -100,13 +100,14 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         let outcome = {
             let mut state = self.lock();
-            let Some((job, mut image)) = state.end_job(&lease) else {
+            let Some((mut job, mut image)) = state.end_job(&lease) else {
                 return state.late(&lease);
             };
             // The derivative may have been stored all the same.
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             match failure {
                 Failure::Retry { after, .. } => {
+                    job.attempts += 1;
                     image.requeue();
                     state.put_back(&image.id, job, now.after(after));
                 }
@@ -126,10 +127,9 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         {
             let mut state = self.lock();
-            let (mut job, mut image) = state.end_job(&lease).ok_or(QueueError::LeaseLost)?;
+            let (job, mut image) = state.end_job(&lease).ok_or(QueueError::LeaseLost)?;
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             image.requeue();
-            job.attempts -= 1;
             state.put_back(&image.id, job, now);
             state.images.insert(image.id.clone(), image);
         }
@@ -192,6 +192,8 @@ impl State {
             Some(SubmissionProblemKind::Duplicate)
         } else if exists && item.mode == RegistrationMode::CreateOnly {
             Some(SubmissionProblemKind::AlreadyExists)
+        } else if !exists && item.mode == RegistrationMode::UpdateOnly {
+            Some(SubmissionProblemKind::NotFound)
         } else if !exists && item.changes.source.is_none() {
             Some(SubmissionProblemKind::SourceMissing)
         } else {
@@ -226,7 +228,8 @@ impl State {
             batch,
             place: self.next_place(),
             attempts: 0,
-            state: JobState::Waiting { due: now },
+            due: now,
+            state: JobState::Waiting,
         };
         self.jobs.insert(id.clone(), job);
         self.images.insert(id.clone(), image);
@@ -251,13 +254,12 @@ impl State {
         let until = now.after(lease_for);
         let job = self.jobs.get_mut(id).expect("the image has a job");
         let lost = job.token();
-        job.attempts += 1;
         job.state = JobState::Leased { token, until };
         let lease = Lease::issue(LeaseGrant {
             image: id.clone(),
             generation: job.generation,
             token,
-            attempt: job.attempts,
+            attempt: job.attempts + 1,
             batch: job.batch,
             until,
         });
@@ -287,7 +289,8 @@ impl State {
     }
 
     fn put_back(&mut self, id: &ImageId, mut job: Job, due: Timestamp) {
-        job.state = JobState::Waiting { due };
+        job.due = due;
+        job.state = JobState::Waiting;
         self.jobs.insert(id.clone(), job);
     }
 

@@ -81,32 +81,34 @@ pub(super) struct Job {
     pub(super) batch: Option<BatchId>,
     /// Its place among all jobs, by submission.
     pub(super) place: u64,
-    /// Attempts that were charged.
+    /// Attempts that have failed and are to be repeated.
     pub(super) attempts: u32,
+    /// Since when it may be claimed.
+    pub(super) due: Timestamp,
     pub(super) state: JobState,
 }
 
 /// Where a job is.
 #[derive(Clone, Copy)]
 pub(super) enum JobState {
-    Waiting { due: Timestamp },
+    Waiting,
     Leased { token: LeaseToken, until: Timestamp },
 }
 
 impl Job {
     /// Since when the job can be claimed; `None` when it cannot.
     pub(super) fn due_since(&self, now: Timestamp) -> Option<Timestamp> {
-        let due = match self.state {
-            JobState::Waiting { due } => due,
-            JobState::Leased { until, .. } => until,
+        let claimable = match self.state {
+            JobState::Waiting => self.due <= now,
+            JobState::Leased { until, .. } => until <= now,
         };
-        (due <= now).then_some(due)
+        claimable.then_some(self.due)
     }
 
     /// The claim that holds the job, expired or not.
     pub(super) const fn token(&self) -> Option<LeaseToken> {
         match self.state {
-            JobState::Waiting { .. } => None,
+            JobState::Waiting => None,
             JobState::Leased { token, .. } => Some(token),
         }
     }

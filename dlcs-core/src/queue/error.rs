@@ -18,6 +18,8 @@ pub enum SubmissionProblemKind {
     SourceMissing,
     /// It exists, and was to be created.
     AlreadyExists,
+    /// It does not exist, and was to be changed.
+    NotFound,
     /// It stands in the submission twice.
     Duplicate,
     /// It belongs to another customer than the submission.
@@ -30,6 +32,7 @@ impl fmt::Display for SubmissionProblemKind {
             Self::SpaceNotFound => "its space does not exist",
             Self::SourceMissing => "it is new and has no origin",
             Self::AlreadyExists => "it exists already",
+            Self::NotFound => "it does not exist",
             Self::Duplicate => "it stands in the submission twice",
             Self::OtherCustomer => "it belongs to another customer",
         })

@@ -71,7 +71,7 @@ pub struct LeaseGrant {
     pub generation: Generation,
     /// The claim.
     pub token: LeaseToken,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1: only failures that ask for a retry are counted.
     pub attempt: u32,
     /// The batch that the job belongs to.
     pub batch: Option<BatchId>,

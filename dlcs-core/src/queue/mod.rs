@@ -156,7 +156,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Behaviour
     /// * The image is leased to the caller: nobody else can claim it until the lease ends.
     /// * The image leaves the batch that it was in.
-    /// * [`RegistrationMode::CreateOnly`] is refused when the image exists.
+    /// * [`RegistrationMode::CreateOnly`] is refused when the image exists, [`RegistrationMode::UpdateOnly`] when it does not.
     ///
     /// # Errors
     /// [`QueueError::Refused`] with one problem, or the backend's failure.
@@ -166,7 +166,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * Two claims never get one image.
-    /// * A lease that has expired can be claimed again, under a new token.
+    /// * A lease that has expired can be claimed again, under a new token; no attempt is charged for it.
     /// * Customers take turns.
     /// * Within a customer, what waits longest comes first.
     /// * An image that waits for a retry is not due before its time.
@@ -212,7 +212,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// Gives an image back untried.
     ///
     /// # Behaviour
-    /// * The image can be claimed at once, and the attempt is not charged.
+    /// * The image can be claimed at once, and no attempt is charged.
     ///
     /// # Errors
     /// [`QueueError::LeaseLost`], or the backend's failure.

@@ -1,14 +1,15 @@
 //! An origin that follows a script, and an image processor that knows one kind of image: `WIDTHxHEIGHT` as text.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, DerivativeKey, ProcessError, ProcessOptions, Processed, RenderError, Rendered,
-    SourceFacts,
+    Checksum, DerivativeBody, DerivativeError, DerivativeKey, ProcessError, ProcessOptions,
+    Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
@@ -29,6 +30,10 @@ pub(crate) enum Script {
     Bytes(&'static str),
     /// Is not there.
     Missing,
+    /// Panics.
+    Panic,
+    /// Says nothing for as long as it may.
+    Silent,
     /// Is out of order so many times, then gives the bytes.
     Unavailable(usize, &'static str),
     /// Says when it has been opened, then waits to be let go.
@@ -78,6 +83,13 @@ impl OriginStrategy for FakeOrigin {
             .unwrap_or(Script::Missing);
         match script {
             Script::Bytes(text) => Ok(OriginResponse::from_bytes(text)),
+            Script::Silent => {
+                tokio::time::sleep(request.patience()).await;
+                Err(OriginError::TimedOut {
+                    after: request.patience(),
+                })
+            }
+            Script::Panic => panic!("the script says so"),
             Script::Missing => Err(OriginError::NotFound { status: Some(404) }),
             Script::Unavailable(0, text) => Ok(OriginResponse::from_bytes(text)),
             Script::Unavailable(left, text) => {
@@ -153,6 +165,63 @@ impl ImageRenderer for FakePixels {
     }
 }
 
+/// A store in memory that can be told to refuse.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeStore {
+    objects: Arc<MemoryDerivatives>,
+    refused_puts: Arc<AtomicUsize>,
+    refused_deletes: Arc<AtomicUsize>,
+}
+
+impl FakeStore {
+    pub(crate) fn refuse_puts(&self, times: usize) {
+        self.refused_puts.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refuse_deletes(&self, times: usize) {
+        self.refused_deletes.store(times, Ordering::SeqCst);
+    }
+}
+
+fn refuse(left: &AtomicUsize) -> Result<(), DerivativeError> {
+    let less = |left: usize| left.checked_sub(1);
+    match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+        Ok(_) => Err(DerivativeError::Full {
+            source: "the test says so".into(),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
+#[async_trait]
+impl DerivativeStore for FakeStore {
+    async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64, DerivativeError> {
+        refuse(&self.refused_puts)?;
+        self.objects.put(key, body).await
+    }
+
+    async fn get_range(
+        &self,
+        key: &DerivativeKey,
+        range: Range<u64>,
+    ) -> Result<Bytes, DerivativeError> {
+        self.objects.get_range(key, range).await
+    }
+
+    async fn length(&self, key: &DerivativeKey) -> Result<u64, DerivativeError> {
+        self.objects.length(key).await
+    }
+
+    async fn delete(&self, key: &DerivativeKey) -> Result<(), DerivativeError> {
+        refuse(&self.refused_deletes)?;
+        self.objects.delete(key).await
+    }
+
+    async fn list(&self) -> Result<Vec<DerivativeKey>, DerivativeError> {
+        self.objects.list().await
+    }
+}
+
 /// A clock that stands still when tokio's does.
 #[derive(Debug)]
 struct TokioClock(tokio::time::Instant);
@@ -167,6 +236,7 @@ impl Clock for TokioClock {
 pub(crate) struct Setting {
     pub(crate) dlcs: Dlcs,
     pub(crate) origin: FakeOrigin,
+    pub(crate) store: FakeStore,
     pub(crate) space: Space,
 }
 
@@ -176,12 +246,12 @@ impl Setting {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let origin = FakeOrigin::default();
+        let (origin, store) = (FakeOrigin::default(), FakeStore::default());
         let dlcs = Dlcs::builder()
             .with_catalogue(MemoryCatalogue::with_clock(Arc::new(TokioClock(
                 tokio::time::Instant::now(),
             ))))
-            .with_derivatives(MemoryDerivatives::new())
+            .with_derivatives(store.clone())
             .with_origin(origin.clone())
             .with_processor(FakePixels)
             .with_renderer(FakePixels)
@@ -192,6 +262,7 @@ impl Setting {
         Self {
             dlcs,
             origin,
+            store,
             space,
         }
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::dlcs::Bootstrap;
 use dlcs_core::image::{
     ImageChanges, ImageSource, ImageState, OpenAccess, OriginUrl, RegistrationMode,
 };
@@ -346,4 +348,103 @@ async fn an_image_that_has_never_been_processed_has_a_state_that_says_so() {
         image.state,
         ImageState::Failed { previous: None, .. }
     ));
+}
+
+#[tokio::test]
+async fn of_a_registration_a_deletion_and_another_registration_the_last_wins() {
+    let setting = Setting::new().await;
+    let gate = Arc::new(Gate::default());
+    setting
+        .origin
+        .script("a", Script::Gate(Arc::clone(&gate), "10x10"));
+    let (dlcs, registration) = (setting.dlcs.clone(), setting.registration("a"));
+    let earlier = tokio::spawn(async move { dlcs.register(registration).await });
+    gate.opened.notified().await;
+    setting.dlcs.delete_image(&setting.id("a")).await.unwrap();
+    setting.origin.script("a", Script::Bytes("20x20"));
+    setting
+        .dlcs
+        .register(setting.registration("a"))
+        .await
+        .unwrap();
+    gate.open.notify_one();
+    assert!(matches!(
+        earlier.await.unwrap(),
+        Err(Error::Superseded { .. })
+    ));
+    assert_eq!(
+        setting.dlcs.image(&setting.id("a")).await.unwrap().width(),
+        20
+    );
+}
+
+#[tokio::test]
+async fn a_change_makes_no_image() {
+    let setting = Setting::new().await;
+    let source = Some(ImageSource::Origin(
+        OriginUrl::parse(&address("a")).unwrap(),
+    ));
+    let changes = ImageChanges {
+        source,
+        ..ImageChanges::default()
+    };
+    let error = setting
+        .dlcs
+        .update_image(&setting.id("a"), changes)
+        .await
+        .unwrap_err();
+    let not_found = CatalogueError::NotFound {
+        subject: Subject::Image,
+    };
+    assert_eq!(error.to_string(), not_found.to_string());
+    assert!(setting.dlcs.image(&setting.id("a")).await.is_err());
+}
+
+#[tokio::test]
+async fn only_the_first_start_makes_a_customer_a_space_and_a_key() {
+    let setting = Setting::new().await;
+    assert!(matches!(
+        setting.dlcs.bootstrap(None).await.unwrap(),
+        Bootstrap::Created(_)
+    ));
+    let (customer, space) = (setting.space.customer, setting.space.id);
+    setting
+        .dlcs
+        .catalogue()
+        .delete_space(customer, space)
+        .await
+        .unwrap();
+    let again = setting.dlcs.bootstrap(None).await.unwrap();
+    assert!(matches!(
+        again,
+        Bootstrap::Existing {
+            chosen_key_exists: None
+        }
+    ));
+    let found = setting
+        .dlcs
+        .catalogue()
+        .find_space(customer, space)
+        .await
+        .unwrap();
+    assert_eq!(found, None, "what was deleted stays deleted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_is_silent_for_long_is_asked_once_while_somebody_waits() {
+    let setting = Setting::new().await;
+    setting.origin.script("silent", Script::Silent);
+    let error = setting
+        .dlcs
+        .register(setting.registration("silent"))
+        .await
+        .unwrap_err();
+    let Error::Ingest {
+        source: IngestError::Fetch { attempts, .. },
+        ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(attempts, 1);
 }

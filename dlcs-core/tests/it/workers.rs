@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dlcs_core::image::ImageState;
-use dlcs_core::{CustomerId, Error, Settings};
+use dlcs_core::ingest::IngestError;
+use dlcs_core::{CustomerId, DerivativeStore, Error, Settings};
 use tokio::sync::oneshot;
 
 use crate::fake::{Gate, Script, Setting};
@@ -138,4 +139,85 @@ async fn a_batch_is_refused_whole() {
         Err(Error::Queue(_))
     ));
     assert!(setting.dlcs.image(&setting.id("a")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_backend_that_panics_fails_its_image_and_nothing_else() {
+    let setting = Setting::new().await;
+    setting.origin.script("panics", Script::Panic);
+    setting.origin.script("good", Script::Bytes("4x4"));
+    let batch = ["panics", "good"].map(|name| setting.registration(name));
+    let batch = setting.dlcs.submit_batch(batch).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let report = setting
+        .dlcs
+        .wait(CustomerId::FIRST, batch.id)
+        .await
+        .unwrap();
+    assert_eq!((report.batch.completed, report.batch.errors), (1, 1));
+    assert!(
+        report.failed[0]
+            .state
+            .error()
+            .is_some_and(|error| error.contains("fault of this program"))
+    );
+
+    let error = setting
+        .dlcs
+        .register(setting.registration("panics"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Ingest {
+                source: IngestError::Panicked,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_out_of_order_costs_no_image_its_attempts() {
+    let setting = Setting::new().await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    let batch = setting
+        .dlcs
+        .submit_batch([setting.registration("a")])
+        .await
+        .unwrap();
+    setting.store.refuse_puts(20);
+    assert!(
+        setting.dlcs.ready().await.is_err(),
+        "what cannot be stored cannot be served"
+    );
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let report = setting
+        .dlcs
+        .wait(CustomerId::FIRST, batch.id)
+        .await
+        .unwrap();
+    assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
+    setting.dlcs.ready().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_deleted_keeps_nothing_else_from_being_collected() {
+    let setting = Setting::new().await;
+    for name in ["a", "b", "c"] {
+        setting.origin.script(name, Script::Bytes("4x4"));
+        setting
+            .dlcs
+            .register(setting.registration(name))
+            .await
+            .unwrap();
+        setting.dlcs.delete_image(&setting.id(name)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    setting.store.refuse_deletes(1);
+    assert_eq!(setting.dlcs.collect().await.unwrap(), 2);
+    assert_eq!(setting.dlcs.collect().await.unwrap(), 1);
+    assert_eq!(setting.store.list().await.unwrap(), []);
 }

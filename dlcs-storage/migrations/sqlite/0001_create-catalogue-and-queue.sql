@@ -194,4 +194,4 @@ CREATE TABLE sequences (
     last INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO sequences (name, last) VALUES ('batch', 0), ('lease_token', 0), ('turn', 0);
+INSERT INTO sequences (name, last) VALUES ('batch', 0), ('check', 0), ('lease_token', 0), ('turn', 0);

@@ -372,10 +372,7 @@ async fn an_upload_that_is_replaced_as_the_source_becomes_collectable() {
     let mut sent = item("a");
     sent.changes.source = Some(ImageSource::Upload(upload));
     catalogue.submit(FIRST, vec![sent]).await.unwrap();
-    catalogue
-        .update_image(&image("a"), item("a").changes)
-        .await
-        .unwrap();
+    catalogue.submit(FIRST, vec![item("a")]).await.unwrap();
     place.clock.advance(std::time::Duration::from_secs(60));
     let collectable = catalogue.list_collectable(10).await.unwrap();
     assert_eq!(

@@ -46,6 +46,25 @@ pub async fn begun_image_leaves_its_batch(on: &QueueContext<'_>) {
     same(on.tally(&batch).await, (1, 0, true, true), why);
 }
 
+/// [`RegistrationMode::UpdateOnly`] is refused when the image does not exist.
+pub async fn update_only_is_refused_when_the_image_does_not_exist(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let mut item = fixture::item(&space, "a");
+    item.mode = RegistrationMode::UpdateOnly;
+    let why = "what was deleted meanwhile must not come back with a change";
+    let Err(QueueError::Refused { problems }) = on.queue.begin(item.clone(), claim()).await else {
+        panic!("expected: a refusal\n     why: {why}");
+    };
+    let kind = SubmissionProblemKind::NotFound;
+    same(problems, vec![SubmissionProblem { index: 0, kind }], why);
+    let found = on.catalogue.find_image(&item.image).await.unwrap();
+    same(found, None, why);
+    on.served(&space, "a", 100).await;
+    let begun = on.queue.begin(item, claim()).await.unwrap();
+    same(begun.created, false, "an image that is there is changed");
+    on.complete(begun.claimed.lease, 200).await;
+}
+
 /// [`RegistrationMode::CreateOnly`] is refused when the image exists.
 pub async fn create_only_is_refused_when_the_image_exists(on: &QueueContext<'_>) {
     let space = on.space().await;

@@ -57,6 +57,24 @@ pub async fn missing_image_cannot_be_changed(on: &QueueContext<'_>) {
     same(found, None, "a change makes no image");
 }
 
+/// Changes that take effect only by processing the image again are [`CatalogueError::NeedsProcessing`], and nothing is merged.
+pub async fn change_that_needs_processing_is_refused_and_merges_nothing(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let image = on.served(&space, "a", 100).await;
+    let changes = ImageChanges {
+        source: Some(fixture::origin("elsewhere")),
+        strings: [Some("changed".to_owned()), None, None],
+        ..ImageChanges::default()
+    };
+    let why = "a record must not name a source that was never fetched";
+    matching!(
+        on.catalogue.update_image(&image.id, changes).await,
+        Err(CatalogueError::NeedsProcessing),
+        why
+    );
+    same(on.image(&image.id).await, image, why);
+}
+
 /// Deletes an image, its job, and what is served of it.
 pub async fn deleted_image_is_gone_with_its_job(on: &QueueContext<'_>) {
     let space = on.space().await;

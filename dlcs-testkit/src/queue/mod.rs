@@ -39,6 +39,7 @@ macro_rules! queue_contract {
                 begun_image_is_leased_to_the_caller,
                 begun_image_leaves_its_batch,
                 create_only_is_refused_when_the_image_exists,
+                update_only_is_refused_when_the_image_does_not_exist,
                 one_of_racing_creations_wins,
                 begin_is_refused_with_one_problem,
             }
@@ -59,8 +60,10 @@ macro_rules! queue_contract {
                 lost_lease_completes_nothing,
                 result_overtaken_by_a_registration_changes_nothing,
                 result_overtaken_by_a_deletion_changes_nothing,
+                result_for_an_image_deleted_and_made_again_changes_nothing,
                 expired_lease_that_nobody_took_still_counts,
                 one_of_racing_results_counts,
+                counts_add_up_in_every_snapshot_while_results_race,
             }
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
@@ -79,6 +82,7 @@ macro_rules! queue_contract {
             $crate::queue::image {
                 update_keeps_state_generation_and_batch,
                 missing_image_cannot_be_changed,
+                change_that_needs_processing_is_refused_and_merges_nothing,
                 deleted_image_is_gone_with_its_job,
                 deletion_counts_as_completed_in_its_batch,
                 missing_image_cannot_be_deleted,

@@ -1,8 +1,9 @@
 //! Clauses about results.
 
 use dlcs_core::image::ImageState;
-use dlcs_core::queue::{Completion, QueueError};
+use dlcs_core::queue::{Completion, Failure, QueueError};
 use dlcs_core::time::Clock;
+use futures_util::FutureExt;
 
 use super::QueueContext;
 use crate::contract::race;
@@ -122,6 +123,68 @@ pub async fn result_overtaken_by_a_deletion_changes_nothing(on: &QueueContext<'_
     let found = on.catalogue.find_image(&id).await.unwrap();
     same(found, None, why);
     same(on.tally(&batch).await, (1, 0, true, true), why);
+}
+
+/// A result that was overtaken by a deletion changes nothing, also when the image has been made again since.
+pub async fn result_for_an_image_deleted_and_made_again_changes_nothing(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let why = "the new image is another one, whatever its generation";
+    for late_is_a_failure in [false, true] {
+        on.submit(&space, &["a"]).await;
+        let lease = on.claimed().await.lease;
+        on.catalogue.delete_image(lease.image()).await.unwrap();
+        let made_again = on.served(&space, "a", 222).await;
+        let outcome = if late_is_a_failure {
+            let error = "too late".to_owned();
+            on.queue.fail(lease, Failure::Final { error }).await
+        } else {
+            on.queue.complete(lease, derivative(111)).await
+        };
+        matching!(
+            outcome,
+            Ok(Completion::Superseded) | Err(QueueError::LeaseLost),
+            why
+        );
+        same(on.image(&made_again.id).await, made_again, why);
+    }
+}
+
+/// Image, job and batch change in one transaction: no reader sees them between.
+pub async fn counts_add_up_in_every_snapshot_while_results_race(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let batch = on.submit(&space, &["a", "b", "c", "d", "e", "f"]).await;
+    let mut leases = Vec::new();
+    for _ in 0..batch.count {
+        leases.push(on.claimed().await.lease);
+    }
+    let finish = |lease| async move {
+        on.queue
+            .complete(lease, derivative(100))
+            .await
+            .map(drop)
+            .unwrap();
+    };
+    let watch = || async {
+        let mut last = 0;
+        for _ in 0..40 {
+            let seen = on.catalogue.find_batch(space.customer, batch.id).await;
+            let seen = seen.unwrap().expect("the batch is there");
+            let ended = seen.completed + seen.errors;
+            let why = "clients poll these numbers and stop when they are told to";
+            let sound = last <= ended
+                && ended <= seen.count
+                && seen.finished.is_some() == (ended == seen.count);
+            same((sound, &seen), (true, &seen), why);
+            last = ended;
+        }
+    };
+    let racers = leases.into_iter().map(|lease| finish(lease).boxed());
+    race(racers.chain((0..2).map(|_| watch().boxed())));
+    same(
+        on.tally(&batch).await,
+        (6, 0, true, false),
+        "all have ended",
+    );
 }
 
 /// A lost lease changes nothing; one that has expired is lost only once somebody else has claimed.

@@ -110,7 +110,7 @@ pub async fn lost_lease_fails_nothing(on: &QueueContext<'_>) {
     );
 }
 
-/// The image can be claimed at once, and the attempt is not charged.
+/// The image can be claimed at once, and no attempt is charged.
 pub async fn released_image_can_be_claimed_at_once_uncharged(on: &QueueContext<'_>) {
     let space = on.space().await;
     let batch = on.submit(&space, &["a"]).await;

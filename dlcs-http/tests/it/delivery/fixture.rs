@@ -195,11 +195,8 @@ impl Fixture {
     /// Changes what is said of an image.
     pub(crate) async fn change(&self, model: &str, changes: ImageChanges) {
         let id: ImageId = format!("1/1/{model}").parse().expect("an id");
-        let catalogue = self.dlcs.catalogue();
-        catalogue
-            .update_image(&id, changes)
-            .await
-            .expect("a registered image");
+        let changed = self.dlcs.update_image(&id, changes).await;
+        changed.expect("a registered image");
     }
 
     pub(crate) fn be(&self, mood: Mood) {

@@ -11,7 +11,6 @@ use rusqlite::{Connection, params};
 
 use super::error::Result;
 use super::query_all;
-use super::row::unreadable;
 
 /// How long what was served may still be read.
 const SERVED_GRACE: Duration = Duration::from_secs(60);
@@ -75,15 +74,14 @@ pub(super) fn list(
     now: Timestamp,
 ) -> Result<Vec<DerivativeKey>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    query_all(
+    let paths: Vec<String> = query_all(
         connection,
         "SELECT path FROM collectable WHERE not_before <= ?1 ORDER BY not_before, path LIMIT ?2",
         [now.as_micros(), limit],
-        |columns| {
-            let path: String = columns.get()?;
-            path.parse().map_err(|_| unreadable("path"))
-        },
-    )
+        |columns| columns.get(),
+    )?;
+    // A path that names nothing (another version's, say) must not keep the others from being collected.
+    Ok(paths.iter().filter_map(|path| path.parse().ok()).collect())
 }
 
 pub(super) fn forget(connection: &Connection, keys: &[DerivativeKey]) -> Result<()> {

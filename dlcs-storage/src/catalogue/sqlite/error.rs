@@ -42,6 +42,8 @@ pub(super) enum SqliteError {
     SpaceNotEmpty(u64),
     #[error("this is the last key of an administrator")]
     LastKey,
+    #[error("the changes need the image to be processed again")]
+    NeedsProcessing,
     #[error("the submission is refused")]
     Refused(Vec<SubmissionProblem>),
     #[error("the lease has been lost")]
@@ -79,6 +81,7 @@ impl From<SqliteError> for CatalogueError {
             }
             SqliteError::SpaceNotEmpty(images) => Self::SpaceNotEmpty { images },
             SqliteError::LastKey => Self::LastKey,
+            SqliteError::NeedsProcessing => Self::NeedsProcessing,
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,
                 source: Box::new(error),

@@ -129,7 +129,7 @@ pub(super) fn save(connection: &Connection, stored: &StoredImage) -> Result<()> 
     update_row(connection, stored.row, &columns, values)
 }
 
-/// Stores where the image is on its way, without touching an index.
+/// Stores where the image is on its way; of the indexes, only the one of pending images may change.
 pub(super) fn save_state(connection: &Connection, stored: &StoredImage) -> Result<()> {
     let values = state_values(&stored.image)?;
     update_row(connection, stored.row, &STATE_COLUMNS, values)
@@ -151,7 +151,7 @@ fn update_row(
     Ok(())
 }
 
-/// Merges changes without processing the image.
+/// Merges changes that take effect without processing the image.
 pub(super) fn update(
     connection: &Connection,
     id: &ImageId,
@@ -159,6 +159,9 @@ pub(super) fn update(
     now: Timestamp,
 ) -> Result<Image> {
     let mut stored = find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Image))?;
+    if changes.need_processing(&stored.image) {
+        return Err(SqliteError::NeedsProcessing);
+    }
     merge(connection, &mut stored.image, changes, now)?;
     save(connection, &stored)?;
     Ok(stored.image)

@@ -206,13 +206,12 @@ pub(super) fn lease(
     };
     connection
         .prepare_cached(
-            "UPDATE jobs SET attempt = ?2, crashes = crashes + (lease_token IS NOT NULL),
-                 lease_token = ?3, lease_owner = ?4, lease_until = ?5
+            "UPDATE jobs SET crashes = crashes + (lease_token IS NOT NULL),
+                 lease_token = ?2, lease_owner = ?3, lease_until = ?4
              WHERE id = ?1",
         )?
         .execute(params![
             job.id,
-            grant.attempt,
             stored("lease_token", token)?,
             claim.owner,
             grant.until.as_micros(),
@@ -242,7 +241,7 @@ pub(super) fn renew(connection: &Connection, token: LeaseToken, until: Timestamp
     }
 }
 
-/// Puts a leased job back for another attempt, not before a time.
+/// Puts a leased job back for another attempt, which is counted, not before a time.
 pub(super) fn retry(
     connection: &Connection,
     job: &Job,
@@ -252,7 +251,8 @@ pub(super) fn retry(
 ) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL, run_at = ?2, last_error = ?3
+            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL, attempt = attempt + 1,
+                 run_at = ?2, last_error = ?3
              WHERE id = ?1",
         )?
         .execute(params![job.id, run_at.as_micros(), error])?;
@@ -263,8 +263,7 @@ pub(super) fn retry(
 pub(super) fn release(connection: &Connection, job: &Job, customer: CustomerId) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL, attempt = attempt - 1
-             WHERE id = ?1",
+            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL WHERE id = ?1",
         )?
         .execute([job.id])?;
     count(connection, customer, 1, -1)

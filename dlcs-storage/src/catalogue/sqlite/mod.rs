@@ -109,6 +109,15 @@ impl SqliteCatalogue {
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
     {
-        self.writer.run(wake, operation).await
+        self.writer.run(wake, 1, operation).await
+    }
+
+    /// Writes something about so many images that workers are to know of.
+    async fn write_many<T, F>(&self, images: usize, operation: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(Wake::Workers, images, operation).await
     }
 }

@@ -13,10 +13,18 @@ use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
 
-use super::{SqliteCatalogue, batch, collectable, customer, image, list, origin_strategy, space};
+use super::{
+    Sequence, SqliteCatalogue, batch, collectable, customer, image, list, origin_strategy, space,
+};
 
 #[async_trait]
 impl Catalogue for SqliteCatalogue {
+    async fn check(&self) -> Result<()> {
+        self.read(|c| customer::find(c, CustomerId::FIRST)).await?;
+        self.write(|c, _| Sequence::Check.next(c)).await?;
+        Ok(())
+    }
+
     async fn create_customer(&self, new: NewCustomer) -> Result<Customer> {
         Ok(self.write(|c, now| customer::create(c, new, now)).await?)
     }

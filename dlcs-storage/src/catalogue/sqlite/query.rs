@@ -53,6 +53,8 @@ pub(super) fn page_bounds(page: PageRequest) -> [i64; 2] {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sequence {
     Batch,
+    /// Nobody reads it: it proves that writing works.
+    Check,
     LeaseToken,
     Turn,
 }
@@ -62,6 +64,7 @@ impl Sequence {
     pub(super) fn next(self, connection: &Connection) -> Result<u64> {
         let name = match self {
             Self::Batch => "batch",
+            Self::Check => "check",
             Self::LeaseToken => "lease_token",
             Self::Turn => "turn",
         };

@@ -27,7 +27,7 @@ use super::{SqliteCatalogue, batch, collectable, image, job, space};
 impl IngestQueue for SqliteCatalogue {
     async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> QueueResult<Batch> {
         let batch = self
-            .write_and(Wake::Workers, move |connection, now| {
+            .write_many(items.len(), move |connection, now| {
                 submit(connection, customer, items, now)
             })
             .await?;
@@ -130,9 +130,14 @@ fn check(
     };
     if let Some(existing) = image::find(connection, id)? {
         return Ok(match item.mode {
-            RegistrationMode::Merge => Ok(Checked::Existing(existing)),
+            RegistrationMode::Merge | RegistrationMode::UpdateOnly => {
+                Ok(Checked::Existing(existing))
+            }
             RegistrationMode::CreateOnly => Err(SubmissionProblemKind::AlreadyExists),
         });
+    }
+    if item.mode == RegistrationMode::UpdateOnly {
+        return Ok(Err(SubmissionProblemKind::NotFound));
     }
     Ok(first(item, &space, now).ok_or(SubmissionProblemKind::SourceMissing))
 }

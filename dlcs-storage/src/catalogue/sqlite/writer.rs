@@ -15,6 +15,8 @@ use super::error::{Result, SqliteError};
 
 /// The most operations of one transaction.
 const GROUP_MAX: usize = 256;
+/// The most work of one transaction, in images: who joins late must not wait for long.
+const WORK_MAX: usize = 2000;
 /// Operations that may wait before callers do.
 const INBOX: usize = 4 * GROUP_MAX;
 
@@ -53,7 +55,8 @@ impl Writer {
     /// Runs an operation in a transaction and returns once it is durable.
     ///
     /// The time that the operation is given is the one at which it runs.
-    pub(super) async fn run<T, F>(&self, wake: Wake, operation: F) -> Result<T>
+    /// `images` is how many images the operation is about: groups are bounded by that.
+    pub(super) async fn run<T, F>(&self, wake: Wake, images: usize, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
@@ -64,6 +67,7 @@ impl Writer {
             outcome: None,
             reply,
             wake,
+            images,
         };
         let inbox = self.inbox.as_ref().ok_or(SqliteError::Closed)?;
         inbox
@@ -102,6 +106,8 @@ trait Operation: Send {
     fn run(&mut self, connection: &Connection, now: Timestamp);
     /// Takes a success back: its transaction came to nothing.
     fn void(&mut self, cause: &Arc<rusqlite::Error>);
+    /// How many images it is about.
+    fn images(&self) -> usize;
     /// Whether workers are to be woken.
     fn wakes(&self) -> bool;
     /// Answers the caller.
@@ -113,6 +119,7 @@ struct Queued<T, F> {
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
     wake: Wake,
+    images: usize,
 }
 
 impl<T, F> Operation for Queued<T, F>
@@ -134,6 +141,10 @@ where
         }
     }
 
+    fn images(&self) -> usize {
+        self.images
+    }
+
     fn wakes(&self) -> bool {
         self.wake == Wake::Workers && matches!(self.outcome, Some(Ok(_)))
     }
@@ -151,15 +162,19 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) ->
         .prepare_cached("SAVEPOINT operation")?
         .execute([])?;
     let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqliteError::Panicked));
-    if outcome.is_err() && !connection.is_autocommit() {
-        connection
-            .prepare_cached("ROLLBACK TO operation")?
-            .execute([])?;
+    if connection.is_autocommit() {
+        return outcome;
     }
-    if !connection.is_autocommit() {
-        connection
-            .prepare_cached("RELEASE operation")?
-            .execute([])?;
+    let execute = |sql| connection.prepare_cached(sql)?.execute([]);
+    let undone = if outcome.is_err() {
+        execute("ROLLBACK TO operation").map(drop)
+    } else {
+        Ok(())
+    };
+    if let Err(error) = undone.and_then(|()| execute("RELEASE operation").map(drop)) {
+        // Nobody knows what is left of the operation: the whole group goes, and is told so.
+        let _ = execute("ROLLBACK");
+        return Err(error.into());
     }
     outcome
 }
@@ -172,10 +187,13 @@ fn work(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while let Some(first) = operations.blocking_recv() {
+        let mut images = first.images();
         group.push(first);
         while group.len() < GROUP_MAX
+            && images < WORK_MAX
             && let Ok(next) = operations.try_recv()
         {
+            images += next.images();
             group.push(next);
         }
         commit(connection, &mut group, clock);
@@ -268,7 +286,7 @@ mod tests {
 
     async fn stored(writer: &Writer) -> Vec<i64> {
         writer
-            .run(Wake::Nobody, |c, _| {
+            .run(Wake::Nobody, 1, |c, _| {
                 super::super::query_all(c, "SELECT n FROM numbers ORDER BY n", [], |columns| {
                     columns.get()
                 })
@@ -285,7 +303,7 @@ mod tests {
     ) -> Vec<Result<()>> {
         let (started, begun) = oneshot::channel();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let first = writer.run(Wake::Nobody, move |_, _| {
+        let first = writer.run(Wake::Nobody, 1, move |_, _| {
             // Whichever way the wait ends, everybody has been handed over.
             let _ = (started.send(()), wait.recv());
             Ok(())
@@ -295,7 +313,7 @@ mod tests {
             let mut rest = join_all(
                 operations
                     .into_iter()
-                    .map(|n| writer.run(Wake::Nobody, move |c, _| run(c, n))),
+                    .map(|n| writer.run(Wake::Nobody, 1, move |c, _| run(c, n))),
             );
             assert!(futures_util::poll!(&mut rest).is_pending());
             drop(go);
@@ -369,12 +387,12 @@ mod tests {
     async fn an_operation_whose_caller_has_gone_is_not_begun() {
         let (_folder, writer) = writer();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let first = writer.run(Wake::Nobody, move |_, _| {
+        let first = writer.run(Wake::Nobody, 1, move |_, _| {
             let _ = wait.recv();
             Ok(())
         });
         let abandon = async {
-            let mut second = Box::pin(writer.run(Wake::Nobody, |c, _| insert(c, 1)));
+            let mut second = Box::pin(writer.run(Wake::Nobody, 1, |c, _| insert(c, 1)));
             assert!(futures_util::poll!(&mut second).is_pending());
             drop(second);
             drop(go);
@@ -388,16 +406,21 @@ mod tests {
     async fn workers_are_woken_by_what_was_stored_only() {
         let (_folder, writer) = writer();
         let mut wakeups = writer.wakeups();
-        let refused = writer.run(Wake::Workers, |_, _| Err::<(), _>(SqliteError::LeaseLost));
+        let refused = writer.run(Wake::Workers, 1, |_, _| {
+            Err::<(), _>(SqliteError::LeaseLost)
+        });
         refused.await.unwrap_err();
         assert!(!wakeups.has_changed().unwrap());
         writer
-            .run(Wake::Workers, |c, _| insert(c, 1))
+            .run(Wake::Workers, 1, |c, _| insert(c, 1))
             .await
             .unwrap();
         assert!(wakeups.has_changed().unwrap());
         wakeups.mark_unchanged();
-        writer.run(Wake::Nobody, |c, _| insert(c, 2)).await.unwrap();
+        writer
+            .run(Wake::Nobody, 1, |c, _| insert(c, 2))
+            .await
+            .unwrap();
         assert!(!wakeups.has_changed().unwrap());
     }
 }

@@ -15,6 +15,10 @@ use super::{Broken, Fault};
 
 #[async_trait]
 impl Catalogue for Broken {
+    async fn check(&self) -> Result<()> {
+        self.sound.check().await
+    }
+
     async fn create_customer(&self, customer: NewCustomer) -> Result<Customer> {
         self.sound.create_customer(customer).await
     }
