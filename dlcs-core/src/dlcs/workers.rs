@@ -51,7 +51,7 @@ impl Dlcs {
                 match self.0.derivatives.delete(&key).await {
                     Ok(()) => gone.push(key),
                     Err(error) => {
-                        tracing::warn!(%key, %error, "an object that nothing refers to could not be deleted")
+                        tracing::warn!(%key, %error, "an object that nothing refers to could not be deleted");
                     }
                 }
             }

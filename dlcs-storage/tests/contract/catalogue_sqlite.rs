@@ -20,7 +20,7 @@ use dlcs_storage::catalogue::SqliteCatalogue;
 use dlcs_storage::catalogue::sqlite::{OpenError, SealingKey};
 use futures_util::future::join_all;
 
-use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
+use crate::sqlite_fixture::{CLAIM, Place, derivative, item};
 
 mod contract {
     use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
