@@ -106,6 +106,16 @@ async fn values_that_no_image_has_are_400_and_named() {
         ("deliveryChannels", json!([5]), "/deliveryChannels/0"),
         (
             "deliveryChannels",
+            json!([{"channel": "iiif-img", "policy": "open-max"}]),
+            "/deliveryChannels/0/policy",
+        ),
+        (
+            "deliveryChannels",
+            json!([{"channel": "thumbs", "policy": "https://x/thumbs/use-original"}]),
+            "/deliveryChannels/0/policy",
+        ),
+        (
+            "deliveryChannels",
             json!(vec!["thumbs"; 101]),
             "/deliveryChannels",
         ),
@@ -343,6 +353,7 @@ async fn queries_are_read_as_data() {
         ("number1=x", 400),
         ("error=perhaps", 400),
         ("string1=%ff", 400),
+        ("q=%7B%22sting1%22:%22a%22%7D", 400),
     ] {
         assert_eq!(
             app.get(&format!("{images}?{query}")).await.status,
@@ -406,4 +417,80 @@ async fn a_body_cannot_reach_another_customer() {
         app.get("/customers/1/spaces/1/images").await.json(200)["totalItems"],
         0
     );
+}
+
+#[tokio::test]
+async fn an_unknown_name_in_q_is_named_with_the_one_that_was_meant() {
+    let app = App::new().await;
+    let images = "/customers/1/spaces/1/images";
+    for (q, named) in [
+        (
+            "%7B%22sting1%22:%22a%22%7D",
+            ["sting1", "did you mean 'string1'"],
+        ),
+        ("%7B%22colour%22:1%7D", ["colour", "ingesting"]),
+    ] {
+        let error = app.get(&format!("{images}?q={q}")).await.json(400);
+        let detail = error["detail"].as_str().unwrap();
+        assert!(named.iter().all(|name| detail.contains(name)), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_kept_or_refused() {
+    let app = App::new().await;
+    for (path, order, status) in [
+        ("/customers", "orderBy=id", 200),
+        ("/customers", "orderByDescending=id", 400),
+        ("/customers", "orderBy=colour", 400),
+        ("/customers/1/spaces", "orderBy=ID", 200),
+        ("/customers/1/spaces", "orderBy=name", 400),
+        ("/customers/1/keys", "orderByDescending=key", 200),
+        ("/customers/1/keys", "orderBy=secret", 400),
+        (
+            "/customers/1/queue/batches",
+            "orderByDescending=submitted",
+            200,
+        ),
+        ("/customers/1/queue/active", "orderBy=submitted", 400),
+        ("/customers/1/queue/recent", "orderBy=colour", 400),
+        ("/customers/1/originStrategies", "orderBy=regex", 200),
+        ("/customers/1/originStrategies", "orderBy=credentials", 400),
+        ("/originStrategies", "orderByDescending=name", 200),
+        ("/originStrategies", "orderBy=colour", 400),
+    ] {
+        let answer = app.get(&format!("{path}?{order}")).await;
+        assert_eq!(answer.status, status, "{path} {order}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_member_without_anything_is_told_everything_that_it_lacks() {
+    let app = App::new().await;
+    let answer = app
+        .send(
+            "POST",
+            "/customers/1/queue",
+            r#"{"member":[{},{"space":1}]}"#,
+        )
+        .await;
+    assert_eq!(
+        answer.pointers(400),
+        ["/member/0/space", "/member/0/origin", "/member/1/origin"]
+    );
+}
+
+#[tokio::test]
+async fn a_scheme_that_is_not_served_is_refused_with_those_that_are() {
+    let app = App::new().await;
+    for scheme in ["gopher", "ftp"] {
+        let body = json!({ "origin": format!("{scheme}://example.org/a") });
+        let error = app.send("PUT", IMAGE, body.to_string()).await.json(400);
+        assert_eq!(
+            error["detail"],
+            format!(
+                "`origin` has the scheme `{scheme}`, which is not served here: use one that is, such as http, https"
+            )
+        );
+    }
 }
