@@ -162,12 +162,16 @@ async fn heads_that_proxies_may_read_in_another_way_are_refused_or_the_connectio
 
 /// Sends a body that never ends, so many bytes every so often, until the server closes; returns its answer and how long that took.
 async fn drip(server: &Server, bytes: usize, every: Duration) -> (String, Duration) {
-    let stream = TcpStream::connect(server.address).await.unwrap();
+    let stream = TcpStream::connect(server.address)
+        .await
+        .expect("the server listens");
     let (mut from, mut to) = stream.into_split();
     let head = "POST /customers/1/spaces HTTP/1.1\r\nhost: x\r\nauthorization: Basic a2V5OnNlY3JldA==\r\n\
         content-length: 67108864\r\n\r\n";
     let begun = Instant::now();
-    to.write_all(head.as_bytes()).await.unwrap();
+    to.write_all(head.as_bytes())
+        .await
+        .expect("the server reads");
     let dripping = tokio::spawn(async move {
         let drop = vec![b' '; bytes];
         while to.write_all(&drop).await.is_ok() {
