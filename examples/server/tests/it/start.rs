@@ -153,8 +153,9 @@ fn bad_settings_stop_the_start_with_a_sentence() {
 fn a_variable_that_is_not_text_stops_the_start_with_a_sentence() {
     use std::os::unix::ffi::OsStrExt;
 
+    // A flag that is wrong too: whatever happens, the program must not begin to serve.
     let value = std::ffi::OsStr::from_bytes(b"info\xff");
-    let output = Program::run_in(&["serve", "--log", "info"], "DLCS_LOG", value);
+    let output = Program::run_in(&["serve", "--listen", "here"], "DLCS_LOG", value);
     assert_eq!(
         refusal(&output, 2),
         "dlcs: DLCS_LOG is not UTF-8: write it as UTF-8 text"
