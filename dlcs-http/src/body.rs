@@ -119,7 +119,7 @@ fn interrupted(error: &(dyn Error + 'static)) -> ApiError {
         {
             return ApiError::new(
                 Kind::RequestTimeout,
-                "the body of the request stopped coming: send it again",
+                "the body of the request stopped coming, or came too slowly: send it again",
             );
         }
         cause = error.source();

@@ -11,6 +11,17 @@ use crate::error::{ApiError, Problem};
 const NEAR: usize = 2;
 /// How many names of one object are looked at for slips: more would be work for nothing.
 const LOOKED_AT: usize = 100;
+/// Read-only properties that are addresses, in which only the path counts: clients may know a host by another name.
+const LINKS: [&str; 8] = [
+    "batch",
+    "infoJson",
+    "imageService",
+    "thumbnailInfoJson",
+    "thumbnailImageService",
+    "thumbnail400",
+    "degradedInfoJson",
+    "manifest",
+];
 
 /// Everything that was found wrong, and slips that are named when the request fails anyway.
 #[derive(Debug, Default)]
@@ -179,7 +190,7 @@ impl<'a> Fields<'a> {
             };
             let is = stored.and_then(|stored| stored.get(name));
             let accepted = match is {
-                Some(is) => same(value, is),
+                Some(is) => same(value, is) || (LINKS.contains(name) && same_path(value, is)),
                 None => is_empty(value),
             };
             if !accepted {
@@ -258,6 +269,15 @@ fn same(given: &Value, stored: &Value) -> bool {
     given == stored || date(given).is_some_and(|given| date(stored) == Some(given))
 }
 
+/// Whether two addresses lead to the same path, whatever their scheme and host.
+fn same_path(given: &Value, stored: &Value) -> bool {
+    let path = |value: &Value| {
+        let url = url::Url::parse(value.as_str()?).ok()?;
+        Some(url.path().trim_end_matches('/').to_owned())
+    };
+    path(given).is_some_and(|given| path(stored) == Some(given))
+}
+
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -270,7 +290,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// The known name that an unknown one is a slip of.
-fn meant_by(name: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn meant_by(name: &str, known: &[&'static str]) -> Option<&'static str> {
     if name.starts_with('@')
         || name.len() > 60
         || known.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -304,7 +324,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const KNOWN: &[&str] = &["origin", "number1", "tags", "width", "created"];
+    const KNOWN: &[&str] = &["origin", "number1", "tags", "width", "created", "infoJson"];
 
     fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -356,11 +376,11 @@ mod tests {
 
     #[test]
     fn read_only_properties_may_say_what_is_stored() {
-        let stored = json!({"width": 10, "created": "2016-05-04T10:20:30.123456Z"});
+        let stored = json!({"width": 10, "created": "2016-05-04T10:20:30.123456Z", "infoJson": "http://a/1/1/x/info.json"});
         let check = |body: Value, stored: Option<&Value>| {
             let (object, mut problems) = (object(&body), Problems::default());
             Fields::new(&object, "", KNOWN, &mut problems).check_read_only(
-                &["width", "created"],
+                &["width", "created", "infoJson"],
                 stored,
                 &mut problems,
             );
@@ -372,6 +392,15 @@ mod tests {
         ));
         assert!(check(json!({"width": 0}), None));
         assert!(!check(json!({"width": 0}), Some(&stored)));
+        for (link, accepted) in [
+            ("http://a/1/1/x/info.json", true),
+            ("https://other.example:8443/1/1/x/info.json", true),
+            ("https://a/1/1/y/info.json", false),
+            ("", false),
+        ] {
+            let body = json!({ "infoJson": link });
+            assert_eq!(check(body, Some(&stored)), accepted, "{link}");
+        }
         assert!(!check(json!({"width": 10}), None));
     }
 }

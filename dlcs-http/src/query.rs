@@ -67,6 +67,46 @@ impl Query {
         })
     }
 
+    /// The property that a listing is to be ordered by, as it is written in `names`, and whether downwards.
+    pub(crate) fn order<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, bool)>, ApiError> {
+        for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
+            let Some(text) = self.get(parameter) else {
+                continue;
+            };
+            let found = names.iter().find(|name| name.eq_ignore_ascii_case(text));
+            return match found {
+                Some(name) => Ok(Some((name, descending))),
+                None => Err(wrong(
+                    parameter,
+                    text,
+                    &format!("one of {}", names.join(", ")),
+                )),
+            };
+        }
+        Ok(None)
+    }
+
+    /// Refuses every order of a listing but the one that it has.
+    pub(crate) fn check_order(&self, names: &[&str], descending: bool) -> Result<(), ApiError> {
+        match self.order(names)? {
+            Some((name, asked)) if asked != descending => {
+                let parameter = |descending| {
+                    if descending {
+                        "orderByDescending"
+                    } else {
+                        "orderBy"
+                    }
+                };
+                let only = format!(
+                    "it to `{}`: this listing has only that order",
+                    parameter(descending)
+                );
+                Err(wrong(parameter(asked), name, &only))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The query string of another page: every parameter is kept.
     pub(crate) fn for_page(&self, page: u64, size: PageSize) -> String {
         let mut text = String::from("?");

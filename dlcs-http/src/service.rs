@@ -109,12 +109,13 @@ impl DlcsService {
         let (parts, body) = request.into_parts();
         let context = self.context(&parts);
         let payload = Payload::new(&parts.headers, body, self.0.body_limit);
-        let span = tracing::info_span!("request", id = context.request_id, method = %parts.method, path = parts.uri.path());
+        let span = span(&context, &parts);
         let answered = AssertUnwindSafe(answer(&context, &parts, payload))
             .catch_unwind()
-            .instrument(span)
+            .instrument(span.clone())
             .await;
         let mut response = answered.unwrap_or_else(|_| {
+            let _entered = span.enter();
             let detail = "the server failed: give the `instance` to the operator, and try again";
             ApiError::new(Kind::Internal, detail)
                 .with_cause("a handler panicked")
@@ -124,6 +125,14 @@ impl DlcsService {
             strip(&mut response);
         }
         response
+    }
+
+    /// Answers a request that cannot be understood, with what is wrong with its head.
+    #[cfg(feature = "server")]
+    pub(crate) fn refuse(&self, parts: &Parts, reason: &str) -> Response<ResponseBody> {
+        let context = self.context(parts);
+        let _entered = span(&context, parts).entered();
+        ApiError::new(Kind::MalformedHead, reason).into_response(&context)
     }
 
     fn context(&self, parts: &Parts) -> Context {
@@ -148,6 +157,12 @@ impl DlcsService {
             request_id: uuid::Uuid::new_v4().to_string(),
         }
     }
+}
+
+/// What every line of the log says of the request; never its query string, which may hold anything.
+fn span(context: &Context, parts: &Parts) -> tracing::Span {
+    let (id, method, path) = (&context.request_id, &parts.method, parts.uri.path());
+    tracing::info_span!("request", id, %method, path)
 }
 
 /// The address that the client used, where no other is configured.

@@ -190,8 +190,7 @@ pub fn match_strategy<'a>(
             .find(url.as_str())
             .map_err(|error| (strategy.id, error))?;
         let Some(range) = found else { continue };
-        let end_of_host = url[..Position::AfterPort].len();
-        let covers_host = range.start == 0 && range.end >= end_of_host;
+        let covers_host = range.start == 0 && range.end >= url[..Position::AfterHost].len();
         let held_back = strategy.access.credentials().is_some() && !covers_host;
         let access = if held_back {
             &OriginAccess::Default
@@ -266,15 +265,22 @@ mod tests {
     fn credentials_need_a_match_of_scheme_and_host() {
         for (pattern, url, held_back) in [
             (r"https://example\.com/", "https://example.com/a", false),
+            (r"^http://127\.0\.0\.1", "http://127.0.0.1:18770/a", false),
+            (r"^http://127\.0\.0\.1", "http://127.0.0.10/a", true),
             (
                 r"https?://.*\.example\.com",
                 "https://img.example.com:8443/a",
-                true,
+                false,
             ),
             (
                 r"https?://.*\.example\.com(:\d+)?",
                 "https://img.example.com:8443/a",
                 false,
+            ),
+            (
+                r"https://example\.com",
+                "https://example.com.evil.example/a",
+                true,
             ),
             (r"example\.com", "https://example.com/a", true),
             (

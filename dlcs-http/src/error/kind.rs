@@ -7,6 +7,7 @@ use http::StatusCode;
 pub(crate) enum Kind {
     Invalid,
     MalformedBody,
+    MalformedHead,
     InvalidPath,
     InvalidImageRequest,
     LastKey,
@@ -43,9 +44,10 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Invalid,
         Self::MalformedBody,
+        Self::MalformedHead,
         Self::InvalidPath,
         Self::InvalidImageRequest,
         Self::LastKey,
@@ -79,6 +81,7 @@ impl Kind {
         match self {
             Self::Invalid
             | Self::MalformedBody
+            | Self::MalformedHead
             | Self::InvalidPath
             | Self::InvalidImageRequest
             | Self::LastKey => StatusCode::BAD_REQUEST,
@@ -112,6 +115,11 @@ impl Kind {
                 "The body is not a JSON object",
                 "The body is parsed as JSON in UTF-8, whatever its content type. It must be one object, without a byte order \
                  mark, without anything after it, and without the same name twice in one object, in whatever case.",
+            ),
+            Self::MalformedHead => (
+                "malformed-head",
+                "The head of the request is not valid",
+                "A request has exactly one `Host`, and either a `Content-Length` or a `Transfer-Encoding`.",
             ),
             Self::InvalidPath => (
                 "invalid-path",
@@ -155,7 +163,7 @@ impl Kind {
             Self::RequestTimeout => (
                 "request-timeout",
                 "The request did not come in time",
-                "The body of the request stopped coming. Send it again.",
+                "The body of the request stopped coming, or came too slowly. Send it again.",
             ),
             Self::AlreadyExists => (
                 "already-exists",

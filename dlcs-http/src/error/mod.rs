@@ -19,6 +19,9 @@ use crate::hydra::HYDRA;
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
+/// The most problems that an answer lists: more would be longer than anybody reads.
+const LISTED: usize = 100;
+
 /// One thing that is wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -95,8 +98,15 @@ impl ApiError {
         self.0.kind
     }
 
-    /// Logs a failure with its causes: loudly, unless it is an origin's.
+    /// Logs the error, so that its request can be found: with the causes of a failure, loudly unless it is an origin's.
     fn log(&self, request: &str) {
+        let status = self.0.kind.status();
+        if !status.is_server_error() {
+            let (status, slug) = (status.as_u16(), self.0.kind.text().slug);
+            // The address is in the span of the request.
+            tracing::info!(request, status, slug, "a request was refused");
+            return;
+        }
         let Occurrence {
             kind,
             detail,
@@ -107,17 +117,16 @@ impl ApiError {
         if matches!(kind, Kind::OriginFailed | Kind::OriginTimedOut) {
             tracing::info!(request, detail, cause, "an origin failed");
         } else {
-            let status = kind.status().as_u16();
+            let status = status.as_u16();
             tracing::error!(request, status, detail, cause, "a request failed");
         }
     }
 
-    /// The response; a failure of the server is logged here, once, with its causes.
-    pub(crate) fn into_response(self, context: &Context) -> Response<ResponseBody> {
+    /// The response; the error is logged here, once.
+    pub(crate) fn into_response(mut self, context: &Context) -> Response<ResponseBody> {
         let status = self.0.kind.status();
-        if status.is_server_error() {
-            self.log(&context.request_id);
-        }
+        self.log(&context.request_id);
+        cap(&mut self.0.problems);
         let text = self.0.kind.text();
         let body = ErrorBody {
             context: HYDRA,
@@ -176,6 +185,18 @@ struct ErrorBody<'a> {
     errors: &'a [Problem],
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+}
+
+/// Leaves out what nobody would read, and says how much that is.
+fn cap(problems: &mut Vec<Problem>) {
+    let left_out = problems.len().saturating_sub(LISTED);
+    if left_out > 0 {
+        problems.truncate(LISTED);
+        problems.push(Problem {
+            pointer: String::new(),
+            detail: format!("and {left_out} more"),
+        });
+    }
 }
 
 /// All problems in one sentence, as far as it stays readable.

@@ -48,9 +48,10 @@ impl From<CatalogueError> for ApiError {
     fn from(error: CatalogueError) -> Self {
         match error {
             CatalogueError::NotFound { .. } => Self::new(Kind::NotFound, error.to_string()),
-            CatalogueError::AlreadyExists { .. } => {
-                Self::new(Kind::AlreadyExists, format!("{error}: choose another"))
-            }
+            CatalogueError::AlreadyExists { subject, property } => Self::new(
+                Kind::AlreadyExists,
+                taken(subject, property, "choose another"),
+            ),
             CatalogueError::SpaceNotEmpty { .. } => {
                 Self::new(Kind::SpaceNotEmpty, format!("{error}: delete them first"))
             }
@@ -76,20 +77,16 @@ impl From<QueueError> for ApiError {
                     }
                     .into()
                 } else if kinds.contains(&SubmissionProblemKind::AlreadyExists) {
-                    let taken = CatalogueError::AlreadyExists {
-                        subject: Subject::Image,
-                        property: "id",
-                    };
-                    Self::new(
-                        Kind::AlreadyExists,
-                        format!(
-                            "{taken}: choose another, or PUT to its address to register it again"
-                        ),
-                    )
+                    let advice = "choose another, or PUT to its address to register it again";
+                    Self::new(Kind::AlreadyExists, taken(Subject::Image, "id", advice))
                 } else {
                     Self::invalid(kinds.into_iter().map(|kind| refused("", kind)).collect())
                 }
             }
+            QueueError::LeaseLost => Self::new(
+                Kind::Superseded,
+                "the image was registered again or deleted meanwhile: look at it to see what it is now",
+            ),
             QueueError::Unavailable { .. } => Self::new(Kind::Unavailable, AWAY).with_cause(error),
             error => Self::new(Kind::Internal, BROKEN).with_cause(error),
         }
@@ -129,13 +126,25 @@ fn ingest_kind(error: &IngestError) -> Kind {
             source:
                 ProcessError::Unrecognised { .. }
                 | ProcessError::Damaged { .. }
-                | ProcessError::TooManyPixels { .. },
+                | ProcessError::TooManyPixels { .. }
+                | ProcessError::SideTooLong { .. },
         } => Kind::NotAnImage,
         IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
         IngestError::Store(DerivativeError::Backend { .. })
         | IngestError::Catalogue(CatalogueError::Unavailable { .. }) => Kind::Unavailable,
         _ => Kind::Internal,
     }
+}
+
+/// Says that a property is in use, with the article that the subject takes.
+fn taken(subject: Subject, property: &str, advice: &str) -> String {
+    let subject = subject.to_string();
+    let article = if subject.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {subject} with this {property} exists already: {advice}")
 }
 
 /// A problem that the core found in a field of the object at a pointer.
@@ -290,6 +299,14 @@ mod tests {
             }),
             422
         );
+        assert_eq!(
+            process(ProcessError::SideTooLong {
+                width: 2,
+                height: 1,
+                limit: 1
+            }),
+            422
+        );
         assert_eq!(process(ProcessError::Backend { source: cause() }), 500);
         let store = |source| ingest_kind(&IngestError::Store(source)).status().as_u16();
         assert_eq!(store(DerivativeError::Full { source: cause() }), 507);
@@ -337,7 +354,7 @@ mod tests {
             }),
             503
         );
-        assert_eq!(status(QueueError::LeaseLost), 500);
+        assert_eq!(status(QueueError::LeaseLost), 409);
         assert_eq!(status(Error::Render(RenderError::Overloaded)), 503);
         assert_eq!(
             status(Error::Superseded {
@@ -345,5 +362,19 @@ mod tests {
             }),
             409
         );
+    }
+
+    #[test]
+    fn sentences_have_the_article_of_their_subject() {
+        for (subject, sentence) in [
+            (Subject::Image, "an image with this id exists already: x"),
+            (Subject::Space, "a space with this id exists already: x"),
+            (
+                Subject::OriginStrategy,
+                "an origin strategy with this id exists already: x",
+            ),
+        ] {
+            assert_eq!(taken(subject, "id", "x"), sentence);
+        }
     }
 }

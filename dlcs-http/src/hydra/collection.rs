@@ -2,8 +2,10 @@
 
 use dlcs_core::page::{Page, PageRequest};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Header;
+use crate::error::ApiError;
 use crate::query::Query;
 
 /// A Hydra collection, or one page of it.
@@ -71,13 +73,20 @@ pub(crate) fn collection<T>(
     }
 }
 
-/// One page of a collection that is all in memory.
-pub(crate) fn whole<T>(
+/// One page of a collection that is all in memory, in the order that it has or that is asked for by one of these properties.
+pub(crate) fn whole<T: Serialize>(
     address: String,
     query: &Query,
-    request: PageRequest,
-    items: Vec<T>,
-) -> Collection<T> {
+    orders: &[&str],
+    mut items: Vec<T>,
+) -> Result<Collection<T>, ApiError> {
+    let request = query.page()?;
+    if let Some((name, descending)) = query.order(orders)? {
+        items.sort_by_cached_key(|item| SortKey::of(item, name));
+        if descending {
+            items.reverse();
+        }
+    }
     let total = items.len() as u64;
     let start = usize::try_from(request.offset()).unwrap_or(usize::MAX);
     let items = items
@@ -85,14 +94,31 @@ pub(crate) fn whole<T>(
         .skip(start)
         .take(request.size.get() as usize)
         .collect();
-    collection(address, query, request, Page { items, total })
+    Ok(collection(address, query, request, Page { items, total }))
+}
+
+/// A property of a resource, to order by: numbers before texts.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SortKey {
+    Number(i64),
+    Text(String),
+}
+
+impl SortKey {
+    fn of(item: &impl Serialize, name: &str) -> Self {
+        let value = serde_json::to_value(item).unwrap_or_default();
+        match &value[name] {
+            Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
+            Value::Bool(truth) => Self::Number((*truth).into()),
+            other => Self::Text(other.as_str().unwrap_or_default().to_owned()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dlcs_core::page::PageSize;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn view(raw: &str, total: u64) -> Value {
         let query = Query::parse(Some(raw)).unwrap();
@@ -130,17 +156,24 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_memory_is_paged_too() {
-        let request = PageRequest {
-            index: 1,
-            size: PageSize::new(2),
+    fn a_list_in_memory_is_ordered_and_paged_too() {
+        let items = |raw: &str| {
+            let query = Query::parse(Some(raw)).unwrap();
+            let item = |id: i64, key: &str| json!({"id": id, "key": key});
+            let items = vec![item(10, "b"), item(9, "c"), item(2, "a")];
+            whole("http://a/c".to_owned(), &query, &["id", "key"], items)
+                .map(|page| (page.member, page.total_items))
         };
-        let page = whole(
-            "http://a/c".to_owned(),
-            &Query::default(),
-            request,
-            vec![1, 2, 3],
-        );
-        assert_eq!((page.member, page.total_items), (vec![3], 3));
+        let keys = |raw: &str| {
+            let (members, total) = items(raw).unwrap();
+            assert_eq!(total, 3);
+            let keys = members.iter().map(|item| item["key"].as_str().unwrap());
+            keys.collect::<String>()
+        };
+        assert_eq!(keys(""), "bca");
+        assert_eq!(keys("page=2&pageSize=2"), "a");
+        assert_eq!(keys("orderBy=ID"), "acb");
+        assert_eq!(keys("orderByDescending=key&pageSize=2"), "cb");
+        assert!(items("orderBy=name").is_err() && items("orderByDescending=").is_err());
     }
 }

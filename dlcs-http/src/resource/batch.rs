@@ -68,6 +68,7 @@ pub(crate) async fn list(
     query: &Query,
 ) -> Outcome {
     let page = query.page()?;
+    query.check_order(&["submitted"], true)?;
     let listed = context
         .dlcs
         .catalogue()

@@ -65,6 +65,7 @@ fn stub(context: &Context, customer: &Customer) -> CustomerStub {
 pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) -> Outcome {
     let page = query.page()?;
     let address = format!("{}/customers", context.api);
+    query.check_order(&["id"], false)?;
     let resource = if caller.role == Role::Administrator {
         let listed = context.dlcs.catalogue().list_customers(page).await?;
         collection(
@@ -74,7 +75,7 @@ pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) ->
             listed.map(|customer| stub(context, &customer)),
         )
     } else {
-        whole(address, query, page, vec![stub(context, caller)])
+        whole(address, query, &["id"], vec![stub(context, caller)])?
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

@@ -39,14 +39,13 @@ fn resource(
 
 /// `GET /customers/{customer}/keys`
 pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
-    let page = query.page()?;
     let keys = context.dlcs.catalogue().list_keys(customer).await?;
     let keys = keys
         .into_iter()
         .map(|key| resource(context, customer, key.key, None))
         .collect();
     let address = format!("{}/keys", context.customer_link(customer));
-    Ok(context.json(StatusCode::OK, &whole(address, query, page, keys)))
+    Ok(context.json(StatusCode::OK, &whole(address, query, &["key"], keys)?))
 }
 
 /// `POST /customers/{customer}/keys`

@@ -29,6 +29,8 @@ const KNOWN: &[&str] = &[
     "order",
     "created",
 ];
+/// The properties that a customer's strategies can be ordered by.
+const ORDERS: &[&str] = &["order", "id", "regex", "strategy", "optimised", "created"];
 /// What stands for credentials on the wire; sent back, it keeps those that are stored.
 const MASK: &str = "xxx";
 
@@ -59,7 +61,12 @@ pub(crate) fn list_kinds(context: &Context, query: &Query) -> Outcome {
     let address = format!("{}/originStrategies", context.api);
     Ok(context.json(
         StatusCode::OK,
-        &whole(address, query, query.page()?, kinds.into()),
+        &whole(
+            address,
+            query,
+            &["name", "requiresCredentials"],
+            kinds.into(),
+        )?,
     ))
 }
 
@@ -116,10 +123,7 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
         .map(|strategy| resource(context, strategy))
         .collect();
     let address = format!("{}/originStrategies", context.customer_link(customer));
-    Ok(context.json(
-        StatusCode::OK,
-        &whole(address, query, query.page()?, strategies),
-    ))
+    Ok(context.json(StatusCode::OK, &whole(address, query, ORDERS, strategies)?))
 }
 
 /// `POST /customers/{customer}/originStrategies`

@@ -130,8 +130,8 @@ async fn candidates(
             continue;
         };
         let fields = Fields::new(object, pointer.as_str(), image::KNOWN, problems);
-        let input = ImageInput::read(&fields, Place::customer(customer), problems);
-        input.check_read_only(context, &fields, problems).await?;
+        let mut input = ImageInput::read(&fields, Place::customer(customer), problems);
+        input.check_stored(context, &fields, problems).await?;
         candidates.push(Candidate::new(pointer, input));
     }
     Ok(candidates)

@@ -1,6 +1,6 @@
 //! Spaces.
 
-use dlcs_core::catalogue::CatalogueError;
+use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{ImageChanges, OpenAccess, text_problem};
 use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges};
 use dlcs_core::{CustomerId, SpaceId};
@@ -26,6 +26,8 @@ const KNOWN: &[&str] = &[
     "thumbnailPolicy",
     "approximateNumberOfImages",
 ];
+/// How many names are tried for a space whose number is another's name.
+const NAMES_TRIED: u32 = 100;
 const READ_ONLY: &[&str] = &["id", "created", "approximateNumberOfImages"];
 
 #[derive(Serialize)]
@@ -68,6 +70,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
 /// `GET /customers/{customer}/spaces`
 pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
     let page = query.page()?;
+    query.check_order(&["id"], false)?;
     let listed = context.dlcs.spaces_of(customer).list(page).await?;
     let address = format!("{}/spaces", context.customer_link(customer));
     let listed = listed.map(|space| resource(context, space));
@@ -103,21 +106,33 @@ pub(crate) async fn put(
         Some(space) => as_value(&resource(context, space)),
         None => serde_json::json!({ "id": id.get() }),
     };
-    let changes = read(body, Some(&stored))?;
-    match catalogue
-        .create_space(customer, Some(id), changes.clone())
-        .await
-    {
-        Ok(space) => Ok(answer(context, space, true)),
+    let mut changes = read(body, Some(&stored))?;
+    let is_named = changes.name.is_some();
+    for attempt in 2..=NAMES_TRIED {
+        let created = catalogue.create_space(customer, Some(id), changes.clone());
+        let taken = match created.await {
+            Ok(space) => return Ok(answer(context, space, true)),
+            Err(taken @ CatalogueError::AlreadyExists { .. }) => taken,
+            Err(error) => return Err(error.into()),
+        };
         // The name may be taken by this very space: changing it tells.
-        Err(taken @ CatalogueError::AlreadyExists { .. }) => {
-            match catalogue.update_space(customer, id, changes).await {
-                Err(CatalogueError::NotFound { .. }) => Err(taken.into()),
-                updated => Ok(answer(context, updated?, false)),
-            }
+        if !is_named {
+            changes.name = None;
         }
-        Err(error) => Err(error.into()),
+        match catalogue.update_space(customer, id, changes.clone()).await {
+            // Another space goes by the number of this one.
+            Err(CatalogueError::NotFound { .. }) if !is_named => {
+                changes.name = Some(format!("{id} ({attempt})"));
+            }
+            Err(CatalogueError::NotFound { .. }) => return Err(taken.into()),
+            updated => return Ok(answer(context, updated?, false)),
+        }
     }
+    Err(CatalogueError::AlreadyExists {
+        subject: Subject::Space,
+        property: "name",
+    }
+    .into())
 }
 
 /// `PATCH /customers/{customer}/spaces/{space}`
@@ -128,7 +143,8 @@ pub(crate) async fn patch(
     body: &Object,
 ) -> Outcome {
     let stored = context.dlcs.spaces_of(customer).get(id).await?;
-    let changes = read(body, Some(&as_value(&resource(context, stored))))?;
+    let stored = as_value(&resource(context, stored));
+    let changes = read(body, Some(&stored))?;
     let space = context
         .dlcs
         .catalogue()
@@ -157,23 +173,28 @@ fn answer(
     }
 }
 
+/// Reads a space; one that is new and gets its number from the program must have a name.
 fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChanges, ApiError> {
-    let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
-    fields.check_read_only(READ_ONLY, stored, &mut problems);
+    let mut found = Problems::default();
+    let problems = &mut found;
+    let fields = Fields::new(body, "", KNOWN, problems);
+    fields.check_read_only(READ_ONLY, stored, problems);
+    if stored.is_none() && fields.value("name").is_none() {
+        problems.add("/name", "`name` is missing: a space needs a name");
+    }
     let changes = SpaceChanges {
-        name: fields.text("name", &mut problems),
-        default_tags: fields.texts("defaultTags", &mut problems),
-        default_roles: fields.texts("defaultRoles", &mut problems),
-        default_max_unauthorised: max_unauthorised(&fields, &mut problems),
-        image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", &mut problems),
-        thumbnail_policy: fields.name_or_url("thumbnailPolicy", &mut problems),
+        name: fields.text("name", problems),
+        default_tags: fields.texts("defaultTags", problems),
+        default_roles: fields.texts("defaultRoles", problems),
+        default_max_unauthorised: max_unauthorised(&fields, problems),
+        image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", problems),
+        thumbnail_policy: fields.name_or_url("thumbnailPolicy", problems),
     };
     if let Some(reason) = changes.name.as_deref().and_then(name_problem) {
         problems.add(fields.at("name"), format!("`name` {reason}"));
     }
-    check_defaults(&changes, &fields, &mut problems);
-    problems.check()?;
+    check_defaults(&changes, &fields, problems);
+    found.check()?;
     Ok(changes)
 }
 

@@ -4,14 +4,17 @@
 
 mod body;
 mod connection;
+mod head;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::service::Service;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -22,6 +25,7 @@ use tokio::task::JoinSet;
 use body::PatientBody;
 use connection::PatientStream;
 
+use crate::body::ResponseBody;
 use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
@@ -66,9 +70,7 @@ pub async fn serve(
         // What has ended is forgotten here, so that the set holds open connections only.
         while connections.try_join_next().is_some() {}
         let service = service.clone();
-        let patient = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-            service.call(request.map(PatientBody::new))
-        });
+        let patient = hyper::service::service_fn(move |request| answer(service.clone(), request));
         let io = TokioIo::new(PatientStream::new(stream));
         let connection = protocol.serve_connection(io, patient).into_owned();
         let connection = graceful.watch(connection);
@@ -87,6 +89,28 @@ pub async fn serve(
     {
         tracing::warn!("requests that took too long were cut off");
     }
+}
+
+/// Answers a request whose head is sound, and refuses any other; says so when the connection cannot be used again.
+async fn answer(
+    service: DlcsService,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let is_first_version = request.version() <= Version::HTTP_11;
+    let unclear = head::is_end_unclear(&request);
+    let (mut response, refused) = match head::problem(&request) {
+        Some(reason) => {
+            let (parts, _) = request.into_parts();
+            (service.refuse(&parts, reason), true)
+        }
+        None => (service.respond(request.map(PatientBody::new)).await, false),
+    };
+    let late = response.status() == StatusCode::REQUEST_TIMEOUT;
+    if is_first_version && (refused || unclear || late) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    Ok(response)
 }
 
 fn protocol() -> auto::Builder<TokioExecutor> {

@@ -180,3 +180,18 @@ async fn a_body_over_the_limit_is_refused() {
         .json(413);
     assert!(text(&error["detail"]).contains("30 bytes"));
 }
+
+#[tokio::test]
+async fn no_more_than_a_hundred_problems_are_listed() {
+    let app = App::new().await;
+    let members = vec![serde_json::json!({"space": 1, "id": ".."}); 60];
+    let body = serde_json::json!({ "member": members }).to_string();
+    let error = app.send("POST", "/customers/1/queue", body).await.json(400);
+    let errors = error["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 101);
+    assert_eq!(
+        errors[100],
+        serde_json::json!({"pointer": "", "detail": "and 20 more"})
+    );
+    assert!(text(&error["detail"]).starts_with("120 problems: "));
+}

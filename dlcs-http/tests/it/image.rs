@@ -157,6 +157,41 @@ async fn a_body_that_was_read_can_be_edited_and_put_back() {
 }
 
 #[tokio::test]
+async fn what_the_program_has_found_stays_its_own_when_it_is_put_back() {
+    let app = app().await;
+    let path = format!("{IMAGES}/a");
+    let origin = r#"{"origin":"http://flickr.com/xxx/yyy.jpg"}"#;
+    app.send("PUT", &path, origin).await.json(201);
+    let mut image = app.get(&path).await.json(200);
+    assert_eq!(image["mediaType"], "image/jpeg");
+    image["infoJson"] = json!(
+        image["infoJson"]
+            .as_str()
+            .unwrap()
+            .replace("https://api.example.org", "http://proxy.example:8080")
+    );
+    let declared = async || {
+        let id = "1/1/a".parse().unwrap();
+        app.dlcs.image(&id).await.unwrap().media_type
+    };
+    for method in ["PUT", "PATCH"] {
+        app.send(method, &path, image.to_string()).await.json(200);
+        assert_eq!(declared().await, None, "{method}");
+    }
+    app.send("PATCH", &path, r#"{"mediaType":"image/png"}"#)
+        .await
+        .json(200);
+    assert_eq!(declared().await.as_deref(), Some("image/png"));
+    image["infoJson"] = json!("https://api.example.org/iiif-img/1/1/b/info.json");
+    assert_eq!(
+        app.send("PUT", &path, image.to_string())
+            .await
+            .pointers(400),
+        ["/infoJson"]
+    );
+}
+
+#[tokio::test]
 async fn a_new_image_may_say_that_the_program_has_said_nothing() {
     let app = app().await;
     let empty = r#"{"origin":"http://flickr.com/xxx/yyy.jpg","width":0,"error":"","ingesting":false,"finished":null,"infoJson":"","batch":""}"#;

@@ -2,6 +2,7 @@
 
 mod app;
 mod bad_input;
+mod bad_query;
 mod customer;
 mod delivery;
 mod entry_point;

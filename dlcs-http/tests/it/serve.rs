@@ -116,3 +116,90 @@ async fn heads_that_are_too_large_are_refused() {
         assert!(answer.starts_with("HTTP/1.1 431 ") || cut_off, "{answer}");
     }
 }
+
+#[tokio::test]
+async fn heads_that_proxies_may_read_in_another_way_are_refused_or_the_connection_is_closed() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let chunked = "transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    for (head, status) in [
+        ("GET /health HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (
+            "GET /health HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(),
+            400,
+        ),
+        (
+            "GET /health HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n".to_owned(),
+            400,
+        ),
+        (
+            "GET /health HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"
+                .to_owned(),
+            400,
+        ),
+        (
+            format!("GET /health HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n{chunked}"),
+            200,
+        ),
+        (format!("GET /health HTTP/1.1\r\nhost: a\r\n{chunked}"), 200),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        // What follows must not be taken for a request.
+        let smuggled = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
+        stream
+            .write_all(format!("{head}{smuggled}").as_bytes())
+            .await
+            .unwrap();
+        let answer = read(&mut stream).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{head}: {answer}"
+        );
+        assert!(answer.contains("connection: close"), "{head}: {answer}");
+        assert_eq!(answer.matches("\r\ndate: ").count(), 1, "{head}: {answer}");
+    }
+}
+
+/// Sends a body that never ends, so many bytes every so often, until the server closes; returns its answer and how long that took.
+async fn drip(server: &Server, bytes: usize, every: Duration) -> (String, Duration) {
+    let stream = TcpStream::connect(server.address)
+        .await
+        .expect("the server listens");
+    let (mut from, mut to) = stream.into_split();
+    let head = "POST /customers/1/spaces HTTP/1.1\r\nhost: x\r\nauthorization: Basic a2V5OnNlY3JldA==\r\n\
+        content-length: 67108864\r\n\r\n";
+    let begun = Instant::now();
+    to.write_all(head.as_bytes())
+        .await
+        .expect("the server reads");
+    let dripping = tokio::spawn(async move {
+        let drop = vec![b' '; bytes];
+        while to.write_all(&drop).await.is_ok() {
+            tokio::time::sleep(every).await;
+        }
+    });
+    let mut answer = Vec::new();
+    // Bytes that nobody reads any more may reset the connection.
+    let _ = from.read_to_end(&mut answer).await;
+    dripping.abort();
+    (
+        String::from_utf8_lossy(&answer).into_owned(),
+        begun.elapsed(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_drips_or_does_not_end_is_408_and_the_connection_closed() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let second = Duration::from_secs(1);
+    for (bytes, least, most) in [(100, 20, 40), (2048, 3600, 3660)] {
+        let (answer, took) = drip(&server, bytes, second).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{bytes}: {answer}");
+        assert!(answer.contains("connection: close"), "{bytes}: {answer}");
+        assert!(
+            took >= second * least && took < second * most,
+            "{bytes}: {took:?}"
+        );
+    }
+}

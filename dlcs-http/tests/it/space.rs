@@ -222,3 +222,34 @@ async fn spaces_are_listed_in_pages() {
         .json(200);
     insta::assert_snapshot!(masked(&page));
 }
+
+#[tokio::test]
+async fn a_space_that_is_posted_needs_a_name() {
+    let app = App::new().await;
+    for body in [
+        "{}",
+        r#"{"name":null}"#,
+        r#"{"name":""}"#,
+        r#"{"name":"  "}"#,
+    ] {
+        let answer = app.send("POST", "/customers/1/spaces", body).await;
+        assert_eq!(answer.pointers(400), ["/name"], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_space_without_a_name_is_called_by_its_number_even_where_another_is() {
+    let app = App::new().await;
+    let put = async |id: u32, body: &'static str, status: u16| {
+        let path = format!("/customers/1/spaces/{id}");
+        app.send("PUT", &path, body).await.json(status)["name"].clone()
+    };
+    assert_eq!(put(5, "{}", 201).await, "5");
+    assert_eq!(put(6, r#"{"name":"7"}"#, 201).await, "7");
+    assert_eq!(put(7, "{}", 201).await, "7 (2)");
+    assert_eq!(put(7, "{}", 200).await, "7 (2)");
+    assert_eq!(
+        put(8, r#"{"name":"7"}"#, 409).await,
+        serde_json::Value::Null
+    );
+}

@@ -14,8 +14,6 @@ use crate::config::Config;
 pub(crate) struct Started<'s> {
     /// Where it listens: the real port.
     pub(crate) address: SocketAddr,
-    /// Whether the data directory was made by this start.
-    pub(crate) is_new: bool,
     /// What became of the first key.
     pub(crate) bootstrap: &'s Bootstrap,
     /// How long the start took.
@@ -34,13 +32,15 @@ pub(crate) fn write(
         .delivery_url
         .as_ref()
         .map_or_else(|| api.clone(), base);
+    // Also when an earlier start has failed half-way.
+    let is_new = matches!(started.bootstrap, Bootstrap::Created(_));
     writeln!(
         out,
         "dlcs {}   listening on {}   data {}{}   config {}",
         env!("CARGO_PKG_VERSION"),
         started.address,
         config.data_dir.display(),
-        if started.is_new { " (new)" } else { "" },
+        if is_new { " (new)" } else { "" },
         config
             .file
             .as_ref()

@@ -37,9 +37,8 @@ fn main() -> ExitCode {
     let Some(("serve", flags)) = matches.subcommand() else {
         return refuse(&Stop::Usage("give a command: `dlcs serve`".to_owned()));
     };
-    match Config::read(flags, |name| std::env::var(name).ok())
-        .and_then(|config| serve(config, begun))
-    {
+    let config = Config::read(flags, |name| std::env::var_os(name));
+    match config.and_then(|config| serve(config, begun)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => refuse(&stop),
     }

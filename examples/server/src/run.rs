@@ -24,9 +24,7 @@ use crate::stop::Stop;
 /// What keeps the program from starting.
 pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
     let database = config.data_dir.join("dlcs.sqlite");
-    let is_new = !matches!(database.try_exists(), Ok(true));
-    let dlcs = open(&config, &database).await?;
-    // Before the first key is made: a start that fails here must not have used up the only showing of its secret.
+    // First of all: a start that fails here must leave nothing behind.
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| Stop::because(&format!("cannot listen on {}", config.listen), &error))?;
@@ -35,13 +33,13 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
         .map_err(|error| Stop::because("cannot tell where it listens", &error))?;
     let mut signals = StopSignals::listen()
         .map_err(|error| Stop::because("cannot listen for signals", &error))?;
+    let dlcs = open(&config, &database).await?;
     let bootstrap = dlcs
         .bootstrap(config.first_key.clone())
         .await
         .map_err(|error| Stop::because("cannot make the first key", &error))?;
     let started = Started {
         address,
-        is_new,
         bootstrap: &bootstrap,
         took: begun.elapsed(),
     };

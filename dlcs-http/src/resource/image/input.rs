@@ -1,15 +1,14 @@
 //! What a request says of an image.
 
-use dlcs_core::image::{
-    DeliveryChannel, ImageChanges, ImageSource, LIST_MAX_ITEMS, OpenAccess, OriginUrl, shorten,
-};
+use dlcs_core::image::{ImageChanges, ImageSource, OpenAccess, OriginUrl, shorten};
 use dlcs_core::{CustomerId, ImageId, ModelId, SpaceId};
 use serde_json::Value;
 
+use super::channels::delivery_channels;
 use super::{UPLOAD_SCHEME, resource};
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::fields::{Fields, Problems, last_segment};
+use crate::fields::{Fields, Problems};
 use crate::resource::as_value;
 use crate::route::image_at;
 
@@ -157,9 +156,9 @@ impl ImageInput {
         input
     }
 
-    /// Refuses what only the program says of an image, unless it is what the program says.
-    pub(crate) async fn check_read_only(
-        &self,
+    /// Refuses what only the program says of an image, unless it is what the program says; a media type that it has found stays its own.
+    pub(crate) async fn check_stored(
+        &mut self,
         context: &Context,
         fields: &Fields<'_>,
         problems: &mut Problems,
@@ -180,7 +179,7 @@ impl ImageInput {
         let clears_initial = fields
             .value("initialOrigin")
             .is_some_and(|value| value == "");
-        if names.is_empty() && !clears_initial {
+        if names.is_empty() && !clears_initial && self.changes.media_type.is_none() {
             return Ok(());
         }
         let stored = match (self.space, &self.model) {
@@ -196,6 +195,14 @@ impl ImageInput {
         if clears_initial && has_initial {
             let detail = "`initialOrigin` cannot be cleared: leave it out; it is not used once the image has been processed";
             problems.add(fields.at("initialOrigin"), detail);
+        }
+        let found_type = stored
+            .as_ref()
+            .filter(|image| image.media_type.is_none())
+            .and_then(|image| image.service())
+            .map(|service| &service.source.media_type);
+        if found_type.is_some() && found_type == self.changes.media_type.as_ref() {
+            self.changes.media_type = None;
         }
         let stored = stored.map(|image| as_value(&resource(context, image)));
         fields.check_read_only(&names, stored.as_ref(), problems);
@@ -327,39 +334,4 @@ pub(crate) fn open_access(
         problems.add(fields.at(name), detail);
     }
     access
-}
-
-/// Objects with `channel` and `policy`, or bare names of channels.
-fn delivery_channels(fields: &Fields<'_>, problems: &mut Problems) -> Option<Vec<DeliveryChannel>> {
-    const NAME: &str = "deliveryChannels";
-    const CHANNEL: &[&str] = &["channel", "policy"];
-    let items = fields.list(NAME, problems)?;
-    let mut channels = Vec::with_capacity(items.len());
-    if items.len() > LIST_MAX_ITEMS {
-        problems.add(
-            fields.at(NAME),
-            format!(
-                "`{NAME}` has {} items; at most {LIST_MAX_ITEMS} are allowed",
-                items.len()
-            ),
-        );
-        return None;
-    }
-    for (place, item) in items.iter().enumerate() {
-        let at = format!("{}/{place}", fields.at(NAME));
-        match item {
-            Value::String(channel) => channels.push(DeliveryChannel { channel: channel.clone(), policy: None }),
-            Value::Object(object) => {
-                let fields = Fields::new(object, at.as_str(), CHANNEL, problems);
-                let policy = fields.text("policy", problems);
-                let policy = policy.map(|text| last_segment(&text).to_owned()).filter(|name| !name.is_empty());
-                match fields.text("channel", problems) {
-                    Some(channel) => channels.push(DeliveryChannel { channel, policy }),
-                    None => problems.add(fields.at("channel"), "`channel` is missing: give the name of a delivery channel"),
-                }
-            }
-            _ => problems.add(at, "an item of `deliveryChannels` is neither the name of a channel nor an object with `channel` and `policy`"),
-        }
-    }
-    Some(channels)
 }

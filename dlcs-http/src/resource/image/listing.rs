@@ -9,6 +9,7 @@ use super::resource;
 use crate::body::parse_object;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::fields::meant_by;
 use crate::hydra::collection;
 use crate::query::{Query, wrong};
 use crate::resource::Outcome;
@@ -25,6 +26,21 @@ const ORDERS: [(&str, ImageOrderBy); 10] = [
     ("number1", ImageOrderBy::Number(Third::First)),
     ("number2", ImageOrderBy::Number(Third::Second)),
     ("number3", ImageOrderBy::Number(Third::Third)),
+];
+
+/// The names that `q` may hold.
+const KNOWN: &[&str] = &[
+    "string1",
+    "string2",
+    "string3",
+    "number1",
+    "number2",
+    "number3",
+    "tags",
+    "id",
+    "batch",
+    "error",
+    "ingesting",
 ];
 
 /// Answers with a page of the images that a query string selects among those of `base`.
@@ -58,6 +74,16 @@ impl<'a> Filters<'a> {
             Some(text) => parse_object(text.as_bytes())
                 .map_err(|_| wrong("q", text, "a JSON object of filters"))?,
         };
+        for name in q.keys() {
+            if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let wanted = match meant_by(name, KNOWN) {
+                Some(meant) => format!("known names: did you mean '{meant}'?"),
+                None => format!("names among {}", KNOWN.join(", ")),
+            };
+            return Err(wrong("q", name, &wanted));
+        }
         Ok(Self { query, q })
     }
 
@@ -166,23 +192,12 @@ fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<
 }
 
 fn order(query: &Query) -> Result<ImageOrder, ApiError> {
-    for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
-        let Some(text) = query.get(parameter) else {
-            continue;
-        };
-        let found = ORDERS
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(text));
-        let Some((_, by)) = found else {
-            let names = ORDERS.map(|(name, _)| name).join(", ");
-            return Err(wrong(parameter, text, &format!("one of {names}")));
-        };
-        return Ok(ImageOrder {
-            by: *by,
-            descending,
-        });
-    }
-    Ok(ImageOrder::default())
+    let asked = query.order(&ORDERS.map(|(name, _)| name))?;
+    let found = asked.and_then(|(asked, descending)| {
+        let (_, by) = ORDERS.into_iter().find(|(name, _)| *name == asked)?;
+        Some(ImageOrder { by, descending })
+    });
+    Ok(found.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -254,6 +269,9 @@ mod tests {
             "q={\"number1\":1.5}",
             "q={\"string1\":1}",
             "q={\"error\":\"true\"}",
+            "q={\"sting1\":\"a\"}",
+            "q={\"colour\":\"a\"}",
+            "q={\"orderBy\":\"id\"}",
         ] {
             assert!(selected(bad).is_err(), "{bad}");
         }

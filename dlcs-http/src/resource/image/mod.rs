@@ -1,5 +1,6 @@
 //! Images.
 
+mod channels;
 mod input;
 mod listing;
 mod preflight;
@@ -193,10 +194,8 @@ async fn register(
 ) -> Outcome {
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
-    let input = ImageInput::read(&fields, place, &mut problems);
-    input
-        .check_read_only(context, &fields, &mut problems)
-        .await?;
+    let mut input = ImageInput::read(&fields, place, &mut problems);
+    input.check_stored(context, &fields, &mut problems).await?;
     let candidate = Candidate::new(String::new(), input);
     let (customer, Some(space)) = (candidate.input.customer, candidate.input.space) else {
         return Err(problems.refuse());
@@ -228,16 +227,14 @@ async fn register(
 pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
-    let input = ImageInput::read(&fields, Place::image(id), &mut problems);
+    let mut input = ImageInput::read(&fields, Place::image(id), &mut problems);
     if context.dlcs.catalogue().find_image(id).await?.is_none() {
         return Err(CatalogueError::NotFound {
             subject: Subject::Image,
         }
         .into());
     }
-    input
-        .check_read_only(context, &fields, &mut problems)
-        .await?;
+    input.check_stored(context, &fields, &mut problems).await?;
     let candidate = Candidate::new(String::new(), input);
     if !problems.is_empty() {
         return Err(refuse(context, &[candidate], &mut problems).await);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dlcs_core::image::ImageSource;
+use dlcs_core::image::{ImageSource, shorten};
 use dlcs_core::queue::SubmissionProblemKind;
 use dlcs_core::{ImageId, SpaceId};
 
@@ -59,10 +59,14 @@ async fn add_core_problems(
             ("origin", origin),
             ("initialOrigin", input.changes.initial_origin.as_ref()),
         ] {
-            if let Some(Err(error)) =
-                origin.map(|origin| context.dlcs.origins().get(origin.url().scheme()))
-            {
-                problems.add(format!("{pointer}/{name}"), format!("`{name}` {error}"));
+            let scheme = origin.map(|origin| origin.url().scheme());
+            if let Some(scheme) = scheme.filter(|scheme| !is_served(context, scheme)) {
+                let detail = format!(
+                    "`{name}` has the scheme `{}`, which is not served here: {}",
+                    shorten(scheme),
+                    other_schemes(context)
+                );
+                problems.add(format!("{pointer}/{name}"), detail);
             }
         }
         let mut add = |kind| {
@@ -71,7 +75,13 @@ async fn add_core_problems(
                 problems.add(problem.pointer, problem.detail);
             }
         };
-        let Some(space) = input.space else { continue };
+        let Some(space) = input.space else {
+            // Whether the image is there already cannot be told.
+            if input.changes.source.is_none() {
+                add(SubmissionProblemKind::SourceMissing);
+            }
+            continue;
+        };
         // Without a place in the body, the space is that of the address, whose absence is a 404.
         if !pointer.is_empty() && !space_exists(context, input, space, &mut spaces).await? {
             add(SubmissionProblemKind::SpaceNotFound);
@@ -88,6 +98,24 @@ async fn add_core_problems(
         }
     }
     Ok(())
+}
+
+fn is_served(context: &Context, scheme: &str) -> bool {
+    context.dlcs.origins().get(scheme).is_ok()
+}
+
+/// What to do about a scheme that is not served.
+fn other_schemes(context: &Context) -> String {
+    const KNOWN: [&str; 7] = ["http", "https", "s3", "ftp", "ftps", "sftp", "file"];
+    let served: Vec<_> = KNOWN
+        .into_iter()
+        .filter(|scheme| is_served(context, scheme))
+        .collect();
+    if served.is_empty() {
+        "ask the operator which are".to_owned()
+    } else {
+        format!("use one that is, such as {}", served.join(", "))
+    }
 }
 
 async fn space_exists(

@@ -1,5 +1,6 @@
 //! From flags, environment and file to a checked configuration.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -43,13 +44,14 @@ impl Config {
     /// One sentence that says which setting is wrong and what to do.
     pub(crate) fn read(
         flags: &ArgMatches,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Stop> {
         let mut sources = Sources {
             flags,
             environment: &environment,
             file: None,
         };
+        sources.check_variables()?;
         let path = sources
             .text(&setting::CONFIG)?
             .map(|given| PathBuf::from(given.value));
@@ -94,11 +96,24 @@ struct Given {
 /// Where settings are looked for.
 struct Sources<'s> {
     flags: &'s ArgMatches,
-    environment: &'s dyn Fn(&str) -> Option<String>,
+    environment: &'s dyn Fn(&str) -> Option<OsString>,
     file: Option<(&'s Path, Vec<Entry>)>,
 }
 
 impl Sources<'_> {
+    /// Refuses variables that are not text, whether or not something else wins over them.
+    fn check_variables(&self) -> Result<(), Stop> {
+        for setting in setting::ALL {
+            let variable = setting.variable();
+            if (self.environment)(&variable).is_some_and(|value| value.to_str().is_none()) {
+                return Err(Stop::Usage(format!(
+                    "{variable} is not UTF-8: write it as UTF-8 text"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Every value of a setting, from the first source that has any. Empty variables count as unset, as they do in service files.
     fn all(&self, setting: &Setting) -> Vec<Given> {
         let at = |place: &str, values: Vec<String>| {
@@ -114,7 +129,8 @@ impl Sources<'_> {
             return at(&format!("--{}", setting.name), values.cloned().collect());
         }
         let variable = setting.variable();
-        if let Some(value) = (self.environment)(&variable).filter(|value| !value.is_empty()) {
+        let value = (self.environment)(&variable).and_then(|value| value.into_string().ok());
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
             return at(&variable, vec![value]);
         }
         if let Some((path, entries)) = &self.file
@@ -181,9 +197,21 @@ fn refused(setting: &Setting, given: &Given, advice: &str) -> Stop {
     if setting.secret {
         Stop::Usage(format!("{place} cannot be used: {advice}"))
     } else {
-        let value = given.value.escape_debug();
+        let value = without_user(&given.value);
+        let value = value.escape_debug();
         Stop::Usage(format!("{place} cannot be `{value}`: {advice}"))
     }
+}
+
+/// A value without the user and the password that an address may begin with, even one that is no URL.
+fn without_user(value: &str) -> String {
+    let Some((before, after)) = value.rsplit_once('@') else {
+        return value.to_owned();
+    };
+    let scheme = before
+        .find("://")
+        .map_or("", |place| &before[..place + "://".len()]);
+    format!("{scheme}***@{after}")
 }
 
 fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {

@@ -7,7 +7,7 @@ fn read(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Stop> {
     let (_, serve) = matches.subcommand().unwrap();
     Config::read(serve, |name| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
-        found.map(|(_, value)| (*value).to_owned())
+        found.map(|(_, value)| (*value).into())
     })
 }
 
@@ -142,6 +142,16 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--public-url",
             "ftp://x/",
             "--public-url cannot be `ftp://x/`: write an http or https URL such as https://dlcs.example.org",
+        ),
+        (
+            "--public-url",
+            "http://u:canary@x",
+            "--public-url cannot be `http://***@x`: leave out the user and the password",
+        ),
+        (
+            "--delivery-url",
+            "http://u:can/ary@x:y@z/",
+            "--delivery-url cannot be `http://***@z/`: write an http or https URL such as https://dlcs.example.org",
         ),
         (
             "--delivery-url",

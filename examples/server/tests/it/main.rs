@@ -5,4 +5,5 @@ mod e2e;
 mod killer;
 mod photograph;
 mod program;
+mod readme;
 mod start;

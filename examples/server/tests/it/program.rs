@@ -97,6 +97,16 @@ impl Program {
             .expect("the program can be started")
     }
 
+    /// As [`Self::run`], with a variable of the environment.
+    #[track_caller]
+    pub(crate) fn run_in<A: AsRef<OsStr>>(args: &[A], name: &str, value: &OsStr) -> Output {
+        command()
+            .args(args)
+            .env(name, value)
+            .output()
+            .expect("the program can be started")
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -108,7 +108,7 @@ fn a_second_process_on_the_same_data_is_refused() {
 }
 
 #[test]
-fn a_port_in_use_is_refused_before_a_key_is_made() {
+fn a_port_in_use_is_refused_before_anything_is_made() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let data = data();
@@ -119,7 +119,9 @@ fn a_port_in_use_is_refused_before_a_key_is_made() {
         sentence.starts_with(&format!("dlcs: cannot listen on {address}: ")),
         "{sentence}"
     );
-    assert!(Program::start(data.path(), &NONE).key.is_some());
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
+    let later = Program::start(data.path(), &NONE);
+    assert!(later.key.is_some() && later.banner.contains("(new)"));
 }
 
 #[test]
@@ -144,6 +146,51 @@ fn bad_settings_stop_the_start_with_a_sentence() {
     ] {
         assert_eq!(refusal(&Program::run(&args), 2), expected);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_text_stops_the_start_with_a_sentence() {
+    use std::os::unix::ffi::OsStrExt;
+
+    // A flag that is wrong too: whatever happens, the program must not begin to serve.
+    let value = std::ffi::OsStr::from_bytes(b"info\xff");
+    let output = Program::run_in(&["serve", "--listen", "here"], "DLCS_LOG", value);
+    assert_eq!(
+        refusal(&output, 2),
+        "dlcs: DLCS_LOG is not UTF-8: write it as UTF-8 text"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_request_is_in_the_log_under_its_instance() {
+    let data = data();
+    let mut program = Program::start(data.path(), &["--log", "info"]);
+    let address = program.at("/customers/1/spaces?canary=1");
+    let refused = reqwest::get(address).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let error = refused.text().await.unwrap();
+    let error: serde_json::Value = serde_json::from_str(&error).unwrap();
+    program.sigterm();
+    assert!(program.wait().success());
+    let log = program.stderr();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains(error["instance"].as_str().unwrap()))
+        .collect();
+    let [line] = lines.as_slice() else {
+        panic!("one line is about the request: {log}");
+    };
+    for part in [
+        "INFO",
+        "\"GET\"",
+        "/customers/1/spaces\"",
+        "401",
+        "unauthorised",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!log.contains("canary"), "{log}");
 }
 
 #[test]

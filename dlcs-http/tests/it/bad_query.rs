@@ -1,0 +1,82 @@
+//! Query strings of listings: read as data, and never ignored where they cannot be followed.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+#[tokio::test]
+async fn queries_are_read_as_data() {
+    let app = App::new().await;
+    let images = "/customers/1/spaces/1/images";
+    for (query, status) in [
+        ("string1=%27%20OR%201=1--", 200),
+        ("page=-1", 200),
+        ("pageSize=1000000000", 200),
+        ("page=x", 400),
+        ("pageSize=1.5", 400),
+        ("orderBy=id;drop", 400),
+        ("number1=x", 400),
+        ("error=perhaps", 400),
+        ("string1=%ff", 400),
+        ("q=%7B%22sting1%22:%22a%22%7D", 400),
+    ] {
+        assert_eq!(
+            app.get(&format!("{images}?{query}")).await.status,
+            status,
+            "{query}"
+        );
+    }
+    let page = app
+        .get(&format!("{images}?page=-1&pageSize=1000000000"))
+        .await
+        .json(200);
+    assert_eq!(
+        (&page["pageSize"], page.get("view")),
+        (&json!(100), None::<&Value>)
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_name_in_q_is_named_with_the_one_that_was_meant() {
+    let app = App::new().await;
+    let images = "/customers/1/spaces/1/images";
+    for (q, named) in [
+        (
+            "%7B%22sting1%22:%22a%22%7D",
+            ["sting1", "did you mean 'string1'"],
+        ),
+        ("%7B%22colour%22:1%7D", ["colour", "ingesting"]),
+    ] {
+        let error = app.get(&format!("{images}?q={q}")).await.json(400);
+        let detail = error["detail"].as_str().unwrap();
+        assert!(named.iter().all(|name| detail.contains(name)), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_kept_or_refused() {
+    let app = App::new().await;
+    for (path, order, status) in [
+        ("/customers", "orderBy=id", 200),
+        ("/customers", "orderByDescending=id", 400),
+        ("/customers", "orderBy=colour", 400),
+        ("/customers/1/spaces", "orderBy=ID", 200),
+        ("/customers/1/spaces", "orderBy=name", 400),
+        ("/customers/1/keys", "orderByDescending=key", 200),
+        ("/customers/1/keys", "orderBy=secret", 400),
+        (
+            "/customers/1/queue/batches",
+            "orderByDescending=submitted",
+            200,
+        ),
+        ("/customers/1/queue/active", "orderBy=submitted", 400),
+        ("/customers/1/queue/recent", "orderBy=colour", 400),
+        ("/customers/1/originStrategies", "orderBy=regex", 200),
+        ("/customers/1/originStrategies", "orderBy=credentials", 400),
+        ("/originStrategies", "orderByDescending=name", 200),
+        ("/originStrategies", "orderBy=colour", 400),
+    ] {
+        let answer = app.get(&format!("{path}?{order}")).await;
+        assert_eq!(answer.status, status, "{path} {order}: {}", answer.text());
+    }
+}
