@@ -122,8 +122,8 @@ impl IngestError {
                     ""
                 };
                 let plural = if *attempts == 1 { "" } else { "s" };
-                let advice = advice(source);
-                format!("{}: {source}; {strategy}{held_back}; {attempts} attempt{plural}; {advice}", context.address)
+                let advice = advice(source).map_or_else(String::new, |advice| format!("; {advice}"));
+                format!("{}: {source}; {strategy}{held_back}; {attempts} attempt{plural}{advice}", context.address)
             }
             Self::Process { source: ProcessError::Backend { .. } } => {
                 "the image could not be processed because of a fault of this server; try again".to_owned()
@@ -143,22 +143,21 @@ impl IngestError {
     }
 }
 
-const fn advice(error: &OriginError) -> &'static str {
-    match error {
+/// What to do about a failure; `None` where its own text says so.
+const fn advice(error: &OriginError) -> Option<&'static str> {
+    Some(match error {
         OriginError::NotFound { .. } => "check the address",
         OriginError::Denied { .. } => "check the credentials of the origin strategy",
         OriginError::Refused { .. } => "check the address and what the origin expects",
         OriginError::TooLarge { .. } => {
             "register a smaller source, or ask the operator to raise the limit"
         }
-        OriginError::AddressNotAllowed { .. } => {
-            "ask the operator to open that network, or use a public address"
-        }
+        OriginError::AddressNotAllowed { .. } => return None,
         OriginError::UnsupportedScheme { .. } => "use another address",
         OriginError::Strategy { .. } => "correct the origin strategy",
         OriginError::UploadGone => "send the bytes again",
         _ => "check that the origin can be reached, and try again",
-    }
+    })
 }
 
 /// The wait before attempt `attempt + 1` of a queued image: exponential, at most ten minutes, spread by a fifth either way.
@@ -436,6 +435,28 @@ mod tests {
             "https://example.org/a.tif: the origin refused access (status 401); matched origin strategy `example` \
              (basic-http-authentication); its credentials were not sent, because its pattern does not cover the address's scheme and \
              host; 3 attempts; check the credentials of the origin strategy"
+        );
+    }
+
+    #[test]
+    fn a_refused_address_is_explained_by_its_guard_alone() {
+        let context = FetchContext {
+            address: "http://169.254.169.254/".into(),
+            pattern: None,
+            kind: OriginStrategyKind::Default,
+            held_back: false,
+        };
+        let error = IngestError::Fetch {
+            context: Box::new(context),
+            attempts: 1,
+            source: OriginError::AddressNotAllowed {
+                reason: "no setting opens it; use another address",
+            },
+        };
+        assert_eq!(
+            error.sentence(),
+            "http://169.254.169.254/: the origin address is not allowed: no setting opens it; use another address; no origin strategy \
+             matches, so the default was used; 1 attempt"
         );
     }
 }

@@ -99,6 +99,16 @@ pub enum ProcessError {
         /// What the bytes look like.
         seen: String,
     },
+    /// An image of a kind that is not read yet, though others of its format are.
+    #[error(
+        "the source is a {format} image of a kind that is not read yet: {reason}; convert it and register it again"
+    )]
+    Unsupported {
+        /// The format, as people call it.
+        format: &'static str,
+        /// Which kind.
+        reason: String,
+    },
     /// An image that cannot be decoded to its end.
     #[error("the {format} image is damaged: {reason}")]
     Damaged {

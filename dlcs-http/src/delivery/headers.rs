@@ -10,6 +10,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use sha2::{Digest, Sha256};
 
 use super::info::{context_of, profile_of};
 use super::left_out;
@@ -102,6 +103,15 @@ pub(super) fn etag(service: &ImageService, what: &str) -> HeaderValue {
         "\"{generation}-{token}-{}-{what}\"",
         &checksum[..8]
     ))
+}
+
+/// The tag of a description; the same bytes have the same one, whatever program made them.
+pub(super) fn info_etag(service: &ImageService, json_ld: bool, body: &[u8]) -> HeaderValue {
+    let kind = if json_ld { "ld" } else { "json" };
+    let digest = Sha256::digest(body);
+    let (digest, _) = digest.split_at(8);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    etag(service, &format!("info-{kind}-{digest}"))
 }
 
 /// The links of pixels: their canonical address and the profile.

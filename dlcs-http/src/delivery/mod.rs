@@ -5,8 +5,6 @@ mod headers;
 mod info;
 mod route;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
@@ -167,12 +165,10 @@ fn information(
     let id = service_address(context, named, &image.id);
     let info = Info::of(service.pyramid, &context.dlcs.settings().limits);
     let body = info::body(version, &id, &info);
-    let mut hasher = DefaultHasher::new();
-    (&body, json_ld).hash(&mut hasher);
     let description = Description {
         content_type: headers::info_type(version, json_ld),
         link: headers::info_link(version, json_ld),
-        etag: headers::etag(service, &format!("info-{:016x}", hasher.finish())),
+        etag: headers::info_etag(service, json_ld, &body),
         modified: service.finished,
         by_accept: true,
     };

@@ -126,6 +126,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
             source:
                 ProcessError::Unrecognised { .. }
                 | ProcessError::Damaged { .. }
+                | ProcessError::Unsupported { .. }
                 | ProcessError::TooManyPixels { .. }
                 | ProcessError::SideTooLong { .. },
         } => Kind::NotAnImage,
@@ -281,6 +282,21 @@ mod tests {
         assert_eq!(
             process(ProcessError::Unrecognised {
                 seen: "text".into()
+            }),
+            422
+        );
+        assert_eq!(
+            process(ProcessError::Unsupported {
+                format: "TIFF",
+                reason: "x".into()
+            }),
+            422
+        );
+        assert_eq!(
+            process(ProcessError::SideTooLong {
+                width: 1,
+                height: 1,
+                limit: 0
             }),
             422
         );

@@ -87,16 +87,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The sentence for the user.
+    /// The sentence for the user: why, and what to do.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
             Self::NotPublic => {
-                "it lies in a network that is not public; the operator can open the network with `allow-private`"
+                "it lies in a network that is not public; use a public address, or ask the operator to open the network with `allow-private`"
             }
-            Self::Metadata => "it is a cloud metadata service, which no setting opens",
+            Self::Metadata => {
+                "it is a cloud metadata service, which no setting opens; use another address"
+            }
             Self::Port => {
-                "its port belongs to another service; the operator can open the network with `allow-private`, which opens every port in it"
+                "its port belongs to another service; use another port, or ask the operator to open the network with `allow-private`, which opens every port in it"
             }
         }
     }

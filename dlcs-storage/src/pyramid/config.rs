@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dlcs_core::iiif::TileSize;
 
@@ -49,10 +50,16 @@ impl Default for PyramidProcessorConfig {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PyramidRendererConfig {
-    /// How many requests are rendered at once.
+    /// How many large requests are rendered at once.
     pub concurrency: NonZeroUsize,
-    /// How many more may wait for their turn before others are turned away.
+    /// How many small requests are rendered at once: they decode at most 16 tiles of pixels, and never wait for large ones.
+    pub small_concurrency: NonZeroUsize,
+    /// How many more of each kind may wait for their turn before others are turned away.
     pub waiting: usize,
+    /// How long a request may wait for its turn before it is turned away.
+    pub max_wait: Duration,
+    /// The most bytes that the pixels of all large requests may take together; one is always rendered.
+    pub max_total_bytes: u64,
     /// The most bytes that the decoded region of one request may take, before a smaller level is used.
     pub max_decoded_bytes: u64,
     /// The most bytes of parsed indexes that are kept.
@@ -62,11 +69,15 @@ pub struct PyramidRendererConfig {
 }
 
 impl Default for PyramidRendererConfig {
-    /// One request for every processor, 256 waiting, 1 GiB each, 64 MiB of indexes, quality 85.
+    /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 1 GiB together and each, 64 MiB of
+    /// indexes, quality 85.
     fn default() -> Self {
         Self {
             concurrency: processors(),
+            small_concurrency: processors(),
             waiting: 256,
+            max_wait: Duration::from_secs(10),
+            max_total_bytes: 1 << 30,
             max_decoded_bytes: 1 << 30,
             index_cache_bytes: 64 << 20,
             quality: 85,

@@ -1,5 +1,7 @@
 //! Which pixels of a level a region needs.
 
+use std::ops::RangeInclusive;
+
 use dlcs_core::iiif::{Level, Pyramid, Rect};
 
 use super::pixels::Channels;
@@ -92,14 +94,26 @@ impl Cover {
 
     /// Column and row of every tile that has some of the area, row by row.
     pub(super) fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
+        let (columns, rows) = self.spans();
+        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+    }
+
+    /// How many tiles those are.
+    pub(super) fn tile_count(&self) -> u64 {
+        let (columns, rows) = self.spans();
+        u64::from(columns.end() - columns.start() + 1) * u64::from(rows.end() - rows.start() + 1)
+    }
+
+    fn spans(&self) -> (RangeInclusive<u32>, RangeInclusive<u32>) {
         let Rect {
             x,
             y,
             width,
             height,
         } = self.area;
-        let columns = x / self.tile..=(x + width - 1) / self.tile;
-        let rows = y / self.tile..=(y + height - 1) / self.tile;
-        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+        (
+            x / self.tile..=(x + width - 1) / self.tile,
+            y / self.tile..=(y + height - 1) / self.tile,
+        )
     }
 }

@@ -3,6 +3,7 @@
 //! A derivative is a tiled pyramidal TIFF that any TIFF tool opens: JPEG tiles, levels that halve rounding up, all directories and tile
 //! indexes first, so that one read of a known length gives everything a server must know.
 
+mod admission;
 mod build;
 mod config;
 mod cover;

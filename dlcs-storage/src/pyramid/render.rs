@@ -10,13 +10,13 @@ use dlcs_core::iiif::{Format, Level, Plan, ResolvedRequest, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 use super::PyramidRendererConfig;
+use super::admission::{Admission, Cost};
 use super::cover::Cover;
 use super::encode::{encode_jpeg, encode_png};
 use super::error::{PyramidError, damaged};
@@ -30,17 +30,13 @@ use super::tiff::{Index, TilePlace, read_head};
 pub struct PyramidRenderer {
     config: Arc<PyramidRendererConfig>,
     indexes: Arc<Cache<DerivativeKey, Arc<ReadyIndex>, IndexWeight>>,
-    /// One for every request that is rendered or waits.
-    places: Arc<Semaphore>,
-    /// One for every request that is rendered.
-    turns: Arc<Semaphore>,
+    admission: Arc<Admission>,
 }
 
 impl PyramidRenderer {
     /// Makes a renderer with these settings.
     #[must_use]
     pub fn new(config: PyramidRendererConfig) -> Self {
-        let concurrency = config.concurrency.get();
         Self {
             // A typical index is a few KiB; the weight is what bounds the cache.
             indexes: Arc::new(Cache::with_weighter(
@@ -48,8 +44,7 @@ impl PyramidRenderer {
                 config.index_cache_bytes,
                 IndexWeight,
             )),
-            places: Arc::new(Semaphore::new(concurrency.saturating_add(config.waiting))),
-            turns: Arc::new(Semaphore::new(concurrency)),
+            admission: Arc::new(Admission::new(&config)),
             config: Arc::new(config),
         }
     }
@@ -104,13 +99,6 @@ impl ImageRenderer for PyramidRenderer {
             }
             Plan::Render { level } => level,
         };
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| RenderError::Overloaded)?;
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(PyramidError::Closed)?;
         let cover = Cover::of(
             service.pyramid,
             index.channels(),
@@ -118,11 +106,15 @@ impl ImageRenderer for PyramidRenderer {
             level,
             self.config.max_decoded_bytes,
         );
+        let turn = self
+            .admission
+            .turn(Cost::of(&cover, index.channels(), request))
+            .await?;
         let tiles = index.fetch(store, key, &cover).await?;
         let (request, quality) = (request.clone(), self.config.quality);
         tokio::task::spawn_blocking(move || {
             // Held until the work ends, also where nobody waits for it any more.
-            let _held = (place, turn);
+            let _turn = turn;
             render(&index, &cover, &tiles, &request, quality)
         })
         .await

@@ -113,6 +113,45 @@ mod local {
         assert_eq!(fs::read(path).unwrap(), b"x");
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_pipes_and_directories_are_no_objects() {
+        let (directory, store) = new().await;
+        let secret = directory.path().join("secret");
+        fs::write(&secret, "secret").unwrap();
+        type Make<'a> = &'a dyn Fn(&Path);
+        let makers: [(&str, Make<'_>); 4] = [
+            ("link", &|place| {
+                std::os::unix::fs::symlink(&secret, place).unwrap();
+            }),
+            ("broken link", &|place| {
+                std::os::unix::fs::symlink("nowhere", place).unwrap();
+            }),
+            ("pipe", &|place| {
+                let made = std::process::Command::new("mkfifo").arg(place).status();
+                assert!(made.unwrap().success());
+            }),
+            ("directory", &|place| fs::create_dir(place).unwrap()),
+        ];
+        for (kind, make) in makers {
+            let key = DerivativeKey::Upload(UploadId::assign());
+            let place = directory.path().join("deep/derivatives").join(key.path());
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            make(&place);
+            let limit = Duration::from_secs(10);
+            let read = tokio::time::timeout(limit, store.get_range(&key, 0..3)).await;
+            assert!(
+                matches!(read, Ok(Err(DerivativeError::Backend { .. }))),
+                "{kind}: {read:?}"
+            );
+            let length = tokio::time::timeout(limit, store.length(&key)).await;
+            assert!(
+                matches!(length, Ok(Err(DerivativeError::Backend { .. }))),
+                "{kind}: {length:?}"
+            );
+        }
+    }
+
     #[test]
     fn a_place_that_is_no_directory_is_refused_with_a_sentence() {
         let file = tempfile::NamedTempFile::new().unwrap();

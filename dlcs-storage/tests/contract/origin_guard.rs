@@ -247,12 +247,27 @@ fn ports_of_other_services_are_for_opened_networks() {
 }
 
 #[test]
-fn a_refusal_says_what_the_operator_can_do_and_no_address() {
-    let refusal = check_url(&url("http://10.1.2.3/"), &AllowedNetworks::none()).unwrap_err();
-    let error = OriginError::from(refusal);
-    assert_eq!(
-        error.to_string(),
-        "the origin address is not allowed: it lies in a network that is not public; the operator can open the network with `allow-private`"
-    );
-    assert!(!error.is_transient());
+fn a_refusal_says_what_can_be_done_and_no_address() {
+    for (address, reason) in [
+        (
+            "http://10.1.2.3/",
+            "it lies in a network that is not public; use a public address, or ask the operator to open the network with `allow-private`",
+        ),
+        (
+            "http://169.254.169.254/",
+            "it is a cloud metadata service, which no setting opens; use another address",
+        ),
+        (
+            "http://8.8.8.8:22/",
+            "its port belongs to another service; use another port, or ask the operator to open the network with `allow-private`, which opens every port in it",
+        ),
+    ] {
+        let refusal = check_url(&url(address), &AllowedNetworks::none()).unwrap_err();
+        let error = OriginError::from(refusal);
+        assert_eq!(
+            error.to_string(),
+            format!("the origin address is not allowed: {reason}")
+        );
+        assert!(!error.is_transient());
+    }
 }

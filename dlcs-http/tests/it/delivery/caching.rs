@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dlcs_core::ImageId;
+use sha2::{Digest, Sha256};
 
 use super::fixture::{Fixture, Mood};
 
@@ -29,6 +30,20 @@ async fn every_answer_can_be_kept_and_must_be_checked() {
             etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2,
             "{etag}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_tag_of_a_description_follows_from_its_bytes_alone() {
+    let fixture = Fixture::with_image("map").await;
+    for path in PATHS.iter().filter(|path| path.ends_with("/info.json")) {
+        let answer = fixture.get(path).await.good();
+        let digest: String = Sha256::digest(&answer.body)[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let etag = answer.header("etag");
+        assert!(etag.ends_with(&format!("-{digest}\"")), "{path}: {etag}");
     }
 }
 

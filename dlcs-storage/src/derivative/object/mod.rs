@@ -4,6 +4,7 @@ mod config;
 mod error;
 
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use dlcs_core::derivative::{
     DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result,
 };
 use futures_util::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
@@ -45,13 +47,15 @@ const PART_BYTES: usize = 8 << 20;
 #[derive(Clone)]
 pub struct ObjectDerivatives {
     store: Arc<dyn ObjectStore>,
+    /// The same store, where it is a directory of this machine.
+    files: Option<Arc<LocalFileSystem>>,
 }
 
 impl ObjectDerivatives {
     /// Derivatives in an object store, which must make what it stored durable before it answers.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, files: None }
     }
 
     /// Derivatives in a directory, which is made when it is not there.
@@ -67,7 +71,35 @@ impl ObjectDerivatives {
     /// # Errors
     /// When the place cannot be made or found.
     pub fn open(config: &ObjectDerivativesConfig) -> Result<Self, OpenError> {
-        Ok(Self::new(Arc::new(config.open()?)))
+        let files = Arc::new(config.open()?);
+        Ok(Self {
+            store: Arc::<LocalFileSystem>::clone(&files),
+            files: Some(files),
+        })
+    }
+
+    /// Refuses what is no file of ours, before anything opens it: links would be followed, and pipes wait for ever.
+    ///
+    /// Who can put one there between this and the opening can as well change the objects.
+    async fn check_file(&self, key: &DerivativeKey, path: &Path) -> Result<()> {
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
+        let place = files.path_to_filesystem(path).map_err(failed)?;
+        match tokio::fs::symlink_metadata(place).await {
+            Ok(found) if found.is_file() => Ok(()),
+            Ok(_) => Err(DerivativeError::Backend {
+                backend: "object",
+                source: "something that is no regular file has the name of an object".into(),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(DerivativeError::NotFound { key: key.clone() })
+            }
+            Err(error) => Err(DerivativeError::Backend {
+                backend: "object",
+                source: error.into(),
+            }),
+        }
     }
 
     async fn put_large(&self, path: Path, first: PutPayload, body: DerivativeBody) -> Result<u64> {
@@ -124,9 +156,10 @@ impl DerivativeStore for ObjectDerivatives {
             self.length(key).await?;
             return Ok(Bytes::new());
         }
-        let start = range.start;
+        let (start, path) = (range.start, path(key));
+        self.check_file(key, &path).await?;
         let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
-        let error = match self.store.get_opts(&path(key), options).await {
+        let error = match self.store.get_opts(&path, options).await {
             Ok(found) => return found.bytes().await.map_err(about(key)),
             Err(error) => error,
         };
@@ -138,7 +171,9 @@ impl DerivativeStore for ObjectDerivatives {
     }
 
     async fn length(&self, key: &DerivativeKey) -> Result<u64> {
-        let meta = self.store.head(&path(key)).await.map_err(about(key))?;
+        let path = path(key);
+        self.check_file(key, &path).await?;
+        let meta = self.store.head(&path).await.map_err(about(key))?;
         Ok(meta.size)
     }
 

@@ -8,10 +8,12 @@ use image::metadata::Orientation;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 
+use super::super::error::PyramidError;
 use super::super::pixels::{Channels, Pixels};
 use super::super::sniff::SourceFormat;
-use super::{DecodeLimits, damaged, frames};
+use super::{DecodeLimits, damaged, frames, scan, unsupported};
 
 /// More scans than any honest file has: each one costs a pass over the whole image.
 const MAX_SCANS: usize = 100;
@@ -23,6 +25,9 @@ pub(super) fn decode(
     let bad = |reason: &str| damaged(SourceFormat::Jpeg, reason);
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let outline = Outline::read(&mut reader).map_err(|reason| bad(&reason))?;
+    if let Some(kind) = outline.unread_kind() {
+        return Err(unsupported(SourceFormat::Jpeg, kind));
+    }
     let (width, height) = (u64::from(outline.width), u64::from(outline.height));
     limits.check(width, height)?;
     let channels = match outline.sampling.as_slice() {
@@ -30,13 +35,19 @@ pub(super) fn decode(
         [luma, chroma @ ..] if matches!(chroma.len(), 2 | 3) => {
             // The decoder returns wrong pixels for these without a word.
             if chroma.iter().any(|(h, v)| *h > luma.0 || *v > luma.1) {
-                return Err(bad(
-                    "a colour channel is sampled more densely than the first one, which cannot be read",
+                return Err(unsupported(
+                    SourceFormat::Jpeg,
+                    "a colour channel is sampled more densely than the first one",
                 ));
             }
             Channels::Rgb
         }
-        _ => return Err(bad("it has neither one, three nor four channels")),
+        _ => {
+            return Err(unsupported(
+                SourceFormat::Jpeg,
+                "it has neither one, three nor four channels",
+            ));
+        }
     };
     let orientation = outline
         .exif
@@ -55,9 +66,15 @@ pub(super) fn decode(
         channel_count * frames(orientation) + coefficients,
     )?;
 
-    reader
-        .seek(SeekFrom::Start(0))
-        .map_err(|error| bad(&error.to_string()))?;
+    let rewind = |reader: &mut BufReader<&File>| {
+        reader
+            .seek(SeekFrom::Start(0))
+            .map(drop)
+            .map_err(PyramidError::Spool)
+    };
+    rewind(&mut reader)?;
+    scan::check(&mut reader).map_err(|reason| bad(&reason))?;
+    rewind(&mut reader)?;
     let colours = match channels {
         Channels::Grey => ColorSpace::Luma,
         Channels::Rgb => ColorSpace::RGB,
@@ -69,17 +86,26 @@ pub(super) fn decode(
         .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(colours);
     let mut decoder = JpegDecoder::new_with_options(reader, options);
-    decoder
-        .decode_headers()
-        .map_err(|error| bad(&error.to_string()))?;
+    decoder.decode_headers().map_err(fault)?;
     let mut pixels = Pixels::blank(outline.width, outline.height, channels);
     if decoder.output_buffer_size() != Some(pixels.data.len()) {
         return Err(bad("its headers contradict each other"));
     }
-    decoder
-        .decode_into(&mut pixels.data)
-        .map_err(|error| bad(&error.to_string()))?;
+    decoder.decode_into(&mut pixels.data).map_err(fault)?;
     Ok((pixels, orientation))
+}
+
+/// What the decoder's error says of the source.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` wants"
+)]
+fn fault(error: DecodeErrors) -> ProcessError {
+    let reason = error.to_string();
+    match error {
+        DecodeErrors::Unsupported(_) => unsupported(SourceFormat::Jpeg, reason),
+        _ => damaged(SourceFormat::Jpeg, reason),
+    }
 }
 
 /// What the markers of a stream say, up to its end.
@@ -90,13 +116,16 @@ struct Outline {
     /// Horizontal and vertical, of each channel.
     sampling: Vec<(u8, u8)>,
     progressive: bool,
+    /// The marker of the frame, which names the way of coding.
+    coding: u8,
+    /// Bits of a channel.
+    depth: u8,
     exif: Option<Vec<u8>>,
 }
 
 impl Outline {
     /// Walks over the markers to the end of the first image; a stream without an end is an error.
     fn read(reader: &mut impl BufRead) -> Result<Self, String> {
-        let ended = |_| "it ends early".to_owned();
         let mut outline = Self::default();
         let mut scans = 0;
         let mut start = [0; 2];
@@ -107,12 +136,7 @@ impl Outline {
                 0x01 | 0xD0..=0xD8 => {}
                 0xD9 => break,
                 marker => {
-                    let mut length = [0; 2];
-                    reader.read_exact(&mut length).map_err(ended)?;
-                    let length = u16::from_be_bytes(length).checked_sub(2);
-                    let mut segment =
-                        vec![0; usize::from(length.ok_or("a segment has no length")?)];
-                    reader.read_exact(&mut segment).map_err(ended)?;
+                    let segment = segment(reader)?;
                     match marker {
                         0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                             outline.frame(marker, &segment)?;
@@ -135,15 +159,27 @@ impl Outline {
         }
     }
 
+    /// Why a whole stream is not read all the same.
+    const fn unread_kind(&self) -> Option<&'static str> {
+        match (self.coding, self.depth) {
+            (0xC9..=0xCB | 0xCD..=0xCF, _) => Some("it is coded arithmetically"),
+            (0xC3, _) => Some("it is a lossless JPEG"),
+            (0xC5..=0xC7, _) => Some("it is coded hierarchically"),
+            (_, 8) => None,
+            _ => Some("its channels do not have 8 bits"),
+        }
+    }
+
     fn frame(&mut self, marker: u8, segment: &[u8]) -> Result<(), String> {
         if !self.sampling.is_empty() {
             return Err("it has more than one frame".to_owned());
         }
-        let [_, h1, h0, w1, w0, count, channels @ ..] = segment else {
+        let [depth, h1, h0, w1, w0, count, channels @ ..] = segment else {
             return Err("its frame header is cut".to_owned());
         };
         self.height = u32::from(u16::from_be_bytes([*h1, *h0]));
         self.width = u32::from(u16::from_be_bytes([*w1, *w0]));
+        (self.coding, self.depth) = (marker, *depth);
         self.progressive = matches!(marker, 0xC2 | 0xC6 | 0xCA | 0xCE);
         self.sampling = channels
             .as_chunks::<3>()
@@ -159,8 +195,22 @@ impl Outline {
     }
 }
 
+/// Reads what belongs to a marker with a length.
+pub(super) fn segment(reader: &mut impl BufRead) -> Result<Vec<u8>, String> {
+    let mut length = [0; 2];
+    reader.read_exact(&mut length).map_err(ended)?;
+    let length = u16::from_be_bytes(length).checked_sub(2);
+    let mut segment = vec![0; usize::from(length.ok_or("a segment has no length")?)];
+    reader.read_exact(&mut segment).map_err(ended)?;
+    Ok(segment)
+}
+
+fn ended(_: std::io::Error) -> String {
+    "it ends early".to_owned()
+}
+
 /// Skips to the next marker and returns it; entropy-coded bytes are passed over.
-fn next_marker(reader: &mut impl BufRead) -> Result<u8, String> {
+pub(super) fn next_marker(reader: &mut impl BufRead) -> Result<u8, String> {
     let mut after_ff = false;
     loop {
         let buffer = reader.fill_buf().map_err(|error| error.to_string())?;

@@ -1,9 +1,11 @@
 //! From the bytes of a source to upright pixels.
 
+mod bits;
 mod complete;
 mod convert;
 mod jpeg;
 mod others;
+mod scan;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -103,6 +105,13 @@ const fn frames(orientation: Orientation) -> u64 {
         2
     } else {
         1
+    }
+}
+
+fn unsupported(format: SourceFormat, reason: impl Into<String>) -> ProcessError {
+    ProcessError::Unsupported {
+        format: format.name(),
+        reason: reason.into(),
     }
 }
 

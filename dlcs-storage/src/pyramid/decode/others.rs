@@ -10,14 +10,17 @@ use image::{ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use super::super::pixels::Pixels;
 use super::super::sniff::SourceFormat;
 use super::convert::to_eight_bits;
-use super::{DecodeLimits, damaged, frames};
+use super::{DecodeLimits, damaged, frames, unsupported};
 
 pub(super) fn decode(
     file: &File,
     format: SourceFormat,
     limits: &DecodeLimits,
 ) -> Result<(Pixels, Orientation), ProcessError> {
-    let bad = |error: &ImageError| damaged(format, reason(error));
+    let bad = |error: &ImageError| match error {
+        ImageError::Unsupported(_) => unsupported(format, reason(error)),
+        error => damaged(format, reason(error)),
+    };
     let mut reader = ImageReader::with_format(
         BufReader::with_capacity(1 << 16, file),
         match format {
@@ -46,7 +49,7 @@ pub(super) fn decode(
     let mut data = vec![0; length];
     decoder.read_image(&mut data).map_err(|error| bad(&error))?;
     let (channels, data) = to_eight_bits(colours, data)
-        .ok_or_else(|| damaged(format, format!("pixels of kind {colours:?} cannot be read")))?;
+        .ok_or_else(|| unsupported(format, format!("its pixels are of kind {colours:?}")))?;
     let pixels = Pixels {
         width,
         height,

@@ -1,5 +1,10 @@
 //! Derivatives: how they are made, what other programs read in them, and what is served of them.
 
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod admission;
 mod interop;
 mod process;
 #[expect(

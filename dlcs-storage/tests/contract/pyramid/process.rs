@@ -7,6 +7,7 @@ use dlcs_core::derivative::{ImageProcessor, ProcessError, ProcessOptions};
 use dlcs_core::origin::{OriginError, OriginResponse};
 use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig};
 use futures_util::StreamExt;
+use image::ImageEncoder;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 use super::support::{Raster, process, process_with};
@@ -156,6 +157,55 @@ async fn truncated_sources_are_never_a_success() {
 }
 
 #[tokio::test]
+async fn jpegs_that_miss_a_part_of_their_scans_are_never_a_success() {
+    let colour = Raster::photograph(700, 500, 3);
+    let grey = Raster::photograph(700, 500, 1);
+    let kinds: [(&str, Vec<u8>); 6] = [
+        ("4:2:0", jpeg(&colour).encode().unwrap()),
+        (
+            "4:4:4",
+            jpeg(&colour)
+                .subsampling(Subsampling::S444)
+                .encode()
+                .unwrap(),
+        ),
+        (
+            "optimised",
+            jpeg(&colour).optimize_huffman(true).encode().unwrap(),
+        ),
+        ("restarts", jpeg(&colour).restart_rows(1).encode().unwrap()),
+        (
+            "progressive",
+            jpeg(&colour).progressive(true).encode().unwrap(),
+        ),
+        ("grey", jpeg(&grey).encode().unwrap()),
+    ];
+    for (kind, whole) in kinds {
+        process(whole.clone()).await.unwrap();
+        let middle = whole.len() / 2;
+        for (how, bytes) in [
+            (
+                "the end is missing",
+                [&whole[..middle], b"\xFF\xD9"].concat(),
+            ),
+            (
+                "a little of the end is missing",
+                [&whole[..whole.len() - 30], b"\xFF\xD9"].concat(),
+            ),
+            (
+                "3000 bytes of the middle are missing",
+                [&whole[..middle], &whole[middle + 3000..]].concat(),
+            ),
+        ] {
+            match process(bytes).await.map(|_| ()) {
+                Err(ProcessError::Damaged { format: "JPEG", .. }) => {}
+                other => panic!("{kind}, {how}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_or_ends_early_is_an_error_of_the_origin() {
     let whole = Bytes::from(Raster::photograph(64, 64, 3).to_png());
     let processor = PyramidProcessor::default();
@@ -207,6 +257,56 @@ async fn what_is_no_image_is_named() {
             matches!(result, Err(ProcessError::Damaged { .. })),
             "{result:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn images_of_unread_kinds_are_not_called_damaged() {
+    let raster = Raster::photograph(64, 64, 3);
+    let good = jpeg(&raster).encode().unwrap();
+    let frame = good
+        .windows(2)
+        .position(|pair| pair == b"\xFF\xC0")
+        .unwrap();
+    let changed = |place: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[frame + place] = value;
+        bytes
+    };
+    let mut tiff = Vec::new();
+    image::codecs::tiff::TiffEncoder::new(std::io::Cursor::new(&mut tiff))
+        .write_image(&raster.data, 64, 64, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    let compression = tiff
+        .windows(8)
+        .position(|entry| entry == [3, 1, 3, 0, 1, 0, 0, 0])
+        .unwrap();
+    // JPEG 2000.
+    tiff[compression + 8..compression + 10].copy_from_slice(&34_712_u16.to_le_bytes());
+    for (bytes, expected, said) in [
+        (
+            jpeg(&raster).arithmetic(true).encode().unwrap(),
+            "JPEG",
+            "arithmetically",
+        ),
+        (changed(4, 12), "JPEG", "8 bits"),
+        (changed(1, 0xC3), "JPEG", "lossless"),
+        (changed(14, 0x41), "JPEG", "densely"),
+        (tiff, "TIFF", "34712"),
+    ] {
+        match process(bytes).await.map(|_| ()) {
+            Err(error @ ProcessError::Unsupported { format, .. }) => {
+                assert_eq!(format, expected);
+                let sentence = error.to_string();
+                assert!(
+                    sentence.starts_with(&format!(
+                        "the source is a {format} image of a kind that is not read yet: "
+                    )) && sentence.contains(said),
+                    "{sentence}"
+                );
+            }
+            other => panic!("{said}: {other:?}"),
+        }
     }
 }
 

@@ -1,0 +1,160 @@
+//! Who is rendered while others are.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{
+    DerivativeBody, DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered, Result,
+};
+use dlcs_core::iiif::{GrammarVersion, ImageRequest, Limits};
+use dlcs_storage::pyramid::{PyramidRenderer, PyramidRendererConfig};
+use dlcs_testkit::Gate;
+
+use super::support::{Raster, Ready, process};
+
+/// 5 x 5 tiles: more than a small request may need.
+const LARGE: &str = "full/2100,2100/0/default.jpg";
+const SMALL: &str = "full/300,300/0/default.jpg";
+
+/// A store whose tiles of full resolution wait at a gate.
+#[derive(Debug)]
+struct Slow {
+    bytes: Bytes,
+    gate: Gate,
+}
+
+#[async_trait]
+impl DerivativeStore for Slow {
+    async fn put(&self, _key: &DerivativeKey, _body: DerivativeBody) -> Result<u64> {
+        panic!("nothing is put here");
+    }
+
+    async fn get_range(&self, _key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
+        // Small levels come first in the file.
+        if range.end > self.bytes.len() as u64 / 2 {
+            self.gate.pass().await;
+        }
+        Ok(self.bytes.slice(range.start as usize..range.end as usize))
+    }
+
+    async fn length(&self, _key: &DerivativeKey) -> Result<u64> {
+        Ok(self.bytes.len() as u64)
+    }
+
+    async fn delete(&self, _key: &DerivativeKey) -> Result<()> {
+        panic!("nothing is deleted here");
+    }
+
+    async fn list(&self) -> Result<Vec<DerivativeKey>> {
+        panic!("nothing is listed here");
+    }
+}
+
+/// A renderer, and an image whose full resolution is slow.
+struct Server {
+    ready: Ready,
+    slow: Slow,
+    renderer: PyramidRenderer,
+}
+
+impl Server {
+    async fn start(set: impl FnOnce(&mut PyramidRendererConfig)) -> Arc<Self> {
+        let ready = process(Raster::photograph(2100, 2100, 1).to_png())
+            .await
+            .unwrap();
+        let mut config = PyramidRendererConfig::default();
+        config.max_wait = Duration::from_secs(60);
+        set(&mut config);
+        Arc::new(Self {
+            slow: Slow {
+                bytes: ready.bytes.clone(),
+                gate: Gate::new(),
+            },
+            ready,
+            renderer: PyramidRenderer::new(config),
+        })
+    }
+
+    async fn render(&self, path: &str) -> Result<Rendered, RenderError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let service = &self.ready.service;
+        let request =
+            ImageRequest::parse(GrammarVersion::V3, parts[0], parts[1], parts[2], parts[3])
+                .unwrap()
+                .resolve(service.dimensions(), &Limits::default())
+                .unwrap();
+        self.renderer
+            .render(&self.slow, &self.ready.key, service, &request)
+            .await
+    }
+
+    /// Starts a large render, which has its turn when this returns.
+    async fn begin_large(self: &Arc<Self>) -> tokio::task::JoinHandle<Result<(), RenderError>> {
+        let server = Arc::clone(self);
+        let task = tokio::spawn(async move { server.render(LARGE).await.map(drop) });
+        self.slow.gate.reached().await;
+        task
+    }
+}
+
+#[tokio::test]
+async fn small_renders_do_not_wait_behind_large_ones() {
+    let server = Server::start(|config| {
+        config.concurrency = NonZeroUsize::MIN;
+        config.small_concurrency = NonZeroUsize::MIN;
+        config.waiting = 0;
+    })
+    .await;
+    let large = server.begin_large().await;
+    let small = tokio::time::timeout(Duration::from_secs(30), server.render(SMALL)).await;
+    assert!(matches!(small, Ok(Ok(_))), "{small:?}");
+    let refused = server.render(LARGE).await;
+    assert!(
+        matches!(refused, Err(RenderError::Overloaded)),
+        "{refused:?}"
+    );
+    server.slow.gate.open();
+    large.await.unwrap().unwrap();
+    server.render(LARGE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_render_that_waits_too_long_is_turned_away() {
+    let server = Server::start(|config| {
+        config.concurrency = NonZeroUsize::MIN;
+        config.max_wait = Duration::from_millis(20);
+    })
+    .await;
+    let large = server.begin_large().await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), server.render(LARGE)).await;
+    assert!(
+        matches!(refused, Ok(Err(RenderError::Overloaded))),
+        "{refused:?}"
+    );
+    server.slow.gate.open();
+    large.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn large_renders_share_a_budget_of_bytes_and_one_is_always_admitted() {
+    for budget in [1, 20 << 20] {
+        let server = Server::start(|config| {
+            config.concurrency = NonZeroUsize::new(8).unwrap();
+            config.max_total_bytes = budget;
+            config.max_wait = Duration::from_millis(20);
+        })
+        .await;
+        let first = server.begin_large().await;
+        let refused = tokio::time::timeout(Duration::from_secs(30), server.render(LARGE)).await;
+        assert!(
+            matches!(refused, Ok(Err(RenderError::Overloaded))),
+            "{budget}: {refused:?}"
+        );
+        server.slow.gate.open();
+        first.await.unwrap().unwrap();
+    }
+}
