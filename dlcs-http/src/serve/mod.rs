@@ -103,7 +103,10 @@ async fn answer(
             let (parts, _) = request.into_parts();
             (service.refuse(&parts, reason), true)
         }
-        None => (service.respond(request.map(PatientBody::new)).await, false),
+        None if request.method().is_safe() => {
+            (service.respond(request.map(PatientBody::new)).await, false)
+        }
+        None => (to_the_end(service, request).await, false),
     };
     let late = response.status() == StatusCode::REQUEST_TIMEOUT;
     if is_first_version && (refused || unclear || late) {
@@ -111,6 +114,17 @@ async fn answer(
         response.headers_mut().insert(CONNECTION, close);
     }
     Ok(response)
+}
+
+/// Answers in a task of its own: a registration goes on when its client hangs up.
+async fn to_the_end(service: DlcsService, request: Request<Incoming>) -> Response<ResponseBody> {
+    let answer = async move { service.respond(request.map(PatientBody::new)).await };
+    tokio::spawn(answer).await.unwrap_or_else(|_| {
+        // The service answers its panics itself: this is the end of the runtime.
+        let mut response = Response::new(ResponseBody::default());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    })
 }
 
 fn protocol() -> auto::Builder<TokioExecutor> {

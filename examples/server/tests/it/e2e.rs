@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dlcs_testkit::server::HttpServer;
+use dlcs_testkit::Gate;
+use dlcs_testkit::server::{HttpServer, Reply};
 use futures_util::{StreamExt, TryStreamExt};
 use image::RgbImage;
 use image::imageops;
@@ -167,6 +168,49 @@ async fn the_curl_commands_of_the_seed_work_without_a_content_type() {
         let answer = curl(&[&program.at(&format!("/iiif-img/1/1/{id}/info.json"))]).unwrap();
         assert!(answer.ends_with("\n200"), "{answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_goes_on_when_its_client_hangs_up() {
+    let origin = HttpServer::start().await;
+    let data = tempfile::tempdir().unwrap();
+    // Nobody but the request itself can process the image.
+    let program = Program::start(
+        data.path(),
+        &["--allow-private", "127.0.0.0/8", "--workers", "0"],
+    );
+    let gate = Gate::new();
+    let url = origin.route(
+        "/slow.jpg",
+        Reply::bytes(photograph::small(3).file).gated(gate.clone()),
+    );
+    let (key, secret) = program.key.clone().unwrap();
+    let path = "/customers/1/spaces/1/images/slow";
+    let body = json!({ "origin": url.as_str() }).to_string();
+    let client = Client::new();
+    let request = client
+        .put(program.at(path))
+        .basic_auth(key, Some(secret))
+        .body(body);
+    tokio::select! {
+        _ = request.send() => panic!("the origin has not answered yet"),
+        () = gate.reached() => {}
+    }
+    drop(client);
+    gate.open();
+    let client = Client::new();
+    for _ in 0..400 {
+        let image = get(&client, &program, path).await;
+        if image["ingesting"] == json!(false) {
+            assert_eq!(
+                (&image["error"], image["width"].as_u64()),
+                (&json!(""), Some(703))
+            );
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the registration stopped half-way");
 }
 
 /// Files that no image can be made of: name, member, and a part of the sentence that says why.
