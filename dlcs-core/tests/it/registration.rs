@@ -162,33 +162,6 @@ async fn failures_that_may_pass_are_tried_again_within_bounds() {
 }
 
 #[tokio::test]
-async fn of_two_registrations_at_once_the_later_wins() {
-    let setting = Setting::new().await;
-    let gate = Arc::new(Gate::default());
-    setting
-        .origin
-        .script("a", Script::Gate(Arc::clone(&gate), "10x10"));
-    let (dlcs, registration) = (setting.dlcs.clone(), setting.registration("a"));
-    let earlier = tokio::spawn(async move { dlcs.register(registration).await });
-    gate.opened.notified().await;
-    setting.origin.script("a", Script::Bytes("20x20"));
-    setting
-        .dlcs
-        .register(setting.registration("a"))
-        .await
-        .unwrap();
-    gate.open.notify_one();
-    assert!(matches!(
-        earlier.await.unwrap(),
-        Err(Error::Superseded { .. })
-    ));
-    assert_eq!(
-        setting.dlcs.image(&setting.id("a")).await.unwrap().width(),
-        20
-    );
-}
-
-#[tokio::test]
 async fn bytes_wait_in_the_store_until_the_image_is_ready() {
     let setting = Setting::new().await;
     let registration = Registration::new(&setting.space)
@@ -351,31 +324,35 @@ async fn an_image_that_has_never_been_processed_has_a_state_that_says_so() {
 }
 
 #[tokio::test]
-async fn of_a_registration_a_deletion_and_another_registration_the_last_wins() {
-    let setting = Setting::new().await;
-    let gate = Arc::new(Gate::default());
-    setting
-        .origin
-        .script("a", Script::Gate(Arc::clone(&gate), "10x10"));
-    let (dlcs, registration) = (setting.dlcs.clone(), setting.registration("a"));
-    let earlier = tokio::spawn(async move { dlcs.register(registration).await });
-    gate.opened.notified().await;
-    setting.dlcs.delete_image(&setting.id("a")).await.unwrap();
-    setting.origin.script("a", Script::Bytes("20x20"));
-    setting
-        .dlcs
-        .register(setting.registration("a"))
-        .await
-        .unwrap();
-    gate.open.notify_one();
-    assert!(matches!(
-        earlier.await.unwrap(),
-        Err(Error::Superseded { .. })
-    ));
-    assert_eq!(
-        setting.dlcs.image(&setting.id("a")).await.unwrap().width(),
-        20
-    );
+async fn of_registrations_at_once_the_last_wins_also_after_a_deletion() {
+    for deleted_between in [false, true] {
+        let setting = Setting::new().await;
+        let gate = Arc::new(Gate::default());
+        setting
+            .origin
+            .script("a", Script::Gate(Arc::clone(&gate), "10x10"));
+        let (dlcs, registration) = (setting.dlcs.clone(), setting.registration("a"));
+        let earlier = tokio::spawn(async move { dlcs.register(registration).await });
+        gate.opened.notified().await;
+        if deleted_between {
+            setting.dlcs.delete_image(&setting.id("a")).await.unwrap();
+        }
+        setting.origin.script("a", Script::Bytes("20x20"));
+        setting
+            .dlcs
+            .register(setting.registration("a"))
+            .await
+            .unwrap();
+        gate.open.notify_one();
+        assert!(matches!(
+            earlier.await.unwrap(),
+            Err(Error::Superseded { .. })
+        ));
+        assert_eq!(
+            setting.dlcs.image(&setting.id("a")).await.unwrap().width(),
+            20
+        );
+    }
 }
 
 #[tokio::test]
