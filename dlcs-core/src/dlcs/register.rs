@@ -106,7 +106,10 @@ impl Dlcs {
         for (index, changes) in all {
             problems.extend(changes.problems(index));
             let origins = [
-                ("initialOrigin", changes.initial_origin.as_ref()),
+                (
+                    "initialOrigin",
+                    changes.initial_origin.as_ref().and_then(Option::as_ref),
+                ),
                 ("origin", origin_of(changes)),
             ];
             for (field, origin) in origins {

@@ -97,9 +97,7 @@ impl Image {
     /// Merges changes: what they leave out keeps its value.
     pub fn merge(&mut self, changes: ImageChanges) {
         set(&mut self.source, changes.source);
-        if changes.initial_origin.is_some() {
-            self.initial_origin = changes.initial_origin;
-        }
+        set(&mut self.initial_origin, changes.initial_origin);
         set_or_clear(&mut self.media_type, changes.media_type);
         for (field, change) in self.metadata.strings.iter_mut().zip(changes.strings) {
             set(field, change);

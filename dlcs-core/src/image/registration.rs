@@ -20,8 +20,8 @@ pub struct DeliveryChannel {
 pub struct ImageChanges {
     /// Where the master is.
     pub source: Option<ImageSource>,
-    /// Where the master is for the first fetch only.
-    pub initial_origin: Option<OriginUrl>,
+    /// Where the master is for the first fetch only; `Some(None)` clears it.
+    pub initial_origin: Option<Option<OriginUrl>>,
     /// The declared media type; empty clears it.
     pub media_type: Option<String>,
     /// `string1` to `string3`.

@@ -100,7 +100,9 @@ async fn reopening_keeps_everything() {
         .unwrap();
     let mut full = item("full");
     full.changes = ImageChanges {
-        initial_origin: Some(OriginUrl::parse("https://example.org/initial.tif").unwrap()),
+        initial_origin: Some(Some(
+            OriginUrl::parse("https://example.org/initial.tif").unwrap(),
+        )),
         media_type: Some("image/tiff".to_owned()),
         strings: ["a", "b'\"", "🗺"].map(|text| Some(text.to_owned())),
         numbers: [i64::MIN, 0, i64::MAX].map(Some),

@@ -141,7 +141,7 @@ impl ImageInput {
         }
         input.changes = ImageChanges {
             source: origin(fields, "origin", problems).map(ImageSource::Origin),
-            initial_origin: origin(fields, "initialOrigin", problems),
+            initial_origin: initial_origin(fields, problems),
             media_type: fields.text("mediaType", problems),
             strings: ["string1", "string2", "string3"].map(|name| fields.text(name, problems)),
             numbers: ["number1", "number2", "number3"].map(|name| fields.integer(name, problems)),
@@ -176,10 +176,7 @@ impl ImageInput {
         if fields.value("origin").is_some_and(is_upload) {
             names.push("origin");
         }
-        let clears_initial = fields
-            .value("initialOrigin")
-            .is_some_and(|value| value == "");
-        if names.is_empty() && !clears_initial && self.changes.media_type.is_none() {
+        if names.is_empty() && self.changes.media_type.is_none() {
             return Ok(());
         }
         let stored = match (self.space, &self.model) {
@@ -189,13 +186,6 @@ impl ImageInput {
             }
             _ => None,
         };
-        let has_initial = stored
-            .as_ref()
-            .is_some_and(|image| image.initial_origin.is_some());
-        if clears_initial && has_initial {
-            let detail = "`initialOrigin` cannot be cleared: leave it out; it is not used once the image has been processed";
-            problems.add(fields.at("initialOrigin"), detail);
-        }
         let found_type = stored
             .as_ref()
             .filter(|image| image.media_type.is_none())
@@ -302,8 +292,8 @@ impl ImageInput {
 
 fn origin(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<OriginUrl> {
     let text = fields.text(name, problems)?;
-    // An image without one is sent with the empty text, and may be sent back so; the place of an upload is compared with what is stored.
-    if (text.is_empty() && name == "initialOrigin") || text.starts_with(UPLOAD_SCHEME) {
+    // The place of an upload is compared with what is stored.
+    if text.starts_with(UPLOAD_SCHEME) {
         return None;
     }
     match OriginUrl::parse(&text) {
@@ -316,6 +306,17 @@ fn origin(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<Or
             None
         }
     }
+}
+
+/// Where the first fetch goes; the empty text clears it.
+fn initial_origin(fields: &Fields<'_>, problems: &mut Problems) -> Option<Option<OriginUrl>> {
+    if fields
+        .value("initialOrigin")
+        .is_some_and(|value| value == "")
+    {
+        return Some(None);
+    }
+    origin(fields, "initialOrigin", problems).map(Some)
 }
 
 /// −1, 0 or a number of pixels.

@@ -57,7 +57,14 @@ async fn add_core_problems(
         };
         for (name, origin) in [
             ("origin", origin),
-            ("initialOrigin", input.changes.initial_origin.as_ref()),
+            (
+                "initialOrigin",
+                input
+                    .changes
+                    .initial_origin
+                    .as_ref()
+                    .and_then(Option::as_ref),
+            ),
         ] {
             let scheme = origin.map(|origin| origin.url().scheme());
             if let Some(scheme) = scheme.filter(|scheme| !is_served(context, scheme)) {
