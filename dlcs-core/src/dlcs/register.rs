@@ -23,7 +23,7 @@ impl Dlcs {
     /// A failure that may pass is tried again, within the settings' bounds. The same image registered twice at once: the later one wins.
     ///
     /// # Errors
-    /// * [`Error::Invalid`] or [`QueueError::Refused`](crate::queue::QueueError::Refused): nothing was stored;
+    /// * [`Error::Invalid`] or [`QueueError::Refused`]: nothing was stored;
     /// * [`Error::Ingest`]: the record is kept, says why, and what was served before is served still;
     /// * [`Error::Superseded`]: a later registration, or a deletion, won.
     pub async fn register(&self, registration: Registration) -> Result<Registered> {
@@ -45,7 +45,7 @@ impl Dlcs {
     ///
     /// # Errors
     /// * [`Error::BatchEmpty`], [`Error::BatchTooLarge`], [`Error::Invalid`];
-    /// * [`QueueError::Refused`](crate::queue::QueueError::Refused) with every faulty member.
+    /// * [`QueueError::Refused`] with every faulty member.
     pub async fn submit_batch(
         &self,
         registrations: impl IntoIterator<Item = Registration> + Send,
@@ -75,7 +75,7 @@ impl Dlcs {
     /// Changes an image; processes it again, as [`Self::register`] does, only when a change takes effect no other way.
     ///
     /// # Errors
-    /// As [`Self::register`], and [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound).
+    /// As [`Self::register`], and [`CatalogueError::NotFound`].
     pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
         self.check([(0, &changes)])?;
         match self.0.catalogue.update_image(id, changes.clone()).await {

@@ -385,9 +385,7 @@ async fn deep_zoom_session(
                     ));
                 }
                 let pixels = decode_jpeg(&bytes).map_err(|error| format!("{url}: {error}"))?;
-                // `w,` of version 2 leaves the height to the aspect ratio, which may round the other way.
-                let slack = u32::from(matches!(version, Version::V2));
-                if pixels.width() != out_w || pixels.height().abs_diff(out_h) > slack {
+                if pixels.dimensions() != (out_w, out_h) {
                     return Err(format!(
                         "{url}: {:?} instead of {:?}",
                         pixels.dimensions(),
