@@ -43,6 +43,22 @@ fn every_backend_has_its_files_its_feature_and_its_contract_run() {
 }
 
 #[test]
+fn every_place_on_the_map_is_there() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let map = fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
+    let places: Vec<_> = map
+        .split('`')
+        .filter(|text| text.starts_with("dlcs-") || text.starts_with("examples/"))
+        .filter(|text| text.contains('/') && !text.contains([' ', '*']))
+        .collect();
+    assert!(places.len() > 10, "only {places:?}");
+    for place in places {
+        let found = workspace.join(place).try_exists().unwrap();
+        assert!(found, "ARCHITECTURE.md names {place}, which is not there");
+    }
+}
+
+#[test]
 fn no_source_file_is_too_long_to_read() {
     let mut long = Vec::new();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
