@@ -6,16 +6,17 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use bytes::Bytes;
-use dlcs_core::derivative::Checksum;
-use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
+use dlcs_core::derivative::{Checksum, ProcessError};
+use dlcs_core::iiif::{Pyramid, TileSize};
 
 use super::encode::encode_tile;
 use super::error::PyramidError;
 use super::jpeg::Abbreviated;
 use super::level::{LevelBuilder, Strip};
-use super::pixels::{Channels, Pixels};
-use super::spool::{read_at, spool_file};
+use super::pixels::Channels;
+use super::spool::{SpooledFile, spool_file};
 use super::tiff::write_head;
+use super::upright::UprightRows;
 
 /// How many bytes of tiles are read at once.
 const CHUNK: u64 = 1 << 20;
@@ -42,20 +43,20 @@ pub(super) struct Built {
 /// Tiles in the order of the derivative, read from a spool file that has another order.
 #[derive(Debug)]
 pub(super) struct StoredTiles {
-    file: File,
+    file: SpooledFile,
     /// Stretches of the file: where, and how long.
     stretches: Vec<(u64, u64)>,
 }
 
 impl StoredTiles {
     /// Reads the next bytes after a position in the derivative's order; `None` at the end.
-    fn read(&mut self, cursor: &mut Cursor) -> Result<Option<Bytes>, PyramidError> {
+    fn read(&self, cursor: &mut Cursor) -> Result<Option<Bytes>, PyramidError> {
         let Some((start, length)) = self.stretches.get(cursor.stretch).copied() else {
             return Ok(None);
         };
         let left = length - cursor.done;
         let now = left.min(CHUNK);
-        let bytes = read_at(&mut self.file, start + cursor.done, now as usize)?;
+        let bytes = self.file.read(start + cursor.done, now as usize)?;
         if now == left {
             *cursor = Cursor {
                 stretch: cursor.stretch + 1,
@@ -69,7 +70,7 @@ impl StoredTiles {
 
     /// Reads everything, piece by piece.
     pub(super) fn into_pieces(
-        mut self,
+        self,
     ) -> impl Iterator<Item = Result<Bytes, PyramidError>> + Send {
         let mut cursor = Cursor::default();
         std::iter::from_fn(move || self.read(&mut cursor).transpose())
@@ -82,19 +83,25 @@ struct Cursor {
     done: u64,
 }
 
-/// Builds the derivative of pixels.
-pub(super) fn build(pixels: &Pixels, options: BuildOptions<'_>) -> Result<Built, PyramidError> {
+/// Builds the derivative of an upright image as its rows arrive.
+pub(super) fn build(
+    mut rows: UprightRows,
+    options: BuildOptions<'_>,
+) -> Result<Built, ProcessError> {
+    let channels = rows.channels();
     let pyramid = Pyramid {
-        dimensions: Dimensions::new(pixels.width, pixels.height)
-            .expect("pixels have a width and a height"),
+        dimensions: rows.dimensions(),
         tile: options.tile,
     };
-    let mut builder = LevelBuilder::new(pyramid, pixels.channels);
+    let mut builder = LevelBuilder::new(pyramid, channels);
     let mut writer = TileWriter::new(pyramid, options)?;
-    for row in pixels.rows() {
-        builder.push_row(row, &mut |strip: &Strip<'_>| writer.write(strip))?;
+    let mut row = vec![0; pyramid.dimensions.width() as usize * channels.count()];
+    for _ in 0..pyramid.dimensions.height() {
+        rows.next_row(&mut row)?;
+        builder.push_row(&row, &mut |strip: &Strip<'_>| writer.write(strip))?;
     }
-    writer.finish(pyramid, pixels.channels)
+    rows.finish()?;
+    Ok(writer.finish(pyramid, channels)?)
 }
 
 struct TileWriter<'a> {
@@ -150,7 +157,10 @@ impl<'a> TileWriter<'a> {
             .file
             .into_inner()
             .map_err(|error| PyramidError::Spool(error.into_error()))?;
-        let mut tiles = StoredTiles { file, stretches };
+        let tiles = StoredTiles {
+            file: SpooledFile::new(file)?,
+            stretches,
+        };
         let mut hash = blake3::Hasher::new();
         hash.update(&head);
         let mut cursor = Cursor::default();

@@ -16,13 +16,14 @@ pub(super) fn encode_tile(tile: &Pixels, quality: u8) -> Result<Abbreviated, Pyr
     abbreviate(&stream).ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
 }
 
-/// Encodes pixels as JPEG, colours at 4:2:0.
+/// Encodes pixels as JPEG, colours at 4:2:0; what is transparent lies on white.
 pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {
+    let pixels = &pixels.on_white();
     let (width, height) = (pixels.width as usize, pixels.height as usize);
     let (format, sampling) = match pixels.channels {
         // libtiff refuses a single channel with any other factors than one.
-        Channels::Grey => (PixelFormat::Grayscale, Subsampling::S444),
-        Channels::Rgb => (PixelFormat::Rgb, Subsampling::S420),
+        Channels::Grey | Channels::GreyAlpha => (PixelFormat::Grayscale, Subsampling::S444),
+        Channels::Rgb | Channels::Rgba => (PixelFormat::Rgb, Subsampling::S420),
     };
     Encoder::new(&pixels.data, width, height, format)
         .quality(quality)
@@ -37,7 +38,9 @@ pub(super) fn encode_png(pixels: &Pixels) -> Result<Vec<u8>, PyramidError> {
     let mut encoder = png::Encoder::new(&mut bytes, pixels.width, pixels.height);
     encoder.set_color(match pixels.channels {
         Channels::Grey => png::ColorType::Grayscale,
+        Channels::GreyAlpha => png::ColorType::GrayscaleAlpha,
         Channels::Rgb => png::ColorType::Rgb,
+        Channels::Rgba => png::ColorType::Rgba,
     });
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);

@@ -113,7 +113,9 @@ impl LevelBuilder {
 fn halve(upper: &[u8], lower: &[u8], channels: Channels) -> Vec<u8> {
     match channels {
         Channels::Grey => halve_pixels::<1>(upper, lower),
+        Channels::GreyAlpha => halve_pixels::<2>(upper, lower),
         Channels::Rgb => halve_pixels::<3>(upper, lower),
+        Channels::Rgba => halve_pixels::<4>(upper, lower),
     }
 }
 

@@ -7,7 +7,6 @@ mod admission;
 mod build;
 mod config;
 mod cover;
-mod decode;
 mod encode;
 mod error;
 mod jpeg;
@@ -17,8 +16,10 @@ mod pixels;
 mod render;
 mod resample;
 mod sniff;
+mod source;
 mod spool;
 mod tiff;
+mod upright;
 
 use std::sync::Arc;
 
@@ -34,10 +35,11 @@ use tokio::sync::Semaphore;
 
 use build::{BuildOptions, Built, StoredTiles, build};
 pub use config::{PyramidProcessorConfig, PyramidRendererConfig};
-use decode::{DecodeLimits, decode, recognise};
 use error::PyramidError;
 pub use render::PyramidRenderer;
+use source::{SourceLimits, open, recognise};
 use spool::{SpooledSource, receive};
+use upright::UprightRows;
 
 /// Makes tiled pyramidal TIFFs from JPEG, PNG, WebP, GIF and TIFF sources.
 #[derive(Debug, Clone)]
@@ -92,12 +94,12 @@ fn process(
     config: &PyramidProcessorConfig,
 ) -> Result<Processed, ProcessError> {
     let format = recognise(&source.file)?;
-    let limits = DecodeLimits {
+    let limits = SourceLimits {
         max_side: config.max_side,
         max_pixels: config.max_pixels,
-        max_bytes: config.max_decoded_bytes,
     };
-    let pixels = decode(&source.file, format, &limits)?;
+    let opened = open(&source.file, format, &limits)?;
+    let rows = UprightRows::start(opened)?;
     let Built {
         pyramid,
         head,
@@ -105,7 +107,7 @@ fn process(
         checksum,
         tiles,
     } = build(
-        &pixels,
+        rows,
         BuildOptions {
             tile: config.tile,
             quality: config.quality,

@@ -4,11 +4,6 @@ use image::metadata::Orientation;
 
 use super::pixels::{Channels, Pixels};
 
-/// Whether turning upright needs a second frame beside the first.
-pub(super) const fn needs_second_frame(orientation: Orientation) -> bool {
-    !matches!(orientation, Orientation::NoTransforms)
-}
-
 /// Whether width and height change places.
 pub(super) const fn swaps_sides(orientation: Orientation) -> bool {
     matches!(
@@ -27,7 +22,9 @@ pub(super) fn apply(pixels: Pixels, orientation: Orientation) -> Pixels {
     }
     match pixels.channels {
         Channels::Grey => turn::<1>(&pixels, orientation),
+        Channels::GreyAlpha => turn::<2>(&pixels, orientation),
         Channels::Rgb => turn::<3>(&pixels, orientation),
+        Channels::Rgba => turn::<4>(&pixels, orientation),
     }
 }
 

@@ -1,18 +1,30 @@
 //! Decoded pixels.
 
+use std::borrow::Cow;
+
 /// What a pixel is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channels {
     Grey,
+    /// Grey, then opacity; not premultiplied.
+    GreyAlpha,
     Rgb,
+    /// Red, green, blue, then opacity; not premultiplied.
+    Rgba,
 }
 
 impl Channels {
     pub(super) const fn count(self) -> usize {
         match self {
             Self::Grey => 1,
+            Self::GreyAlpha => 2,
             Self::Rgb => 3,
+            Self::Rgba => 4,
         }
+    }
+
+    pub(super) const fn has_alpha(self) -> bool {
+        matches!(self, Self::GreyAlpha | Self::Rgba)
     }
 }
 
@@ -36,6 +48,20 @@ impl Pixels {
             channels,
             data: vec![0; length],
         }
+    }
+
+    /// The same pixels without alpha: what is transparent lies on white.
+    pub(super) fn on_white(&self) -> Cow<'_, Self> {
+        let (channels, data) = match self.channels {
+            Channels::Grey | Channels::Rgb => return Cow::Borrowed(self),
+            Channels::GreyAlpha => (Channels::Grey, compose::<2, 1>(&self.data)),
+            Channels::Rgba => (Channels::Rgb, compose::<4, 3>(&self.data)),
+        };
+        Cow::Owned(Self {
+            channels,
+            data,
+            ..*self
+        })
     }
 
     /// Bytes in one row.
@@ -73,6 +99,48 @@ impl Pixels {
             let write = (target.1 as usize + row) * stride + target.0 as usize * bytes;
             self.data[write..write + width * bytes]
                 .copy_from_slice(&from.data[read..read + width * bytes]);
+        }
+    }
+}
+
+/// Composes pixels of `N` samples, the last of them alpha, on white.
+fn compose<const N: usize, const KEPT: usize>(data: &[u8]) -> Vec<u8> {
+    let mut composed = Vec::with_capacity(data.len() / N * KEPT);
+    for pixel in data.as_chunks::<N>().0 {
+        let alpha = u32::from(pixel[KEPT]);
+        composed.extend(
+            pixel[..KEPT]
+                .iter()
+                .map(|value| ((u32::from(*value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8),
+        );
+    }
+    composed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transparent_pixels_lie_on_white() {
+        let pixels = |channels, data: &[u8]| Pixels {
+            width: (data.len() / Channels::count(channels)) as u32,
+            height: 1,
+            channels,
+            data: data.to_vec(),
+        };
+        for (with_alpha, expected) in [
+            (
+                pixels(Channels::GreyAlpha, &[0, 255, 0, 0, 0, 128]),
+                pixels(Channels::Grey, &[0, 255, 127]),
+            ),
+            (
+                pixels(Channels::Rgba, &[10, 20, 30, 255, 10, 20, 30, 0]),
+                pixels(Channels::Rgb, &[10, 20, 30, 255, 255, 255]),
+            ),
+            (pixels(Channels::Grey, &[7]), pixels(Channels::Grey, &[7])),
+        ] {
+            assert_eq!(*with_alpha.on_white(), expected);
         }
     }
 }

@@ -294,7 +294,7 @@ async fn read_exactly(
 fn decode_tile(stream: Vec<u8>, side: u32, channels: Channels) -> Result<Pixels, RenderError> {
     let colours = match channels {
         Channels::Grey => ColorSpace::Luma,
-        Channels::Rgb => ColorSpace::RGB,
+        _ => ColorSpace::RGB,
     };
     let options = DecoderOptions::default()
         .set_strict_mode(true)

@@ -32,7 +32,9 @@ pub(super) fn resize(pixels: Pixels, crop: Crop, size: Dimensions) -> Result<Pix
     }
     let kind = match pixels.channels {
         Channels::Grey => PixelType::U8,
+        Channels::GreyAlpha => PixelType::U8x2,
         Channels::Rgb => PixelType::U8x3,
+        Channels::Rgba => PixelType::U8x4,
     };
     // Softer where pixels have to be made up: sharp filters ring.
     let enlarges = f64::from(width) > crop.width || f64::from(height) > crop.height;
@@ -90,25 +92,29 @@ pub(super) fn reduce(pixels: Pixels, quality: Quality) -> Pixels {
 }
 
 fn grey(pixels: Pixels) -> Pixels {
-    match pixels.channels {
-        Channels::Grey => pixels,
-        Channels::Rgb => Pixels {
-            channels: Channels::Grey,
-            data: pixels
-                .data
-                .as_chunks::<3>()
-                .0
-                .iter()
-                .map(|[r, g, b]| {
-                    // Luma of Rec. 601, as in JPEG.
-                    let sum =
-                        19_595 * u32::from(*r) + 38_470 * u32::from(*g) + 7_471 * u32::from(*b);
-                    ((sum + 32_768) >> 16) as u8
-                })
-                .collect(),
-            ..pixels
-        },
+    let (channels, data) = match pixels.channels {
+        Channels::Grey | Channels::GreyAlpha => return pixels,
+        Channels::Rgb => {
+            let colours = pixels.data.as_chunks::<3>().0.iter();
+            (Channels::Grey, colours.copied().map(luma).collect())
+        }
+        Channels::Rgba => {
+            let colours = pixels.data.as_chunks::<4>().0.iter();
+            let data = colours.flat_map(|[r, g, b, alpha]| [luma([*r, *g, *b]), *alpha]);
+            (Channels::GreyAlpha, data.collect())
+        }
+    };
+    Pixels {
+        channels,
+        data,
+        ..pixels
     }
+}
+
+/// Luma of Rec. 601, as in JPEG.
+fn luma([r, g, b]: [u8; 3]) -> u8 {
+    let sum = 19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b);
+    ((sum + 32_768) >> 16) as u8
 }
 
 #[cfg(test)]

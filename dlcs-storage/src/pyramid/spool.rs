@@ -1,8 +1,9 @@
 //! Bytes on their way: a source into a file, a derivative out of one.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, ProcessError};
@@ -18,9 +19,104 @@ const BATCH: usize = 1 << 20;
 /// A source that has been received whole.
 #[derive(Debug)]
 pub(super) struct SpooledSource {
-    pub(super) file: File,
+    pub(super) file: SpooledFile,
     pub(super) size: u64,
     pub(super) checksum: Checksum,
+}
+
+/// A file that is written and only read from now on; any number of readers, each with a place of its own.
+#[derive(Debug, Clone)]
+pub(super) struct SpooledFile {
+    file: Arc<File>,
+    length: u64,
+}
+
+impl SpooledFile {
+    pub(super) fn new(file: File) -> Result<Self, PyramidError> {
+        let length = file.metadata().map_err(PyramidError::Spool)?.len();
+        Ok(Self {
+            file: Arc::new(file),
+            length,
+        })
+    }
+
+    /// Its length in bytes.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads one stretch.
+    pub(super) fn read(&self, offset: u64, length: usize) -> Result<Bytes, PyramidError> {
+        let mut bytes = vec![0; length];
+        read_exact_at(&self.file, &mut bytes, offset).map_err(PyramidError::Spool)?;
+        Ok(bytes.into())
+    }
+
+    /// Reads one stretch, or as much of it as there is.
+    pub(super) fn read_up_to(&self, offset: u64, length: usize) -> Result<Bytes, PyramidError> {
+        let there = self.length.saturating_sub(offset).min(length as u64);
+        self.read(offset, there as usize)
+    }
+
+    /// A reader from the start; without a buffer.
+    pub(super) fn reader(&self) -> SpoolReader {
+        SpoolReader {
+            file: self.clone(),
+            position: 0,
+        }
+    }
+}
+
+/// Reads a spooled file from a place of its own.
+#[derive(Debug, Clone)]
+pub(super) struct SpoolReader {
+    file: SpooledFile,
+    position: u64,
+}
+
+impl Read for SpoolReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file.file, buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for SpoolReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::End(distance) => self.file.length.checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
+        };
+        self.position = place.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match read_at(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = &mut buffer[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Makes a file that has no name and disappears when it is closed, however the process ends.
@@ -67,7 +163,7 @@ pub(super) async fn receive(
         }));
     }
     Ok(SpooledSource {
-        file,
+        file: SpooledFile::new(file)?,
         size,
         checksum: Checksum(hash.finalize().into()),
     })
@@ -91,13 +187,4 @@ impl Writer {
         })
         .await?
     }
-}
-
-/// Reads one stretch of a file.
-pub(super) fn read_at(file: &mut File, offset: u64, length: usize) -> Result<Bytes, PyramidError> {
-    let mut bytes = vec![0; length];
-    file.seek(SeekFrom::Start(offset))
-        .and_then(|_| file.read_exact(&mut bytes))
-        .map_err(PyramidError::Spool)?;
-    Ok(bytes.into())
 }

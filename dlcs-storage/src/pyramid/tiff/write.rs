@@ -158,7 +158,7 @@ fn directory(
     let count = channels.count();
     let photometric = match channels {
         Channels::Grey => PHOTOMETRIC_BLACK_IS_ZERO,
-        Channels::Rgb => PHOTOMETRIC_YCBCR,
+        _ => PHOTOMETRIC_YCBCR,
     };
     // In ascending order of their tags, as the format demands.
     let mut entries = vec![

@@ -1,7 +1,6 @@
 //! JPEG sources: strict, and checked before the decoder sees them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader};
 
 use dlcs_core::derivative::ProcessError;
 use image::metadata::Orientation;
@@ -10,28 +9,28 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::super::error::PyramidError;
-use super::super::pixels::{Channels, Pixels};
 use super::super::sniff::SourceFormat;
-use super::{DecodeLimits, damaged, frames, scan, unsupported};
+use super::super::spool::SpooledFile;
+use super::frame::Frame;
+use super::{
+    Alpha, ColourModel, Depth, Header, Profile, Rows, Samples, Source, SourceLimits, damaged, scan,
+    unsupported,
+};
 
 /// More scans than any honest file has: each one costs a pass over the whole image.
 const MAX_SCANS: usize = 100;
 
-pub(super) fn decode(
-    file: &File,
-    limits: &DecodeLimits,
-) -> Result<(Pixels, Orientation), ProcessError> {
+pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, ProcessError> {
     let bad = |reason: &str| damaged(SourceFormat::Jpeg, reason);
-    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut reader = BufReader::with_capacity(1 << 16, file.reader());
     let outline = Outline::read(&mut reader).map_err(|reason| bad(&reason))?;
     if let Some(kind) = outline.unread_kind() {
         return Err(unsupported(SourceFormat::Jpeg, kind));
     }
     let (width, height) = (u64::from(outline.width), u64::from(outline.height));
     limits.check(width, height)?;
-    let channels = match outline.sampling.as_slice() {
-        [_] => Channels::Grey,
+    let model = match outline.sampling.as_slice() {
+        [_] => ColourModel::Grey,
         [luma, chroma @ ..] if matches!(chroma.len(), 2 | 3) => {
             // The decoder returns wrong pixels for these without a word.
             if chroma.iter().any(|(h, v)| *h > luma.0 || *v > luma.1) {
@@ -40,7 +39,7 @@ pub(super) fn decode(
                     "a colour channel is sampled more densely than the first one",
                 ));
             }
-            Channels::Rgb
+            ColourModel::Rgb
         }
         _ => {
             return Err(unsupported(
@@ -54,30 +53,40 @@ pub(super) fn decode(
         .as_deref()
         .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms);
-    let channel_count = channels.count() as u64;
     let coefficients = if outline.progressive {
         2 * outline.sampling.len() as u64
     } else {
         0
     };
-    limits.check_bytes(
-        width,
-        height,
-        channel_count * frames(orientation) + coefficients,
-    )?;
-
-    let rewind = |reader: &mut BufReader<&File>| {
-        reader
-            .seek(SeekFrom::Start(0))
-            .map(drop)
-            .map_err(PyramidError::Spool)
+    let header = Header {
+        width: outline.width,
+        height: outline.height,
+        samples: Samples {
+            model,
+            depth: Depth::U8,
+            alpha: Alpha::None,
+        },
+        profile: Profile::Untagged,
+        orientation,
+        held_bytes: width * height * (model.channels() as u64 + coefficients),
     };
-    rewind(&mut reader)?;
-    scan::check(&mut reader).map_err(|reason| bad(&reason))?;
-    rewind(&mut reader)?;
-    let colours = match channels {
-        Channels::Grey => ColorSpace::Luma,
-        Channels::Rgb => ColorSpace::RGB,
+    let (file, limits) = (file.clone(), *limits);
+    Ok(Source::new(SourceFormat::Jpeg, header.clone(), move || {
+        decode(&file, &header, &limits)
+    }))
+}
+
+fn decode(
+    file: &SpooledFile,
+    header: &Header,
+    limits: &SourceLimits,
+) -> Result<Box<dyn Rows>, ProcessError> {
+    let bad = |reason: &str| damaged(SourceFormat::Jpeg, reason);
+    let reader = || BufReader::with_capacity(1 << 16, file.reader());
+    scan::check(&mut reader()).map_err(|reason| bad(&reason))?;
+    let colours = match header.samples.model {
+        ColourModel::Grey => ColorSpace::Luma,
+        _ => ColorSpace::RGB,
     };
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -85,14 +94,14 @@ pub(super) fn decode(
         .set_max_height(limits.max_side as usize)
         .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(colours);
-    let mut decoder = JpegDecoder::new_with_options(reader, options);
+    let mut decoder = JpegDecoder::new_with_options(reader(), options);
     decoder.decode_headers().map_err(fault)?;
-    let mut pixels = Pixels::blank(outline.width, outline.height, channels);
-    if decoder.output_buffer_size() != Some(pixels.data.len()) {
+    let mut data = vec![0; header.row_bytes() * header.height as usize];
+    if decoder.output_buffer_size() != Some(data.len()) {
         return Err(bad("its headers contradict each other"));
     }
-    decoder.decode_into(&mut pixels.data).map_err(fault)?;
-    Ok((pixels, orientation))
+    decoder.decode_into(&mut data).map_err(fault)?;
+    Ok(Box::new(Frame::new(data)))
 }
 
 /// What the decoder's error says of the source.

@@ -1,15 +1,15 @@
 //! Whether a file reaches its own end, where its decoder does not ask.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use super::super::sniff::SourceFormat;
+use super::super::spool::SpooledFile;
 
 /// Says what is missing of a file that is cut off.
-pub(super) fn check(file: &File, format: SourceFormat) -> Result<(), &'static str> {
+pub(super) fn check(file: &SpooledFile, format: SourceFormat) -> Result<(), &'static str> {
     const CUT: &str = "it ends early";
-    let mut reader = BufReader::new(file);
-    let length = reader.seek(SeekFrom::End(0)).map_err(|_| CUT)?;
+    let mut reader = BufReader::new(file.reader());
+    let length = file.length();
     match format {
         SourceFormat::Png => reaches_last_chunk(&mut reader, length).ok_or(CUT),
         SourceFormat::WebP => {

@@ -1,0 +1,146 @@
+//! Rows of a source as they are stored: upright, in the colours of the derivative.
+
+use dlcs_core::derivative::ProcessError;
+use dlcs_core::iiif::Dimensions;
+use image::metadata::Orientation;
+
+use super::orientation;
+use super::pixels::{Channels, Pixels};
+use super::source::colour::Converter;
+use super::source::{Header, Rows, Source};
+
+/// The rows of an upright image.
+///
+/// They come as they are read where the source is upright or only mirrored; otherwise the source has been read whole.
+pub(super) struct UprightRows {
+    dimensions: Dimensions,
+    channels: Channels,
+    state: State,
+}
+
+enum State {
+    Streaming {
+        rows: Box<dyn Rows>,
+        converter: Converter,
+        /// One row as the source has it.
+        native: Vec<u8>,
+        mirrored: bool,
+    },
+    Turned {
+        pixels: Pixels,
+        next: usize,
+    },
+}
+
+/// The bytes that turning a source upright holds at once.
+pub(super) fn held_bytes(header: &Header) -> u64 {
+    if streams(header.orientation) {
+        return 0;
+    }
+    let channels = Converter::new(header).channels().count() as u64;
+    // The image as it lies and as it will stand.
+    2 * u64::from(header.width) * u64::from(header.height) * channels
+}
+
+const fn streams(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::NoTransforms | Orientation::FlipHorizontal
+    )
+}
+
+impl UprightRows {
+    /// Starts to decode a source.
+    pub(super) fn start(source: Source) -> Result<Self, ProcessError> {
+        let header = source.header.clone();
+        let converter = Converter::new(&header);
+        let channels = converter.channels();
+        let native = vec![0; header.row_bytes()];
+        let rows = source.start()?;
+        let state = State::Streaming {
+            rows,
+            converter,
+            native,
+            mirrored: header.orientation == Orientation::FlipHorizontal,
+        };
+        let streaming = Self {
+            dimensions: Dimensions::new(header.width, header.height)
+                .expect("a source with a header has pixels"),
+            channels,
+            state,
+        };
+        if streams(header.orientation) {
+            Ok(streaming)
+        } else {
+            streaming.turned(header.orientation)
+        }
+    }
+
+    /// Reads everything and turns it.
+    fn turned(mut self, orientation: Orientation) -> Result<Self, ProcessError> {
+        let (width, height) = (self.dimensions.width(), self.dimensions.height());
+        let mut pixels = Pixels::blank(width, height, self.channels);
+        let stride = pixels.stride();
+        for row in pixels.data.chunks_exact_mut(stride) {
+            self.next_row(row)?;
+        }
+        self.finish()?;
+        drop(self.state);
+        let pixels = orientation::apply(pixels, orientation);
+        Ok(Self {
+            dimensions: Dimensions::new(pixels.width, pixels.height)
+                .expect("turning makes no pixel disappear"),
+            channels: self.channels,
+            state: State::Turned { pixels, next: 0 },
+        })
+    }
+
+    pub(super) const fn dimensions(&self) -> Dimensions {
+        self.dimensions
+    }
+
+    pub(super) const fn channels(&self) -> Channels {
+        self.channels
+    }
+
+    /// Fills one row of `width * channels` bytes with the next one.
+    pub(super) fn next_row(&mut self, row: &mut [u8]) -> Result<(), ProcessError> {
+        match &mut self.state {
+            State::Streaming {
+                rows,
+                converter,
+                native,
+                mirrored,
+            } => {
+                rows.next_row(native)?;
+                converter.convert(native, row);
+                if *mirrored {
+                    mirror(row, self.channels);
+                }
+            }
+            State::Turned { pixels, next } => {
+                let stride = pixels.stride();
+                row.copy_from_slice(&pixels.data[*next * stride..(*next + 1) * stride]);
+                *next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing was missing, after the last row.
+    pub(super) fn finish(&mut self) -> Result<(), ProcessError> {
+        match &mut self.state {
+            State::Streaming { rows, .. } => rows.finish(),
+            State::Turned { .. } => Ok(()),
+        }
+    }
+}
+
+fn mirror(row: &mut [u8], channels: Channels) {
+    match channels {
+        Channels::Grey => row.reverse(),
+        Channels::GreyAlpha => row.as_chunks_mut::<2>().0.reverse(),
+        Channels::Rgb => row.as_chunks_mut::<3>().0.reverse(),
+        Channels::Rgba => row.as_chunks_mut::<4>().0.reverse(),
+    }
+}
