@@ -69,9 +69,7 @@ impl StoredTiles {
     }
 
     /// Reads everything, piece by piece.
-    pub(super) fn into_pieces(
-        self,
-    ) -> impl Iterator<Item = Result<Bytes, PyramidError>> + Send {
+    pub(super) fn into_pieces(self) -> impl Iterator<Item = Result<Bytes, PyramidError>> + Send {
         let mut cursor = Cursor::default();
         std::iter::from_fn(move || self.read(&mut cursor).transpose())
     }

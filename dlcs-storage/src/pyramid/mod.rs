@@ -9,6 +9,7 @@ mod config;
 mod cover;
 mod encode;
 mod error;
+mod index;
 mod jpeg;
 mod level;
 mod orientation;

@@ -53,10 +53,7 @@ pub(super) fn open(
     }))
 }
 
-fn decoder(
-    file: &SpooledFile,
-    format: SourceFormat,
-) -> Result<impl ImageDecoder, ProcessError> {
+fn decoder(file: &SpooledFile, format: SourceFormat) -> Result<impl ImageDecoder, ProcessError> {
     let kind = match format {
         SourceFormat::Jpeg => ImageFormat::Jpeg,
         SourceFormat::Png => ImageFormat::Png,
@@ -67,9 +64,7 @@ fn decoder(
     let mut reader =
         ImageReader::with_format(BufReader::with_capacity(1 << 16, file.reader()), kind);
     reader.limits(Limits::no_limits());
-    reader
-        .into_decoder()
-        .map_err(|error| fault(format, &error))
+    reader.into_decoder().map_err(|error| fault(format, &error))
 }
 
 fn fault(format: SourceFormat, error: &ImageError) -> ProcessError {
