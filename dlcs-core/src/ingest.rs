@@ -247,21 +247,12 @@ impl Ingester<'_> {
                 })?;
         let Processed {
             source,
-            pyramid,
-            index_length,
-            length,
-            checksum,
+            derivative,
             body,
         } = processed;
         let key = DerivativeKey::pyramid(&image.id, generation, token);
         self.derivatives.put(&key, body).await?;
-        Ok(StoredDerivative {
-            source,
-            pyramid,
-            index_length,
-            length,
-            checksum,
-        })
+        Ok(StoredDerivative { source, derivative })
     }
 
     async fn open(&self, image: &Image) -> Result<(OriginResponse, FetchContext), IngestError> {

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod customer;
 pub mod image;
 pub mod page;
+pub mod policy;
 pub mod space;
 pub mod time;
 

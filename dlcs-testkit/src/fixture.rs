@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role, SecretHash};
-use dlcs_core::derivative::{Checksum, SourceFacts};
+use dlcs_core::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use dlcs_core::id::{CustomerId, ImageId, ModelId, SpaceId};
 use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
@@ -149,12 +149,14 @@ pub fn derivative(width: u32) -> StoredDerivative {
             size: 1_234_567,
             checksum: Checksum([1; 32]),
         },
-        pyramid: Pyramid {
-            dimensions,
-            tile: TileSize::Px512,
-        },
-        index_length: 1_000,
-        length: 2_345_678,
-        checksum: Checksum([2; 32]),
+        derivative: DerivativeFacts::new(
+            Pyramid {
+                dimensions,
+                tile: TileSize::Px512,
+            },
+            0..1_000,
+            2_345_678,
+            Checksum([2; 32]),
+        ),
     }
 }

@@ -8,6 +8,7 @@
 //! 5. Run `dlcs_testkit::derivative_contract!` on it.
 
 mod error;
+mod facts;
 mod key;
 mod processor;
 mod renderer;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
 pub use error::{DerivativeError, Result};
+pub use facts::DerivativeFacts;
 pub use key::{DerivativeKey, DerivativeKeyError, UploadId};
 pub use processor::{
     Checksum, ImageProcessor, ProcessError, ProcessOptions, Processed, SourceFacts,

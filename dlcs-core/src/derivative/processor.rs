@@ -7,9 +7,9 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use super::DerivativeBody;
-use crate::iiif::Pyramid;
+use super::{DerivativeBody, DerivativeFacts};
 use crate::origin::{OriginError, OriginResponse};
+use crate::policy::{ImageOptimisationPolicy, ThumbnailPolicy};
 
 /// A digest of 32 bytes, written as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,22 +55,58 @@ pub struct SourceFacts {
 }
 
 /// What to make of a source.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ProcessOptions {}
+pub struct ProcessOptions {
+    /// How the pyramid is made.
+    pub policy: ImageOptimisationPolicy,
+    /// Whether the source's own coding is kept where that can be: a TIFF that already is a pyramid as it stands, a JPEG cut into tiles without
+    /// decoding. Elsewhere the policy decides.
+    pub use_original: bool,
+    /// The squares, in pixels, that thumbnails are confined to, in any order.
+    pub thumbnails: Vec<u32>,
+}
+
+impl Default for ProcessOptions {
+    /// The default policies.
+    fn default() -> Self {
+        Self {
+            policy: ImageOptimisationPolicy::default(),
+            use_original: false,
+            thumbnails: ThumbnailPolicy::default().sizes().to_vec(),
+        }
+    }
+}
+
+impl ProcessOptions {
+    /// Says how the pyramid is made.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: ImageOptimisationPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Keeps the source's own coding where that can be.
+    #[must_use]
+    pub const fn with_original(mut self) -> Self {
+        self.use_original = true;
+        self
+    }
+
+    /// Says which thumbnails are made.
+    #[must_use]
+    pub fn with_thumbnails(mut self, sizes: &[u32]) -> Self {
+        self.thumbnails = sizes.to_vec();
+        self
+    }
+}
 
 /// A derivative that has been made and is not stored yet.
 pub struct Processed {
     /// The source that it was made from.
     pub source: SourceFacts,
-    /// Its levels and tiles.
-    pub pyramid: Pyramid,
-    /// How many bytes at its start hold everything but the pixels.
-    pub index_length: u64,
-    /// Its length in bytes.
-    pub length: u64,
-    /// The BLAKE3 of its bytes.
-    pub checksum: Checksum,
+    /// What is in it.
+    pub derivative: DerivativeFacts,
     /// Its bytes.
     pub body: DerivativeBody,
 }
@@ -79,9 +115,7 @@ impl fmt::Debug for Processed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Processed")
             .field("source", &self.source)
-            .field("pyramid", &self.pyramid)
-            .field("index_length", &self.index_length)
-            .field("length", &self.length)
+            .field("derivative", &self.derivative)
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! Where an image is on its way, and what is served of it.
 
-use crate::derivative::{Checksum, DerivativeKey, SourceFacts};
+use crate::derivative::{DerivativeFacts, DerivativeKey, SourceFacts};
 use crate::id::ImageId;
-use crate::iiif::{Dimensions, Pyramid};
+use crate::iiif::Dimensions;
 use crate::queue::{Generation, LeaseToken};
 use crate::time::Timestamp;
 
@@ -13,14 +13,8 @@ pub struct ImageService {
     pub generation: Generation,
     /// The claim of that registration.
     pub token: LeaseToken,
-    /// Its levels and tiles.
-    pub pyramid: Pyramid,
-    /// How many bytes at the start of the derivative hold everything but the pixels.
-    pub index_length: u64,
-    /// The length of the derivative in bytes.
-    pub length: u64,
-    /// The BLAKE3 of the derivative.
-    pub checksum: Checksum,
+    /// What is in it.
+    pub derivative: DerivativeFacts,
     /// The source that it was made from.
     pub source: SourceFacts,
     /// When it became visible.
@@ -37,7 +31,7 @@ impl ImageService {
     /// The size of the full image, upright.
     #[must_use]
     pub const fn dimensions(&self) -> Dimensions {
-        self.pyramid.dimensions
+        self.derivative.dimensions()
     }
 }
 

@@ -23,9 +23,8 @@ pub use error::{QueueError, Result, SubmissionProblem, SubmissionProblemKind};
 pub use lease::{Generation, Lease, LeaseGrant, LeaseToken};
 
 use crate::batch::{Batch, QueueSize};
-use crate::derivative::{Checksum, SourceFacts};
+use crate::derivative::{DerivativeFacts, SourceFacts};
 use crate::id::{CustomerId, ImageId};
-use crate::iiif::Pyramid;
 use crate::image::{Image, ImageChanges, ImageService, RegistrationMode};
 use crate::time::Timestamp;
 
@@ -74,14 +73,8 @@ pub struct Begun {
 pub struct StoredDerivative {
     /// The source that it was made from.
     pub source: SourceFacts,
-    /// Its levels and tiles.
-    pub pyramid: Pyramid,
-    /// How many bytes at its start hold everything but the pixels.
-    pub index_length: u64,
-    /// Its length in bytes.
-    pub length: u64,
-    /// The BLAKE3 of its bytes.
-    pub checksum: Checksum,
+    /// What is in it.
+    pub derivative: DerivativeFacts,
 }
 
 impl StoredDerivative {
@@ -91,10 +84,7 @@ impl StoredDerivative {
         ImageService {
             generation: lease.generation(),
             token: lease.token(),
-            pyramid: self.pyramid,
-            index_length: self.index_length,
-            length: self.length,
-            checksum: self.checksum,
+            derivative: self.derivative,
             source: self.source,
             finished,
         }

@@ -136,13 +136,15 @@ impl ImageProcessor for FakePixels {
                 size: bytes.len() as u64,
                 checksum: Checksum([1; 32]),
             },
-            pyramid: Pyramid {
-                dimensions,
-                tile: TileSize::Px512,
-            },
-            index_length: 1,
-            length: bytes.len() as u64,
-            checksum: Checksum([2; 32]),
+            derivative: DerivativeFacts::new(
+                Pyramid {
+                    dimensions,
+                    tile: TileSize::Px512,
+                },
+                0..1,
+                bytes.len() as u64,
+                Checksum([2; 32]),
+            ),
             body: futures_util::stream::once(async { Ok(bytes) }).boxed(),
         })
     }

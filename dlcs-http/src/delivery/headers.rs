@@ -95,7 +95,7 @@ fn tag_list(text: &str) -> impl Iterator<Item = &str> {
 ///
 /// Generation and token name the registration; the checksum tells apart catalogues that were started anew.
 pub(super) fn etag(service: &ImageService, what: &str) -> HeaderValue {
-    let checksum = service.checksum.to_string();
+    let checksum = service.derivative.checksum.to_string();
     let ImageService {
         generation, token, ..
     } = service;

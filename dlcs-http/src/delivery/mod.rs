@@ -163,7 +163,7 @@ fn information(
         (_, version) => Some(version),
     };
     let id = service_address(context, named, &image.id);
-    let info = Info::of(service.pyramid, &context.dlcs.settings().limits);
+    let info = Info::of(service.derivative.pyramid, &context.dlcs.settings().limits);
     let body = info::body(version, &id, &info);
     let description = Description {
         content_type: headers::info_type(version, json_ld),

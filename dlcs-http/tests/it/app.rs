@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, ProcessError,
-    ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+    Checksum, DerivativeFacts, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer,
+    ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{Bootstrap, Settings};
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
@@ -296,13 +296,15 @@ impl ImageProcessor for FakeProcessor {
                 size: length,
                 checksum: Checksum([7; 32]),
             },
-            pyramid: Pyramid {
-                dimensions,
-                tile: TileSize::Px512,
-            },
-            index_length: length,
-            length,
-            checksum: Checksum([8; 32]),
+            derivative: DerivativeFacts::new(
+                Pyramid {
+                    dimensions,
+                    tile: TileSize::Px512,
+                },
+                0..length,
+                length,
+                Checksum([8; 32]),
+            ),
             body,
         })
     }

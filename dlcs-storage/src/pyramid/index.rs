@@ -28,11 +28,13 @@ pub(super) struct ReadyIndex {
 impl ReadyIndex {
     pub(super) fn read(head: &[u8], service: &ImageService) -> Result<Self, RenderError> {
         let index = read_head(head).map_err(damaged)?;
-        if index.pyramid != service.pyramid {
+        if index.pyramid != service.derivative.pyramid {
             return Err(damaged("its size is not the one that was recorded"));
         }
         let inside = |tile: &TilePlace| {
-            tile.length > 2 && tile.offset >= service.index_length && tile.end() <= service.length
+            tile.length > 2
+                && tile.offset >= service.derivative.index.end
+                && tile.end() <= service.derivative.length
         };
         if !index
             .levels

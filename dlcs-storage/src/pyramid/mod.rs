@@ -27,8 +27,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, ImageProcessor, ProcessError, ProcessOptions, Processed,
-    SourceFacts,
+    DerivativeBody, DerivativeError, DerivativeFacts, ImageProcessor, ProcessError, ProcessOptions,
+    Processed, SourceFacts,
 };
 use dlcs_core::origin::OriginResponse;
 use futures_util::StreamExt;
@@ -122,10 +122,7 @@ fn process(
             size: source.size,
             checksum: source.checksum,
         },
-        pyramid,
-        index_length: head.len() as u64,
-        length,
-        checksum,
+        derivative: DerivativeFacts::new(pyramid, 0..head.len() as u64, length, checksum),
         body: body(head, tiles),
     })
 }

@@ -51,7 +51,9 @@ impl PyramidRenderer {
         if let Some(index) = self.indexes.get(key) {
             return Ok(index);
         }
-        let head = store.get_range(key, 0..service.index_length).await?;
+        let head = store
+            .get_range(key, service.derivative.index.clone())
+            .await?;
         let index = Arc::new(ReadyIndex::read(&head, service)?);
         self.indexes.insert(key.clone(), Arc::clone(&index));
         Ok(index)
@@ -82,7 +84,7 @@ impl ImageRenderer for PyramidRenderer {
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
         let index = self.index(store, key, service).await?;
-        let level = match plan(service.pyramid, request) {
+        let level = match plan(service.derivative.pyramid, request) {
             Plan::StoredTile { level, column, row } => {
                 let bytes = index.stored_tile(store, key, level, column, row).await?;
                 return Ok(Rendered {
@@ -93,7 +95,7 @@ impl ImageRenderer for PyramidRenderer {
             Plan::Render { level } => level,
         };
         let cover = Cover::of(
-            service.pyramid,
+            service.derivative.pyramid,
             index.channels(),
             request.region,
             level,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::{CustomerName, NewCustomer, Role};
-use dlcs_core::derivative::{Checksum, SourceFacts};
+use dlcs_core::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use dlcs_core::id::{CustomerId, ImageId, ModelId, SpaceId};
 use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
@@ -103,12 +103,14 @@ pub(crate) fn derivative() -> StoredDerivative {
             size: 12_345,
             checksum: Checksum([1; 32]),
         },
-        pyramid: Pyramid {
-            dimensions: Dimensions::new(4000, 3000).unwrap(),
-            tile: TileSize::Px512,
-        },
-        index_length: 4096,
-        length: 1_234_567,
-        checksum: Checksum([2; 32]),
+        derivative: DerivativeFacts::new(
+            Pyramid {
+                dimensions: Dimensions::new(4000, 3000).unwrap(),
+                tile: TileSize::Px512,
+            },
+            0..4096,
+            1_234_567,
+            Checksum([2; 32]),
+        ),
     }
 }

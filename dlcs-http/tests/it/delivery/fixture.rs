@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer,
-    ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+    Checksum, DerivativeError, DerivativeFacts, DerivativeKey, DerivativeStore, ImageProcessor,
+    ImageRenderer, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{FirstKey, Settings};
 use dlcs_core::iiif::{Dimensions, Limits, Pyramid, ResolvedRequest, TileSize};
@@ -115,13 +115,15 @@ impl ImageProcessor for Processor {
                 size: bytes.len() as u64,
                 checksum: Checksum([1; 32]),
             },
-            pyramid: Pyramid {
-                dimensions: Dimensions::new(SIZE.0, SIZE.1).expect("neither is zero"),
-                tile: TileSize::Px512,
-            },
-            index_length: 1,
-            length: bytes.len() as u64,
-            checksum: Checksum([bytes.first().copied().unwrap_or_default(); 32]),
+            derivative: DerivativeFacts::new(
+                Pyramid {
+                    dimensions: Dimensions::new(SIZE.0, SIZE.1).expect("neither is zero"),
+                    tile: TileSize::Px512,
+                },
+                0..1,
+                bytes.len() as u64,
+                Checksum([bytes.first().copied().unwrap_or_default(); 32]),
+            ),
             body: stream::once(async { Ok(bytes) }).boxed(),
         })
     }

@@ -1,7 +1,7 @@
 //! The record of an image: a row, and back.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::derivative::{Checksum, SourceFacts};
+use dlcs_core::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use dlcs_core::id::ImageId;
 use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{
@@ -278,12 +278,12 @@ fn service_values(service: &ImageService) -> Result<[Box<dyn ToSql>; 12]> {
     Ok([
         Box::new(stored("generation", service.generation.get())?),
         Box::new(stored("token", service.token.get())?),
-        Box::new(service.pyramid.dimensions.width()),
-        Box::new(service.pyramid.dimensions.height()),
-        Box::new(service.pyramid.tile.get()),
-        Box::new(stored("index_length", service.index_length)?),
-        Box::new(stored("length", service.length)?),
-        Box::new(service.checksum.0),
+        Box::new(service.derivative.pyramid.dimensions.width()),
+        Box::new(service.derivative.pyramid.dimensions.height()),
+        Box::new(service.derivative.pyramid.tile.get()),
+        Box::new(stored("index_length", service.derivative.index.end)?),
+        Box::new(stored("length", service.derivative.length)?),
+        Box::new(service.derivative.checksum.0),
         Box::new(service.finished.as_micros()),
         Box::new(service.source.media_type.clone()),
         Box::new(stored("source_size", service.source.size)?),
@@ -383,10 +383,12 @@ fn read_service(columns: &mut Columns<'_, '_>) -> Result<Option<ImageService>> {
     Ok(Some(ImageService {
         generation: Generation::new(generation),
         token,
-        pyramid: Pyramid { dimensions, tile },
-        index_length: columns.number("service_index_length")?,
-        length: columns.number("service_length")?,
-        checksum: Checksum(columns.get()?),
+        derivative: DerivativeFacts::new(
+            Pyramid { dimensions, tile },
+            0..columns.number("service_index_length")?,
+            columns.number("service_length")?,
+            Checksum(columns.get()?),
+        ),
         finished: columns.time()?,
         source: SourceFacts {
             media_type: columns.get()?,

@@ -21,7 +21,7 @@ async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
         let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let derivative = at("derivative.tif");
         std::fs::write(&derivative, &ready.bytes).unwrap();
-        let pyramid = ready.service.pyramid;
+        let pyramid = ready.service.derivative.pyramid;
 
         let info = run(&tiffinfo, &[&derivative]);
         let sizes: Vec<String> = pyramid

@@ -49,7 +49,7 @@ async fn full_resolution_is_close_to_the_source_and_levels_to_their_averages() {
     ] {
         let mut expected = Raster::photograph(width, height, channels);
         let ready = process(expected.to_png()).await.unwrap();
-        for level in ready.service.pyramid.levels() {
+        for level in ready.service.derivative.pyramid.levels() {
             let found = ready.level(level).await.psnr(&expected);
             assert!(
                 found >= 30.0,

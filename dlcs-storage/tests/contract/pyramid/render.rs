@@ -39,7 +39,7 @@ async fn every_tile_of_every_level_shows_its_part_of_the_level() {
         let ready = process(Raster::photograph(width, height, channels).to_png())
             .await
             .unwrap();
-        let pyramid = ready.service.pyramid;
+        let pyramid = ready.service.derivative.pyramid;
         for level in pyramid.levels() {
             let whole = ready.level(level).await;
             assert_eq!(
@@ -194,7 +194,7 @@ async fn a_damaged_derivative_is_said_to_be_damaged() {
     ];
     let good = process(source.clone()).await.unwrap();
     let whole = good.bytes.to_vec();
-    let head = good.service.index_length as usize;
+    let head = good.service.derivative.index.end as usize;
     let mut no_tables = whole.clone();
     let tables = no_tables
         .windows(4)

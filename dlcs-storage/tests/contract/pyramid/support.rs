@@ -227,20 +227,17 @@ pub(super) async fn process_with(
         "uploads/67e5504410b1426f9247bb680e5fe0c8".parse().unwrap(),
     );
     let stored = store.put(&key, processed.body).await.unwrap();
-    assert_eq!(stored, processed.length, "the declared length");
+    assert_eq!(stored, processed.derivative.length, "the declared length");
     let bytes = store.get_range(&key, 0..u64::MAX).await.unwrap();
     assert_eq!(
         *blake3::hash(&bytes).as_bytes(),
-        processed.checksum.0,
+        processed.derivative.checksum.0,
         "the declared checksum"
     );
     let service = ImageService {
         generation: Generation::new(1),
         token: LeaseToken::new(1),
-        pyramid: processed.pyramid,
-        index_length: processed.index_length,
-        length: processed.length,
-        checksum: processed.checksum,
+        derivative: processed.derivative,
         source: processed.source,
         finished: Timestamp::from_micros(0),
     };
