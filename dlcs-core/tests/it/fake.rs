@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    Checksum, DerivativeBody, DerivativeError, DerivativeKey, ProcessError, ProcessOptions,
-    Processed, RenderError, Rendered, SourceFacts,
+    Checksum, DerivativeBody, DerivativeError, DerivativeFacts, DerivativeKey, ProcessError,
+    ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
@@ -159,7 +159,7 @@ impl ImageRenderer for FakePixels {
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let bytes = store.get_range(key, 0..service.length).await?;
+        let bytes = store.get_range(key, 0..service.derivative.length).await?;
         Ok(Rendered {
             format: request.format,
             bytes,
