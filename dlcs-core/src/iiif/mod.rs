@@ -11,7 +11,7 @@ mod terms;
 
 pub use error::RequestError;
 pub use info::Info;
-pub use plan::{Plan, plan};
+pub use plan::{Plan, Stored, StoredLevel, plan};
 pub use pyramid::{Dimensions, Level, Pyramid, TileSize};
 pub use request::{GrammarVersion, ImageRequest};
 pub use resolve::{Limits, Rect, ResolvedRequest};

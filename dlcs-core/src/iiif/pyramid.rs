@@ -49,6 +49,48 @@ impl Dimensions {
     }
 }
 
+impl Dimensions {
+    /// The largest size of the same shape within a box of these sides, which must not be zero; never larger than this one.
+    ///
+    /// Halves are rounded up, and no side becomes zero.
+    #[must_use]
+    pub fn confined_to(self, width: u32, height: u32) -> Self {
+        if self.width <= width && self.height <= height {
+            return self;
+        }
+        self.fitted_to(width, height)
+    }
+
+    /// The largest size of the same shape within a box of these sides, which must not be zero; enlarged where need be.
+    #[must_use]
+    pub(super) fn fitted_to(self, width: u32, height: u32) -> Self {
+        let by_height = u64::from(height) * u64::from(self.width);
+        let by_width = u64::from(width) * u64::from(self.height);
+        if by_width <= by_height {
+            let other = proportional(width, self.height, self.width);
+            Self {
+                width,
+                height: other.clamp(1, u64::from(height)) as u32,
+            }
+        } else {
+            let other = proportional(height, self.width, self.height);
+            Self {
+                width: other.clamp(1, u64::from(width)) as u32,
+                height,
+            }
+        }
+    }
+}
+
+/// `length * numerator / denominator`, halves rounded up.
+pub(super) fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
+    let (product, denominator) = (
+        u128::from(length) * u128::from(numerator),
+        u128::from(denominator),
+    );
+    ((2 * product + denominator) / (2 * denominator)) as u64
+}
+
 impl fmt::Display for Dimensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} x {}", self.width, self.height)
@@ -103,6 +145,19 @@ pub struct Level {
     pub rows: u32,
 }
 
+impl Level {
+    /// A level of this size, cut into tiles.
+    #[must_use]
+    pub const fn new(exponent: u32, dimensions: Dimensions, tile: TileSize) -> Self {
+        Self {
+            exponent,
+            dimensions,
+            columns: dimensions.width.div_ceil(tile.get()),
+            rows: dimensions.height.div_ceil(tile.get()),
+        }
+    }
+}
+
 /// The levels of a tiled pyramid: halved, rounding up, until the image fits in one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pyramid {
@@ -133,12 +188,7 @@ impl Pyramid {
             return None;
         }
         let dimensions = self.dimensions.scaled_down(exponent);
-        Some(Level {
-            exponent,
-            dimensions,
-            columns: dimensions.width.div_ceil(self.tile.get()),
-            rows: dimensions.height.div_ceil(self.tile.get()),
-        })
+        Some(Level::new(exponent, dimensions, self.tile))
     }
 
     /// Every level, full resolution first.

@@ -1,5 +1,6 @@
 //! What a request means for an image of known size.
 
+use super::pyramid::proportional;
 use super::request::{Region, Size};
 use super::{
     Dimensions, Format, GrammarVersion, ImageRequest, Quality, RequestError, Rotation, Version,
@@ -49,7 +50,7 @@ impl Limits {
     /// The largest size of the shape of a region, enlarged where need be.
     fn largest(&self, region: Dimensions) -> Dimensions {
         let (max_width, max_height) = self.sides();
-        let mut size = confine(region, max_width, max_height);
+        let mut size = region.fitted_to(max_width, max_height);
         if let Some(area) = self.max_area.filter(|area| size.area() > *area) {
             let area = area.max(1);
             let ratio = u128::from(area) * u128::from(region.width()) / u128::from(region.height());
@@ -205,7 +206,7 @@ impl ImageRequest {
                 if level_height(width, region, image) == Some(height) {
                     (u64::from(width), u64::from(height))
                 } else {
-                    let size = confine(full, width, height);
+                    let size = full.fitted_to(width, height);
                     (u64::from(size.width()), u64::from(size.height()))
                 }
             }
@@ -311,28 +312,6 @@ fn level_height(width: u32, region: Rect, image: Dimensions) -> Option<u32> {
             && aligned(region.y, region.height, image.height()))
         .then_some(level.height())
     })
-}
-
-/// The largest size of the shape of a region within a box.
-fn confine(region: Dimensions, width: u32, height: u32) -> Dimensions {
-    let by_height = u64::from(height) * u64::from(region.width());
-    let by_width = u64::from(width) * u64::from(region.height());
-    if by_width <= by_height {
-        let other = proportional(width, region.height(), region.width());
-        dimensions(width, other.clamp(1, u64::from(height)) as u32)
-    } else {
-        let other = proportional(height, region.width(), region.height());
-        dimensions(other.clamp(1, u64::from(width)) as u32, height)
-    }
-}
-
-/// `length * numerator / denominator`, halves rounded up.
-fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
-    let (product, denominator) = (
-        u128::from(length) * u128::from(numerator),
-        u128::from(denominator),
-    );
-    ((2 * product + denominator) / (2 * denominator)) as u64
 }
 
 fn dimensions(width: u32, height: u32) -> Dimensions {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use dlcs_core::iiif::{Level, Pyramid, Rect};
+use dlcs_core::iiif::{Level, Pyramid, Rect, StoredLevel};
 
 use super::pixels::Channels;
 use super::resample::Crop;
@@ -19,28 +19,32 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Finds them; a smaller level is taken where this one needs too many bytes.
+    /// Finds them; a smaller level is taken where this one needs too many bytes. There is at least one level.
     pub(super) fn of(
         pyramid: Pyramid,
+        levels: &[StoredLevel],
         channels: Channels,
         region: Rect,
         wanted: u32,
         max_bytes: u64,
     ) -> Self {
-        let mut exponent = wanted.min(pyramid.level_count() - 1);
-        loop {
-            let level = pyramid
-                .level(exponent)
-                .expect("the exponent is below the count of levels");
-            let cover = Self::of_level(pyramid, region, level);
-            let bytes = u64::from(cover.area.width)
-                * u64::from(cover.area.height)
-                * channels.count() as u64;
-            if bytes <= max_bytes || exponent + 1 == pyramid.level_count() {
-                return cover;
+        let wanted = (wanted as usize).min(levels.len() - 1);
+        let mut covers = levels[wanted..]
+            .iter()
+            .map(|stored| Self::of_level(pyramid, region, stored.level));
+        let mut cover = covers.next().expect("there is at least one level");
+        for smaller in covers {
+            if cover.bytes(channels) <= max_bytes {
+                break;
             }
-            exponent += 1;
+            cover = smaller;
         }
+        cover
+    }
+
+    /// Bytes of its pixels.
+    pub(super) fn bytes(&self, channels: Channels) -> u64 {
+        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
     }
 
     fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
@@ -53,13 +57,11 @@ impl Cover {
             } else {
                 f64::from(start + length) / factor
             };
+            // A level that was halved rounding down may end before the region begins.
+            let from = from.min(f64::from(level_end) - 1.0);
+            let to = to.min(f64::from(level_end));
             let (first, last) = (from.floor() as u32, to.ceil() as u32);
-            (
-                first,
-                last.min(level_end) - first,
-                from - from.floor(),
-                to - from,
-            )
+            (first, last - first, from - from.floor(), to - from)
         };
         let image = pyramid.dimensions;
         let (x, width, left, crop_width) = span(

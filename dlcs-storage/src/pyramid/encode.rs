@@ -5,16 +5,7 @@ use std::io::Cursor;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 use super::error::PyramidError;
-use super::jpeg::{Abbreviated, abbreviate};
 use super::pixels::{Channels, Pixels};
-
-/// Encodes one tile as an abbreviated stream and its tables.
-///
-/// The tables depend on the channels and the quality only.
-pub(super) fn encode_tile(tile: &Pixels, quality: u8) -> Result<Abbreviated, PyramidError> {
-    let stream = encode_jpeg(tile, quality)?;
-    abbreviate(&stream).ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
-}
 
 /// Encodes pixels as JPEG, colours at 4:2:0; what is transparent lies on white.
 pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {

@@ -23,6 +23,13 @@ impl Channels {
         }
     }
 
+    pub(super) const fn without_alpha(self) -> Self {
+        match self {
+            Self::Grey | Self::GreyAlpha => Self::Grey,
+            Self::Rgb | Self::Rgba => Self::Rgb,
+        }
+    }
+
     pub(super) const fn has_alpha(self) -> bool {
         matches!(self, Self::GreyAlpha | Self::Rgba)
     }
@@ -67,6 +74,21 @@ impl Pixels {
     /// Bytes in one row.
     pub(super) fn stride(&self) -> usize {
         self.width as usize * self.channels.count()
+    }
+
+    /// The upper left corner, of this size.
+    pub(super) fn corner(&self, width: u32, height: u32) -> Self {
+        let wanted = width as usize * self.channels.count();
+        let mut data = Vec::with_capacity(wanted * height as usize);
+        for row in self.rows().take(height as usize) {
+            data.extend_from_slice(&row[..wanted]);
+        }
+        Self {
+            width,
+            height,
+            channels: self.channels,
+            data,
+        }
     }
 
     /// Rows from top to bottom.

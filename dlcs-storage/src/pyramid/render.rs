@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
-use dlcs_core::iiif::{Format, Plan, ResolvedRequest, plan};
+use dlcs_core::iiif::{Format, Plan, ResolvedRequest};
 use dlcs_core::image::ImageService;
 use quick_cache::sync::Cache;
 
@@ -84,23 +84,18 @@ impl ImageRenderer for PyramidRenderer {
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
         let index = self.index(store, key, service).await?;
-        let level = match plan(service.derivative.pyramid, request) {
-            Plan::StoredTile { level, column, row } => {
-                let bytes = index.stored_tile(store, key, level, column, row).await?;
-                return Ok(Rendered {
-                    format: Format::Jpg,
-                    bytes,
-                });
-            }
+        let plan = index.plan(request);
+        if let Some(bytes) = index.stored(store, key, plan).await? {
+            return Ok(Rendered {
+                format: Format::Jpg,
+                bytes,
+            });
+        }
+        let level = match plan {
             Plan::Render { level } => level,
+            _ => 0,
         };
-        let cover = Cover::of(
-            service.derivative.pyramid,
-            index.channels(),
-            request.region,
-            level,
-            self.config.max_decoded_bytes,
-        );
+        let cover = index.cover(request, level, self.config.max_decoded_bytes);
         let turn = self
             .admission
             .turn(Cost::of(&cover, index.channels(), request))

@@ -42,6 +42,11 @@ impl Raster {
                 let noise =
                     f64::from((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 16 & 7);
                 for channel in 0..channels {
+                    if channel == 3 {
+                        // Opacity: from one side to the other.
+                        data.push((255 * x / width) as u8);
+                        continue;
+                    }
                     let tint = [0.0, 18.0, -22.0][channel] * (fy / 200.0).sin();
                     data.push((70.0 + slope + waves + edge + noise + tint).clamp(0.0, 255.0) as u8);
                 }
@@ -127,10 +132,10 @@ impl Raster {
     pub(super) fn to_png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
-        encoder.set_color(if self.channels == 1 {
-            png::ColorType::Grayscale
-        } else {
-            png::ColorType::Rgb
+        encoder.set_color(match self.channels {
+            1 => png::ColorType::Grayscale,
+            4 => png::ColorType::Rgba,
+            _ => png::ColorType::Rgb,
         });
         encoder.set_compression(png::Compression::Fastest);
         encoder
@@ -153,6 +158,21 @@ impl Raster {
             height: info.height,
             channels,
             data,
+        }
+    }
+
+    /// Reads an uncompressed TIFF.
+    pub(super) fn from_plain_tiff(path: &str, channels: usize) -> Self {
+        let decoded = image::open(path).unwrap();
+        Self {
+            width: decoded.width(),
+            height: decoded.height(),
+            channels,
+            data: match channels {
+                1 => decoded.into_luma8().into_raw(),
+                4 => decoded.into_rgba8().into_raw(),
+                _ => decoded.into_rgb8().into_raw(),
+            },
         }
     }
 
@@ -214,14 +234,27 @@ pub(super) async fn process(source: impl Into<Bytes>) -> Result<Ready, ProcessEr
     process_with(&PyramidProcessor::default(), source).await
 }
 
+pub(super) async fn process_as(
+    options: &ProcessOptions,
+    source: impl Into<Bytes>,
+) -> Result<Ready, ProcessError> {
+    make(&PyramidProcessor::default(), options, source).await
+}
+
 pub(super) async fn process_with(
     processor: &PyramidProcessor,
     source: impl Into<Bytes>,
 ) -> Result<Ready, ProcessError> {
+    make(processor, &ProcessOptions::default(), source).await
+}
+
+async fn make(
+    processor: &PyramidProcessor,
+    options: &ProcessOptions,
+    source: impl Into<Bytes>,
+) -> Result<Ready, ProcessError> {
     let response = OriginResponse::from_bytes(source);
-    let processed = processor
-        .process(response, &ProcessOptions::default())
-        .await?;
+    let processed = processor.process(response, options).await?;
     let (store, key) = (
         MemoryDerivatives::new(),
         "uploads/67e5504410b1426f9247bb680e5fe0c8".parse().unwrap(),
@@ -250,10 +283,16 @@ pub(super) async fn process_with(
     })
 }
 
-/// Runs a program and returns what it printed; both its failure and a warning are failures here.
+/// What libtiff says of the private tag of derivatives; it passes it over.
+const PRIVATE_TAG: &str = "Unknown field with tag 65117";
+
+/// Runs a program and returns what it printed; both its failure and a warning are failures here, but for the one on the private tag.
 pub(super) fn run(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors: String = String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|line| !line.contains(PRIVATE_TAG))
+        .collect();
     assert!(
         output.status.success() && errors.is_empty(),
         "{} {arguments:?}: {errors}",
