@@ -174,21 +174,26 @@ async fn iipimage_serves_a_derivative() {
             .env("QUERY_STRING", format!("IIIF={what}"))
             .output()
             .unwrap();
-        let start = output
-            .stdout
-            .windows(4)
-            .position(|bytes| bytes == b"\r\n\r\n")
-            .unwrap_or_else(|| panic!("{what}: {}", String::from_utf8_lossy(&output.stdout)));
-        output.stdout[start + 4..].to_vec()
+        // Headers end with an empty line, however lines end.
+        let text = &output.stdout;
+        let ends = [&b"\r\n\r\n"[..], b"\n\n"].map(|end| {
+            let start = text.windows(end.len()).position(|bytes| bytes == end);
+            start.map(|start| start + end.len())
+        });
+        let start = ends.into_iter().flatten().min();
+        let start = start.unwrap_or_else(|| panic!("{what}: {}", String::from_utf8_lossy(text)));
+        text[start..].to_vec()
     };
-    for case @ (width, height, channels, _) in derivatives() {
+    for (number, case @ (width, height, channels, _)) in derivatives().into_iter().enumerate() {
         // It was made for photographs: one tile is enough of everything else.
         if channels == 4 || width == 1 {
             continue;
         }
         let ready = made(case).await;
-        std::fs::write(directory.path().join("derivative.tif"), &ready.bytes).unwrap();
-        let info = String::from_utf8(ask("derivative.tif/info.json")).unwrap();
+        // It remembers files by their names.
+        let name = format!("{number}.tif");
+        std::fs::write(directory.path().join(&name), &ready.bytes).unwrap();
+        let info = String::from_utf8(ask(&format!("{name}/info.json"))).unwrap();
         for said in [
             format!("\"width\" : {width}"),
             format!("\"height\" : {height}"),
@@ -196,10 +201,9 @@ async fn iipimage_serves_a_derivative() {
             assert!(info.contains(&said), "{info}");
         }
         let region = format!("0,0,{},{}", width.min(256), height.min(256));
-        let theirs = Raster::from_jpeg(&ask(&format!("derivative.tif/{region}/full/0/native.jpg")));
+        let theirs = Raster::from_jpeg(&ask(&format!("{name}/{region}/full/0/native.jpg")));
         let ours = ready.pixels(&format!("{region}/max/0/default.png")).await;
         assert!(theirs.psnr(&ours) > 30.0, "{case:?}");
-        std::fs::remove_file(directory.path().join("derivative.tif")).unwrap();
     }
 }
 
