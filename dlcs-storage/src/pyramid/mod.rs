@@ -7,6 +7,7 @@ mod admission;
 mod build;
 mod config;
 mod cover;
+mod cut;
 mod encode;
 mod error;
 mod index;
