@@ -8,6 +8,7 @@ mod budget;
 mod build;
 mod config;
 mod cover;
+mod cut;
 mod edge;
 mod encode;
 mod encoders;

@@ -3,14 +3,12 @@
 //! A format opens a file by its header alone ([`open`]): what the image is, and what memory its rows will take. Only then, when that memory
 //! is granted, does it start to decode ([`Source::start`]). Rows come as the file has them; [`colour`] makes them what is stored.
 
-mod bits;
 pub(super) mod colour;
 mod complete;
 mod frame;
-mod jpeg;
+pub(super) mod jpeg;
 mod limits;
 mod others;
-mod scan;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
