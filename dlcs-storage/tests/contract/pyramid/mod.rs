@@ -5,6 +5,8 @@
     reason = "helpers of tests end the test where they fail"
 )]
 mod admission;
+mod colour;
+mod delta_e;
 mod interop;
 mod process;
 #[expect(
