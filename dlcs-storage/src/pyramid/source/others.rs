@@ -55,11 +55,8 @@ pub(super) fn open(
 
 fn decoder(file: &SpooledFile, format: SourceFormat) -> Result<impl ImageDecoder, ProcessError> {
     let kind = match format {
-        SourceFormat::Jpeg => ImageFormat::Jpeg,
-        SourceFormat::Png => ImageFormat::Png,
-        SourceFormat::WebP => ImageFormat::WebP,
-        SourceFormat::Gif => ImageFormat::Gif,
         SourceFormat::Tiff => ImageFormat::Tiff,
+        other => return Err(unsupported(other, "it is read elsewhere")),
     };
     let mut reader =
         ImageReader::with_format(BufReader::with_capacity(1 << 16, file.reader()), kind);
