@@ -11,6 +11,7 @@ mod jpeg;
 mod limits;
 mod others;
 mod scan;
+mod tiff;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -202,7 +203,8 @@ pub(super) fn open(
     complete::check(file, format).map_err(|reason| damaged(format, reason))?;
     guarded(format, || match format {
         SourceFormat::Jpeg => jpeg::open(file, limits),
-        SourceFormat::Png | SourceFormat::WebP | SourceFormat::Gif | SourceFormat::Tiff => {
+        SourceFormat::Tiff => tiff::open(file, limits),
+        SourceFormat::Png | SourceFormat::WebP | SourceFormat::Gif => {
             others::open(file, format, limits)
         }
     })
