@@ -9,7 +9,7 @@ pub(in crate::pyramid) mod markers;
 pub(in crate::pyramid) mod outline;
 mod progress;
 mod rows;
-mod scan;
+pub(in crate::pyramid) mod scan;
 
 use std::io::BufReader;
 
