@@ -8,8 +8,9 @@ use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
 use dlcs_core::iiif::{Dimensions, Pyramid};
 use dlcs_core::policy::{ChromaSampling, TileCoding};
 
+use super::cut::Cutter;
 use super::edge::{edge_count, edge_place, exact_size};
-use super::encoders::{Encoders, on_threads};
+use super::encoders::{Encoders, Hands, TileJob, on_threads};
 use super::error::PyramidError;
 use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
@@ -35,6 +36,15 @@ pub(super) struct BuildOptions<'a> {
     /// How many threads work on it, the calling one included.
     pub(super) threads: usize,
     pub(super) spool_directory: Option<&'a Path>,
+}
+
+/// Where the tiles of full resolution come from.
+#[derive(Debug)]
+pub(super) enum FullResolution {
+    /// They are made of pixels as those of the other levels.
+    Encode,
+    /// They are cut out of the source without loss.
+    Cut(Box<Cutter>),
 }
 
 /// A derivative that lies in pieces: its head in memory, its streams in a file.
@@ -67,7 +77,11 @@ impl From<PyramidError> for BuildError {
 }
 
 /// Builds the derivative of an upright image as its rows arrive.
-pub(super) fn build(mut rows: UprightRows, options: BuildOptions<'_>) -> Result<Built, BuildError> {
+pub(super) fn build(
+    mut rows: UprightRows,
+    full: FullResolution,
+    options: BuildOptions<'_>,
+) -> Result<Built, BuildError> {
     let pyramid = options.pyramid;
     let channels = match options.coding {
         TileCoding::Jpeg { .. } => rows.channels().without_alpha(),
@@ -76,9 +90,17 @@ pub(super) fn build(mut rows: UprightRows, options: BuildOptions<'_>) -> Result<
     let sizes = thumbnail_sizes(pyramid, options.thumbnails);
     let mut thumbnails = ThumbnailMaker::new(pyramid, channels, sizes);
     let mut levels = LevelBuilder::new(pyramid, channels);
-    let writer = TileWriter::new(options)?;
+    let (cutter, cut) = match full {
+        FullResolution::Encode => (None, None),
+        FullResolution::Cut(cutter) => {
+            let (tables, sampling) = (cutter.tables().to_vec(), cutter.sampling());
+            (Some(cutter), Some(Coding::Jpeg { tables, sampling }))
+        }
+    };
+    let is_cut = cut.is_some();
+    let writer = TileWriter::new(options, cut)?;
     let height = pyramid.dimensions.height();
-    on_threads(&writer, options.threads, |encoders| {
+    let work = |encoders: &Hands<'_, TileWriter<'_>>| {
         let mut row = vec![0; pyramid.dimensions.width() as usize * rows.channels().count()];
         for _ in 0..height {
             rows.next_row(&mut row)?;
@@ -87,11 +109,23 @@ pub(super) fn build(mut rows: UprightRows, options: BuildOptions<'_>) -> Result<
                 if let Some(thumbnails) = &mut thumbnails {
                     thumbnails.see(strip);
                 }
+                if is_cut && strip.level.exponent == 0 {
+                    return Ok(());
+                }
                 encoders.encode(strip)
             })?;
         }
         rows.finish()?;
         Ok::<_, BuildError>(())
+    };
+    std::thread::scope(|scope| -> Result<(), BuildError> {
+        let cutting = cutter.map(|cutter| scope.spawn(|| writer.cut(*cutter)));
+        on_threads(&writer, options.threads, work)?;
+        match cutting.map(std::thread::ScopedJoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => Ok(result?),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
     })?;
     let thumbnails = match thumbnails {
         Some(maker) => maker.finish(match options.coding {
@@ -136,6 +170,8 @@ fn without_alpha<const N: usize, const COLOURS: usize>(row: &mut [u8]) -> Option
 /// Writes the tiles of all levels; from any number of threads.
 pub(super) struct TileWriter<'a> {
     options: BuildOptions<'a>,
+    /// How the tiles of full resolution are coded, where they are cut.
+    cut: Option<Coding>,
     written: Mutex<Written>,
 }
 
@@ -154,7 +190,7 @@ struct WrittenLevel {
 }
 
 impl<'a> TileWriter<'a> {
-    fn new(options: BuildOptions<'a>) -> Result<Self, PyramidError> {
+    fn new(options: BuildOptions<'a>, cut: Option<Coding>) -> Result<Self, PyramidError> {
         let tile = options.pyramid.tile.get();
         let has_edges = matches!(options.coding, TileCoding::Jpeg { .. });
         let levels = options
@@ -171,12 +207,35 @@ impl<'a> TileWriter<'a> {
             .collect();
         Ok(Self {
             options,
+            cut,
             written: Mutex::new(Written {
                 spool: StreamSpool::new(options.spool_directory)?,
                 tables: Vec::new(),
                 levels,
             }),
         })
+    }
+
+    /// Cuts and writes the tiles of full resolution.
+    fn cut(&self, mut cutter: Cutter) -> Result<(), ProcessError> {
+        let level = self
+            .options
+            .pyramid
+            .level(0)
+            .expect("every pyramid has a level");
+        let side = self.options.pyramid.tile.get();
+        for row in 0..level.rows {
+            for (column, tile) in (0..level.columns).zip(cutter.next_row()?) {
+                let place = row as usize * level.columns as usize + column as usize;
+                let mut written = self.written();
+                written.levels[0].tiles[place] = written.spool.write(&tile.padded)?;
+                if let Some(edge) = edge_place(level, side, column, row) {
+                    let exact = tile.exact.unwrap_or(tile.padded);
+                    written.levels[0].edges[edge] = written.spool.write(&exact)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn written(&self) -> std::sync::MutexGuard<'_, Written> {
@@ -212,8 +271,12 @@ impl<'a> TileWriter<'a> {
             channels,
             levels: levels
                 .iter()
-                .map(|level| LevelOutline {
-                    coding: coding.clone(),
+                .enumerate()
+                .map(|(exponent, level)| LevelOutline {
+                    coding: match &self.cut {
+                        Some(cut) if exponent == 0 => cut.clone(),
+                        _ => coding.clone(),
+                    },
                     tiles: lengths(&level.tiles),
                     edges: lengths(&level.edges),
                 })
@@ -265,7 +328,7 @@ impl<'a> TileWriter<'a> {
 
 impl Encoders for TileWriter<'_> {
     /// Encodes a tile, in its exact size too where it is an edge tile of JPEG, and writes both.
-    fn encode(&self, job: super::encoders::TileJob) -> Result<(), PyramidError> {
+    fn encode(&self, job: TileJob) -> Result<(), PyramidError> {
         let (level, column, row) = (job.level, job.column, job.row);
         let side = self.options.pyramid.tile.get();
         let padded = encode_tile(&job.tile, self.options.coding)?;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use dlcs_core::derivative::{ProcessError, ProcessOptions};
-use dlcs_core::iiif::Pyramid;
-use dlcs_core::policy::TileCoding;
+use dlcs_core::iiif::{Pyramid, TileSize};
+use dlcs_core::policy::{ImageOptimisationPolicy, TileCoding};
 
 use super::PyramidProcessorConfig;
-use super::build::{BuildError, BuildOptions, Built, build};
+use super::build::{BuildError, BuildOptions, Built, FullResolution, build};
+use super::cut::{Cut, Cutter};
 use super::sniff::SourceFormat;
 use super::source::{Source, SourceLimits, open, recognise};
 use super::spool::SpooledSource;
@@ -39,18 +40,46 @@ impl Job {
     pub(super) fn make(&self) -> Result<Made, ProcessError> {
         let source = self.open()?;
         let format = source.format;
-        let coding = self.options.policy.coding();
-        let built = match self.build(source, coding) {
-            Ok(built) => built,
-            // Nearly always seen in the first rows; images whose alpha says nothing are the common ones.
-            Err(BuildError::Transparent) => match self.build(self.open()?, TileCoding::Lossless) {
-                Ok(built) => built,
-                Err(BuildError::Process(error)) => return Err(error),
-                Err(BuildError::Transparent) => unreachable!("lossless tiles keep their alpha"),
-            },
-            Err(BuildError::Process(error)) => return Err(error),
+        let full = self.full_resolution(format)?;
+        let coding = match (self.options.policy, &full) {
+            // What is made smaller is no more without loss.
+            (ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
+                ImageOptimisationPolicy::FastHigher.coding()
+            }
+            (policy, _) => policy.coding(),
         };
-        Ok(Made { format, built })
+        let built = match self.build(source, full, coding) {
+            // Nearly always seen in the first rows; images whose alpha says nothing are the common ones.
+            Err(BuildError::Transparent) => {
+                self.build(self.open()?, FullResolution::Encode, TileCoding::Lossless)
+            }
+            built => built,
+        };
+        match built {
+            Ok(built) => Ok(Made { format, built }),
+            Err(BuildError::Process(error)) => Err(error),
+            Err(BuildError::Transparent) => unreachable!("lossless tiles keep their alpha"),
+        }
+    }
+
+    /// Whether the tiles of full resolution are cut: where no loss is wanted, and the source allows it.
+    fn full_resolution(&self, format: SourceFormat) -> Result<FullResolution, ProcessError> {
+        let is_wanted =
+            self.options.use_original || self.options.policy == ImageOptimisationPolicy::Lossless;
+        if !is_wanted || format != SourceFormat::Jpeg {
+            return Ok(FullResolution::Encode);
+        }
+        match Cutter::open(&self.source.file, self.tile())? {
+            Cut::Cutter(cutter) => Ok(FullResolution::Cut(cutter)),
+            Cut::Impossible(reason) => {
+                tracing::debug!(reason, "the tiles of a JPEG are not cut");
+                Ok(FullResolution::Encode)
+            }
+        }
+    }
+
+    fn tile(&self) -> TileSize {
+        self.config.tile.unwrap_or(self.options.policy.tile())
     }
 
     fn open(&self) -> Result<Source, ProcessError> {
@@ -62,14 +91,20 @@ impl Job {
         open(&self.source.file, format, &limits)
     }
 
-    fn build(&self, source: Source, coding: TileCoding) -> Result<Built, BuildError> {
+    fn build(
+        &self,
+        source: Source,
+        full: FullResolution,
+        coding: TileCoding,
+    ) -> Result<Built, BuildError> {
         let rows = UprightRows::start(source)?;
         let pyramid = Pyramid {
             dimensions: rows.dimensions(),
-            tile: self.config.tile.unwrap_or(self.options.policy.tile()),
+            tile: self.tile(),
         };
         build(
             rows,
+            full,
             BuildOptions {
                 pyramid,
                 coding,

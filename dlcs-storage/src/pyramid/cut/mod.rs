@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::Read;
 
 use dlcs_core::derivative::ProcessError;
-use dlcs_core::iiif::{Dimensions, TileSize};
+use dlcs_core::iiif::TileSize;
 
 use super::pixels::Channels;
 use super::source::jpeg::bits::Bits;
@@ -91,11 +91,6 @@ impl Cutter {
     /// The tables that every stream needs, as a stream of their own.
     pub(super) fn tables(&self) -> &[u8] {
         &self.tables
-    }
-
-    /// The size of the source.
-    pub(super) fn dimensions(&self) -> Dimensions {
-        Dimensions::new(self.width, self.height).expect("an image without pixels is not opened")
     }
 
     /// Cuts the next row of tiles, from left to right; empty after the last one.

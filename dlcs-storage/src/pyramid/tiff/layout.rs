@@ -29,7 +29,6 @@ pub(in super::super) struct LevelOutline {
 /// A derivative in which everything has its place.
 #[derive(Debug)]
 pub(in super::super) struct LaidOut {
-    pub(in super::super) index: Index,
     /// Everything before the first stream.
     pub(in super::super) head: Vec<u8>,
     /// The length of the whole.
@@ -50,10 +49,8 @@ fn lay_out_variant(variant: Variant, outline: &Outline) -> LaidOut {
     let (index, _) = place_all(outline, 0);
     let start = write_head(variant, &index).len() as u64;
     let (index, length) = place_all(outline, start);
-    let head = write_head(variant, &index);
     LaidOut {
-        index,
-        head,
+        head: write_head(variant, &index),
         length,
     }
 }

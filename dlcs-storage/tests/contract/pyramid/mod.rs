@@ -8,6 +8,7 @@ mod admission;
 mod colour;
 mod delta_e;
 mod interop;
+mod policy;
 mod process;
 #[expect(
     clippy::unwrap_used,
