@@ -58,14 +58,11 @@ pub enum RequestError {
         "the rotation is not understood: use a number from 0 to 360, with `!` before it to mirror"
     )]
     RotationSyntax,
-    /// The rotation is not one of those that are served.
-    #[error("the rotation is not served here: only multiples of 90 are supported")]
-    RotationUnsupported,
     /// The quality is unknown.
     #[error("the quality is unknown: use `default`, `color`, `gray` or `bitonal`")]
     Quality,
-    /// The format is unknown.
-    #[error("the format is unknown: use `jpg` or `png`")]
+    /// The format is unknown, or not served.
+    #[error("the format is not served here: use one that info.json lists, such as `jpg` or `png`")]
     Format,
     /// A number is larger than any image.
     #[error("a number in the {parameter} is too large: use one below 4294967296")]

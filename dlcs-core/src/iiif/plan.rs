@@ -25,7 +25,7 @@ pub enum Plan {
 #[must_use]
 pub fn plan(pyramid: Pyramid, request: &ResolvedRequest) -> Plan {
     let as_stored = request.format == Format::Jpg
-        && request.rotation == Rotation::Deg0
+        && request.rotation == Rotation::DEG_0
         && !request.mirror
         && matches!(request.quality, Quality::Default | Quality::Color);
     if as_stored

@@ -3,6 +3,7 @@
 use super::request::{Region, Size};
 use super::{
     Dimensions, Format, GrammarVersion, ImageRequest, Quality, RequestError, Rotation, Version,
+    rotated_size,
 };
 
 /// No codec that is served here writes a longer side.
@@ -238,11 +239,7 @@ impl ResolvedRequest {
     /// The size of the result, after the turn.
     #[must_use]
     pub fn output(&self) -> Dimensions {
-        if self.rotation.swaps_sides() {
-            dimensions(self.size.height(), self.size.width())
-        } else {
-            self.size
-        }
+        rotated_size(self.size, self.rotation)
     }
 
     /// The one way to write this request that the version of the API recommends: `region/size/rotation/quality.format`.
@@ -271,7 +268,7 @@ impl ResolvedRequest {
         let mirror = if self.mirror { "!" } else { "" };
         format!(
             "{region}/{size}/{mirror}{}/{}.{}",
-            self.rotation.degrees(),
+            self.rotation,
             self.quality.as_str(),
             self.format.extension()
         )

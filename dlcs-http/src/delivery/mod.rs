@@ -229,6 +229,7 @@ fn resolve(
     };
     let limits = &context.dlcs.settings().limits;
     ImageRequest::parse(grammar, region, size, rotation, file)
+        .and_then(|request| request.served_in(context.dlcs.formats()))
         .and_then(|request| request.resolve(service.dimensions(), limits))
         .map_err(|error| ApiError::new(Kind::InvalidImageRequest, error.to_string()))
 }

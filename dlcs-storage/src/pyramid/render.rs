@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
-use dlcs_core::iiif::{Format, Plan, ResolvedRequest, plan};
+use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::sync::Cache;
 
@@ -76,6 +76,10 @@ impl fmt::Debug for PyramidRenderer {
 
 #[async_trait]
 impl ImageRenderer for PyramidRenderer {
+    fn formats(&self) -> FormatSet {
+        FormatSet::LEVEL_2
+    }
+
     async fn render(
         &self,
         store: &dyn DerivativeStore,
