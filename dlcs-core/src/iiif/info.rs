@@ -1,6 +1,6 @@
 //! What an information document says, whatever the version.
 
-use super::{Dimensions, Limits, Pyramid, TileSize};
+use super::{Dimensions, FormatSet, Limits, Pyramid, TileSize};
 
 /// What an information document says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,25 +13,33 @@ pub struct Info {
     pub scale_factors: Vec<u32>,
     /// The sizes of the whole image that are cheap to serve, ascending.
     pub sizes: Vec<Dimensions>,
-    /// The largest sizes that are served.
+    /// The largest sizes that are served of this image.
     pub limits: Limits,
+    /// The formats that are served.
+    pub formats: FormatSet,
 }
 
 impl Info {
-    /// Describes a pyramid: only what a request for it would get.
+    /// Describes a pyramid and the whole-image sizes that are stored beside it: only what a request for it would get.
     #[must_use]
-    pub fn of(pyramid: Pyramid, limits: &Limits) -> Self {
+    pub fn of(
+        pyramid: Pyramid,
+        stored: &[Dimensions],
+        limits: &Limits,
+        formats: FormatSet,
+    ) -> Self {
+        let limits = limits.of_image(pyramid.dimensions);
+        let mut sizes = stored.to_vec();
+        sizes.retain(|size| limits.allow(*size));
+        sizes.sort_by_key(|size| (size.area(), size.width()));
+        sizes.dedup();
         Self {
             dimensions: pyramid.dimensions,
             tile_size: pyramid.tile,
             scale_factors: pyramid.levels().map(|level| 1 << level.exponent).collect(),
-            sizes: pyramid
-                .levels()
-                .rev()
-                .map(|level| level.dimensions)
-                .filter(|size| limits.allow(*size))
-                .collect(),
-            limits: *limits,
+            sizes,
+            limits,
+            formats,
         }
     }
 }
@@ -46,7 +54,9 @@ mod tests {
             dimensions: Dimensions::new(11_600, 8_700).unwrap(),
             tile: TileSize::Px512,
         };
-        let info = Info::of(pyramid, &Limits::default());
+        let levels: Vec<_> = pyramid.levels().map(|level| level.dimensions).collect();
+        let info = Info::of(pyramid, &levels, &Limits::default(), FormatSet::LEVEL_2);
+        assert_eq!(info.limits.max_area, Some(Limits::LARGEST_AREA));
         assert_eq!(info.scale_factors, [1, 2, 4, 8, 16, 32]);
         let sizes: Vec<_> = info.sizes.iter().map(ToString::to_string).collect();
         assert_eq!(

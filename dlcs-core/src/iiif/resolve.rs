@@ -1,67 +1,12 @@
 //! What a request means for an image of known size.
 
+use super::geometry::{confine, dimensions, proportional};
+use super::limits::Ceiling;
 use super::request::{Region, Size};
 use super::{
-    Dimensions, Format, GrammarVersion, ImageRequest, Quality, RequestError, Rotation, Version,
-    rotated_size,
+    Dimensions, Format, GrammarVersion, ImageRequest, Limits, Quality, RequestError, Rotation,
+    Version, rotated_size,
 };
-
-/// No codec that is served here writes a longer side.
-const LONGEST_SIDE: u32 = 65_500;
-
-/// The largest sizes that are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest width in pixels; also the largest height where that is not set.
-    pub max_width: Option<u32>,
-    /// The largest height in pixels.
-    pub max_height: Option<u32>,
-    /// The largest number of pixels.
-    pub max_area: Option<u64>,
-}
-
-impl Default for Limits {
-    /// At most 50 megapixels, of any shape.
-    fn default() -> Self {
-        Self {
-            max_width: None,
-            max_height: None,
-            max_area: Some(50_000_000),
-        }
-    }
-}
-
-impl Limits {
-    /// Whether a size is served.
-    #[must_use]
-    pub fn allow(&self, size: Dimensions) -> bool {
-        let (width, height) = self.sides();
-        size.width() <= width
-            && size.height() <= height
-            && self.max_area.is_none_or(|area| size.area() <= area)
-    }
-
-    fn sides(&self) -> (u32, u32) {
-        let width = self.max_width.unwrap_or(LONGEST_SIDE);
-        let height = self.max_height.or(self.max_width).unwrap_or(LONGEST_SIDE);
-        (width.clamp(1, LONGEST_SIDE), height.clamp(1, LONGEST_SIDE))
-    }
-
-    /// The largest size of the shape of a region, enlarged where need be.
-    fn largest(&self, region: Dimensions) -> Dimensions {
-        let (max_width, max_height) = self.sides();
-        let mut size = confine(region, max_width, max_height);
-        if let Some(area) = self.max_area.filter(|area| size.area() > *area) {
-            let area = area.max(1);
-            let ratio = u128::from(area) * u128::from(region.width()) / u128::from(region.height());
-            let width = (ratio.isqrt() as u64).clamp(1, u64::from(size.width()).min(area)) as u32;
-            let height = proportional(width, region.height(), region.width())
-                .clamp(1, (area / u64::from(width)).min(u64::from(size.height())));
-            size = dimensions(width, height as u32);
-        }
-        size
-    }
-}
 
 /// A rectangle of the image, in pixels of full resolution; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,7 +66,8 @@ impl ImageRequest {
         limits: &Limits,
     ) -> Result<ResolvedRequest, RequestError> {
         let region = self.resolve_region(image)?;
-        let size = self.resolve_size(region, image, limits)?;
+        let ceiling = limits.of_image(image).of_format(self.format);
+        let size = self.resolve_size(region, image, &ceiling)?;
         Ok(ResolvedRequest {
             region,
             size,
@@ -173,19 +119,21 @@ impl ImageRequest {
         &self,
         region: Rect,
         image: Dimensions,
-        limits: &Limits,
+        ceiling: &Ceiling,
     ) -> Result<Dimensions, RequestError> {
         let full = region.size();
-        let largest = limits.largest(full);
         let (width, height) = match &self.size {
             Size::Full => (u64::from(region.width), u64::from(region.height)),
-            Size::Max if !self.enlarge && limits.allow(full) => return Ok(full),
-            Size::Max => return Ok(largest),
+            Size::Max => {
+                // Where nothing is said of a maximum, there is none to enlarge to.
+                let enlarge = self.enlarge && !ceiling.is_open;
+                return Ok(ceiling.largest(full, self.rotation, enlarge));
+            }
             Size::Width(width) => (u64::from(*width), height_for(*width, region, image)),
             Size::Height(height) => (width_for(*height, region, image), u64::from(*height)),
             Size::Percent(percent) => {
-                if percent.exceeds(100) && !self.enlarge {
-                    return Err(self.too_large(full));
+                if percent.exceeds(100) && !self.may_enlarge() {
+                    return Err(RequestError::SizeEnlarges { region: full });
                 }
                 (
                     percent.percent_of(region.width),
@@ -214,24 +162,23 @@ impl ImageRequest {
         if width == 0 || height == 0 {
             return Err(RequestError::SizeEmpty);
         }
-        if !self.enlarge && (width > u64::from(full.width()) || height > u64::from(full.height())) {
-            return Err(self.too_large(full));
+        let is_larger = width > u64::from(full.width()) || height > u64::from(full.height());
+        if is_larger && !self.may_enlarge() {
+            return Err(RequestError::SizeEnlarges { region: full });
         }
         match (u32::try_from(width), u32::try_from(height)) {
-            (Ok(width), Ok(height)) if limits.allow(dimensions(width, height)) => {
+            (Ok(width), Ok(height)) if ceiling.allows(dimensions(width, height), self.rotation) => {
                 Ok(dimensions(width, height))
             }
-            _ => Err(RequestError::SizeOverLimit { largest }),
+            _ => Err(RequestError::SizeOverLimit {
+                largest: ceiling.largest(full, self.rotation, self.may_enlarge()),
+            }),
         }
     }
 
-    const fn too_large(&self, region: Dimensions) -> RequestError {
-        match self.version {
-            GrammarVersion::V2 => RequestError::SizeAboveFull { region },
-            GrammarVersion::V3 | GrammarVersion::Unversioned => {
-                RequestError::SizeEnlarges { region }
-            }
-        }
+    /// Version 2.1 has no sign for it: there, a size that is larger than the region enlarges.
+    fn may_enlarge(&self) -> bool {
+        self.enlarge || self.version == GrammarVersion::V2
     }
 }
 
@@ -308,30 +255,4 @@ fn level_height(width: u32, region: Rect, image: Dimensions) -> Option<u32> {
             && aligned(region.y, region.height, image.height()))
         .then_some(level.height())
     })
-}
-
-/// The largest size of the shape of a region within a box.
-fn confine(region: Dimensions, width: u32, height: u32) -> Dimensions {
-    let by_height = u64::from(height) * u64::from(region.width());
-    let by_width = u64::from(width) * u64::from(region.height());
-    if by_width <= by_height {
-        let other = proportional(width, region.height(), region.width());
-        dimensions(width, other.clamp(1, u64::from(height)) as u32)
-    } else {
-        let other = proportional(height, region.width(), region.height());
-        dimensions(other.clamp(1, u64::from(width)) as u32, height)
-    }
-}
-
-/// `length * numerator / denominator`, halves rounded up.
-fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
-    let (product, denominator) = (
-        u128::from(length) * u128::from(numerator),
-        u128::from(denominator),
-    );
-    ((2 * product + denominator) / (2 * denominator)) as u64
-}
-
-fn dimensions(width: u32, height: u32) -> Dimensions {
-    Dimensions::new(width, height).expect("neither side is zero")
 }
