@@ -9,7 +9,7 @@ pub struct Info {
     pub dimensions: Dimensions,
     /// The size of the tiles that are stored.
     pub tile_size: TileSize,
-    /// The scale factors that tiles are stored at: powers of two, ascending.
+    /// The scale factors that tiles are stored at and served: powers of two, ascending.
     pub scale_factors: Vec<u32>,
     /// The sizes of the whole image that are cheap to serve, ascending.
     pub sizes: Vec<Dimensions>,
@@ -36,12 +36,22 @@ impl Info {
         Self {
             dimensions: pyramid.dimensions,
             tile_size: pyramid.tile,
-            scale_factors: pyramid.levels().map(|level| 1 << level.exponent).collect(),
+            scale_factors: scale_factors(pyramid, &limits),
             sizes,
             limits,
             formats,
         }
     }
+}
+
+fn scale_factors(pyramid: Pyramid, limits: &Limits) -> Vec<u32> {
+    let tile = pyramid.tile.get();
+    let is_served = |size: Dimensions| {
+        let largest = Dimensions::new(size.width().min(tile), size.height().min(tile));
+        largest.is_some_and(|largest| limits.allow(largest))
+    };
+    let levels = pyramid.levels().filter(|level| is_served(level.dimensions));
+    levels.map(|level| 1 << level.exponent).collect()
 }
 
 #[cfg(test)]
@@ -69,5 +79,21 @@ mod tests {
                 "5800 x 4350"
             ]
         );
+    }
+
+    #[test]
+    fn tiles_that_are_above_the_limits_are_not_promised() {
+        let pyramid = Pyramid {
+            dimensions: Dimensions::new(2000, 300).unwrap(),
+            tile: TileSize::Px512,
+        };
+        for (max_width, factors) in [(512, vec![1, 2, 4]), (500, vec![4]), (499, vec![])] {
+            let limits = Limits {
+                max_width: Some(max_width),
+                ..Limits::default()
+            };
+            let info = Info::of(pyramid, &[], &limits, FormatSet::LEVEL_2);
+            assert_eq!(info.scale_factors, factors, "{max_width}");
+        }
     }
 }

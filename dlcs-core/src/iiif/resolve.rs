@@ -53,6 +53,8 @@ pub struct ResolvedRequest {
     pub quality: Quality,
     /// The format.
     pub format: Format,
+    /// The name that version 3.0 has for the size, where it is the largest one with or without enlarging.
+    maximum: Option<&'static str>,
 }
 
 impl ImageRequest {
@@ -68,7 +70,16 @@ impl ImageRequest {
         let region = self.resolve_region(image)?;
         let ceiling = limits.of_image(image).of_format(self.format);
         let size = self.resolve_size(region, image, &ceiling)?;
+        let largest = |enlarge| ceiling.largest(region.size(), self.rotation, enlarge);
+        let maximum = if size == largest(false) {
+            Some("max")
+        } else if !ceiling.is_open && size == largest(true) {
+            Some("^max")
+        } else {
+            None
+        };
         Ok(ResolvedRequest {
+            maximum,
             region,
             size,
             mirror: self.mirror,
@@ -151,28 +162,36 @@ impl ImageRequest {
                     // Version 2.1 confines and never enlarges.
                     (width, height) = (full.width(), full.height());
                 }
-                if level_height(width, region, image) == Some(height) {
-                    (u64::from(width), u64::from(height))
+                let size = if level_height(width, region, image) == Some(height) {
+                    dimensions(width, height)
                 } else {
-                    let size = confine(full, width, height);
-                    (u64::from(size.width()), u64::from(size.height()))
-                }
+                    confine(full, width, height)
+                };
+                let is_refused = !self.enlarge && is_larger(size, full);
+                let size = if is_refused || ceiling.allows(size, self.rotation) {
+                    size
+                } else {
+                    // Limits confine as the box does, where they are narrower.
+                    let limit = ceiling.largest(full, self.rotation, self.enlarge);
+                    dimensions(limit.width().min(width), limit.height().min(height))
+                };
+                (u64::from(size.width()), u64::from(size.height()))
             }
         };
         if width == 0 || height == 0 {
             return Err(RequestError::SizeEmpty);
         }
-        let is_larger = width > u64::from(full.width()) || height > u64::from(full.height());
-        if is_larger && !self.may_enlarge() {
-            return Err(RequestError::SizeEnlarges { region: full });
-        }
-        match (u32::try_from(width), u32::try_from(height)) {
-            (Ok(width), Ok(height)) if ceiling.allows(dimensions(width, height), self.rotation) => {
-                Ok(dimensions(width, height))
-            }
-            _ => Err(RequestError::SizeOverLimit {
+        // No limit allows as much as 32 bits hold.
+        let side = |length: u64| u32::try_from(length).unwrap_or(u32::MAX);
+        let size = dimensions(side(width), side(height));
+        if is_larger(size, full) && !self.may_enlarge() {
+            Err(RequestError::SizeEnlarges { region: full })
+        } else if ceiling.allows(size, self.rotation) {
+            Ok(size)
+        } else {
+            Err(RequestError::SizeOverLimit {
                 largest: ceiling.largest(full, self.rotation, self.may_enlarge()),
-            }),
+            })
         }
     }
 
@@ -204,13 +223,15 @@ impl ResolvedRequest {
             format!("{x},{y},{width},{height}")
         };
         let (w, h) = (self.size.width(), self.size.height());
-        let unscaled = self.size == self.region.size();
-        let size = match version {
-            Version::V2 if unscaled => "full".to_owned(),
-            Version::V2 if height_for(w, self.region, image) == u64::from(h) => format!("{w},"),
-            Version::V3 if unscaled => "max".to_owned(),
-            Version::V3 if w > width || h > height => format!("^{w},{h}"),
-            Version::V2 | Version::V3 => format!("{w},{h}"),
+        let size = match (version, self.maximum) {
+            (Version::V2, _) if self.size == self.region.size() => "full".to_owned(),
+            (Version::V2, _) if height_for(w, self.region, image) == u64::from(h) => {
+                format!("{w},")
+            }
+            (Version::V2, _) => format!("{w},{h}"),
+            (Version::V3, Some(name)) => name.to_owned(),
+            (Version::V3, None) if w > width || h > height => format!("^{w},{h}"),
+            (Version::V3, None) => format!("{w},{h}"),
         };
         let mirror = if self.mirror { "!" } else { "" };
         format!(
@@ -220,6 +241,10 @@ impl ResolvedRequest {
             self.format.extension()
         )
     }
+}
+
+fn is_larger(size: Dimensions, region: Dimensions) -> bool {
+    size.width() > region.width() || size.height() > region.height()
 }
 
 /// The height that goes with a width: that of a level where the region is made of whole pixels of it, otherwise in proportion.

@@ -84,12 +84,13 @@ fn formats(info: &Info, wanted: impl Fn(Format) -> bool) -> Vec<&'static str> {
     served.map(Format::extension).collect()
 }
 
-fn tiles(info: &Info) -> [Tiles<'_>; 1] {
-    [Tiles {
+fn tiles(info: &Info) -> Option<[Tiles<'_>; 1]> {
+    let tiles = Tiles {
         width: info.tile_size.get(),
         height: info.tile_size.get(),
         scale_factors: &info.scale_factors,
-    }]
+    };
+    (!info.scale_factors.is_empty()).then_some([tiles])
 }
 
 #[derive(Debug, Serialize)]
@@ -129,7 +130,8 @@ struct InfoV3<'a> {
     #[serde(flatten)]
     maximum: Maximum,
     sizes: Vec<Size>,
-    tiles: [Tiles<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<[Tiles<'a>; 1]>,
     preferred_formats: [&'static str; 1],
     extra_formats: Vec<&'static str>,
     extra_qualities: &'static [&'static str],
@@ -167,7 +169,8 @@ struct InfoV2<'a> {
     width: u32,
     height: u32,
     sizes: Vec<Size>,
-    tiles: [Tiles<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<[Tiles<'a>; 1]>,
     profile: (&'static str, ProfileV2),
 }
 
