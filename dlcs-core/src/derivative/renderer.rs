@@ -8,7 +8,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{DerivativeError, DerivativeKey, DerivativeStore};
-use crate::iiif::{Format, ResolvedRequest};
+use crate::iiif::{Format, FormatSet, ResolvedRequest};
 use crate::image::ImageService;
 
 /// The body of a IIIF Image API response.
@@ -47,6 +47,12 @@ pub enum RenderError {
 /// Answers IIIF Image API requests from derivatives.
 #[async_trait]
 pub trait ImageRenderer: fmt::Debug + Send + Sync + 'static {
+    /// The formats that it can write.
+    ///
+    /// # Behaviour
+    /// * Every request for one of them is rendered in it; others are never asked for.
+    fn formats(&self) -> FormatSet;
+
     /// Renders a request that has been resolved against the image, from the derivative that is stored under a key.
     ///
     /// # Behaviour

@@ -7,7 +7,7 @@ use super::{Dlcs, Inner};
 use crate::catalogue::Catalogue;
 use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer};
 use crate::error::{Error, Result};
-use crate::iiif::Limits;
+use crate::iiif::{FormatSet, Limits};
 use crate::memory::{MemoryCatalogue, MemoryDerivatives};
 use crate::origin::{OriginRegistry, OriginRequest, OriginStrategy};
 use crate::queue::IngestQueue;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub origin_patience: Duration,
     /// The largest results of image requests.
     pub limits: Limits,
+    /// The formats that are served, of those that the renderer can write.
+    pub formats: FormatSet,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             source_limit: OriginRequest::DEFAULT_LIMIT,
             origin_patience: OriginRequest::DEFAULT_PATIENCE,
             limits: Limits::default(),
+            formats: FormatSet::ALL,
         }
     }
 }
@@ -112,6 +115,15 @@ impl Settings {
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Says which formats are served, of those that the renderer can write.
+    ///
+    /// Those of [`FormatSet::LEVEL_2`] belong to what information documents promise of every image.
+    #[must_use]
+    pub const fn with_formats(mut self, formats: FormatSet) -> Self {
+        self.formats = formats;
         self
     }
 }

@@ -24,7 +24,7 @@ use crate::derivative::{
 };
 use crate::error::{Error, Result};
 use crate::id::{BatchId, CustomerId, ImageId};
-use crate::iiif::ResolvedRequest;
+use crate::iiif::{FormatSet, ResolvedRequest};
 use crate::image::{Image, ImageQuery};
 use crate::ingest::Ingester;
 use crate::origin::OriginRegistry;
@@ -184,6 +184,15 @@ impl Dlcs {
     /// The catalogue's, [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound) for a missing image included.
     pub async fn delete_image(&self, id: &ImageId) -> Result<()> {
         Ok(self.0.catalogue.delete_image(id).await?)
+    }
+
+    /// The formats that are served: what the renderer can write and the settings allow.
+    #[must_use]
+    pub fn formats(&self) -> FormatSet {
+        self.0
+            .renderer
+            .formats()
+            .intersection(self.0.settings.formats)
     }
 
     /// Answers a IIIF Image API request for an image.

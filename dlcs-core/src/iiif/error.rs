@@ -31,17 +31,11 @@ pub enum RequestError {
     /// The size has no pixels.
     #[error("the size has no pixels: ask for a width and a height of at least one pixel")]
     SizeEmpty,
-    /// The size is larger than the region, in the version that has a sign for this.
+    /// The size is larger than the region, and not marked as such.
     #[error(
         "the size is larger than the region of {region} pixels: put `^` before it to enlarge, or ask for less"
     )]
     SizeEnlarges {
-        /// The size of the region.
-        region: Dimensions,
-    },
-    /// The size is larger than the region, in the version that has no sign for this.
-    #[error("the size is larger than the region of {region} pixels: ask for that or less")]
-    SizeAboveFull {
         /// The size of the region.
         region: Dimensions,
     },
@@ -58,14 +52,11 @@ pub enum RequestError {
         "the rotation is not understood: use a number from 0 to 360, with `!` before it to mirror"
     )]
     RotationSyntax,
-    /// The rotation is not one of those that are served.
-    #[error("the rotation is not served here: only multiples of 90 are supported")]
-    RotationUnsupported,
     /// The quality is unknown.
     #[error("the quality is unknown: use `default`, `color`, `gray` or `bitonal`")]
     Quality,
-    /// The format is unknown.
-    #[error("the format is unknown: use `jpg` or `png`")]
+    /// The format is unknown, or not served.
+    #[error("the format is not served here: use one that info.json lists, such as `jpg` or `png`")]
     Format,
     /// A number is larger than any image.
     #[error("a number in the {parameter} is too large: use one below 4294967296")]

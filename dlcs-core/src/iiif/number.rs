@@ -47,9 +47,11 @@ impl Decimal {
         Ok(Self { whole, fraction })
     }
 
-    /// The number, where it is whole.
-    pub(super) fn as_whole(&self) -> Option<u32> {
-        self.fraction.is_empty().then_some(self.whole)
+    /// The number in thousand-millionths, halves rounded up.
+    pub(super) fn billionths(&self) -> u64 {
+        let digit = |index| u64::from(self.fraction.get(index).copied().unwrap_or(0));
+        let kept = (0..9).fold(u64::from(self.whole), |sum, index| sum * 10 + digit(index));
+        kept + u64::from(digit(9) >= 5)
     }
 
     /// Whether it is more than a whole number.

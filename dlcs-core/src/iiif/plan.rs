@@ -88,7 +88,7 @@ fn is_as_stored(stored: &Stored<'_>, request: &ResolvedRequest) -> bool {
     };
     quality
         && request.format == Format::Jpg
-        && request.rotation == Rotation::Deg0
+        && request.rotation == Rotation::DEG_0
         && !request.mirror
 }
 

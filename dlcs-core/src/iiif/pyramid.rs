@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::geometry::confine;
+
 /// A width and a height, in pixels; neither is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dimensions {
@@ -58,37 +60,8 @@ impl Dimensions {
         if self.width <= width && self.height <= height {
             return self;
         }
-        self.fitted_to(width, height)
+        confine(self, width, height)
     }
-
-    /// The largest size of the same shape within a box of these sides, which must not be zero; enlarged where need be.
-    #[must_use]
-    pub(super) fn fitted_to(self, width: u32, height: u32) -> Self {
-        let by_height = u64::from(height) * u64::from(self.width);
-        let by_width = u64::from(width) * u64::from(self.height);
-        if by_width <= by_height {
-            let other = proportional(width, self.height, self.width);
-            Self {
-                width,
-                height: other.clamp(1, u64::from(height)) as u32,
-            }
-        } else {
-            let other = proportional(height, self.width, self.height);
-            Self {
-                width: other.clamp(1, u64::from(width)) as u32,
-                height,
-            }
-        }
-    }
-}
-
-/// `length * numerator / denominator`, halves rounded up.
-pub(super) fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
-    let (product, denominator) = (
-        u128::from(length) * u128::from(numerator),
-        u128::from(denominator),
-    );
-    ((2 * product + denominator) / (2 * denominator)) as u64
 }
 
 impl fmt::Display for Dimensions {

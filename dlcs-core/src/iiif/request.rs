@@ -1,7 +1,7 @@
 //! The grammar of an image request.
 
 use super::number::{Decimal, NumberError, whole};
-use super::{Format, Quality, RequestError, Rotation};
+use super::{Format, FormatSet, Quality, RequestError, Rotation};
 
 /// The grammar that a request is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -174,6 +174,18 @@ impl ImageRequest {
             format: format.parse()?,
         })
     }
+
+    /// Passes on a request for a format that is served.
+    ///
+    /// # Errors
+    /// [`RequestError::Format`] for one that is not.
+    pub fn served_in(self, formats: FormatSet) -> Result<Self, RequestError> {
+        if formats.contains(self.format) {
+            Ok(self)
+        } else {
+            Err(RequestError::Format)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -255,20 +267,13 @@ mod tests {
                     "{rotation}"
                 );
             }
-            for rotation in ["45", "0.5", "359.99", "!1", "22.5"] {
-                assert_eq!(
-                    parse(version, &format!("full/max/{rotation}/default.jpg")),
-                    Err(RequestError::RotationUnsupported),
-                    "{rotation}"
-                );
-            }
             for (last, error) in [
                 ("default", RequestError::Format),
                 ("", RequestError::Format),
                 ("default.", RequestError::Format),
                 ("default.jpeg", RequestError::Format),
                 ("default.JPG", RequestError::Format),
-                ("default.webp", RequestError::Format),
+                ("default.tiff", RequestError::Format),
                 (".jpg", RequestError::Quality),
                 ("native.jpg", RequestError::Quality),
                 ("grey.jpg", RequestError::Quality),
@@ -316,17 +321,19 @@ mod tests {
     #[test]
     fn turns_may_be_written_as_decimals() {
         for (rotation, mirror, degrees) in [
-            ("0", false, 0),
-            ("360", false, 0),
-            ("!360.000", true, 0),
-            ("90.0", false, 90),
-            ("!180", true, 180),
-            ("0270", false, 270),
+            ("0", false, "0"),
+            ("360", false, "0"),
+            ("!360.000", true, "0"),
+            ("90.0", false, "90"),
+            ("!180", true, "180"),
+            ("0270", false, "270"),
+            ("!22.50", true, "22.5"),
+            (".5", false, "0.5"),
         ] {
             let request =
                 parse(GrammarVersion::V2, &format!("full/max/{rotation}/gray.png")).unwrap();
             assert_eq!(
-                (request.mirror, request.rotation.degrees()),
+                (request.mirror, request.rotation.to_string().as_str()),
                 (mirror, degrees),
                 "{rotation}"
             );
@@ -334,6 +341,21 @@ mod tests {
                 (request.quality, request.format),
                 (Quality::Gray, Format::Png)
             );
+        }
+    }
+
+    #[test]
+    fn only_formats_that_are_served_pass() {
+        let formats = FormatSet::of(&[Format::Jpg, Format::Webp]);
+        for format in Format::ALL {
+            let path = format!("full/max/0/default.{}", format.extension());
+            let request = parse(GrammarVersion::V3, &path).unwrap();
+            let passed = request.clone().served_in(formats);
+            if formats.contains(format) {
+                assert_eq!(passed, Ok(request));
+            } else {
+                assert_eq!(passed, Err(RequestError::Format));
+            }
         }
     }
 }

@@ -1,9 +1,8 @@
-//! The terms of the Image API: versions, formats, qualities and turns.
+//! The terms of the Image API: versions, formats and qualities.
 
 use std::str::FromStr;
 
 use super::RequestError;
-use super::number::Decimal;
 
 /// A version of the Image API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,15 +21,45 @@ pub enum Format {
     Jpg,
     /// PNG.
     Png,
+    /// WebP.
+    Webp,
+    /// GIF.
+    Gif,
+    /// TIFF.
+    Tif,
+    /// JPEG 2000.
+    Jp2,
+    /// AVIF.
+    Avif,
+    /// PDF, one page.
+    Pdf,
 }
 
 impl Format {
+    /// Every format that has a name here, in the order in which they are listed.
+    pub const ALL: [Self; 8] = [
+        Self::Jpg,
+        Self::Png,
+        Self::Webp,
+        Self::Gif,
+        Self::Tif,
+        Self::Jp2,
+        Self::Avif,
+        Self::Pdf,
+    ];
+
     /// The media type.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Jpg => "image/jpeg",
             Self::Png => "image/png",
+            Self::Webp => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Tif => "image/tiff",
+            Self::Jp2 => "image/jp2",
+            Self::Avif => "image/avif",
+            Self::Pdf => "application/pdf",
         }
     }
 
@@ -40,6 +69,29 @@ impl Format {
         match self {
             Self::Jpg => "jpg",
             Self::Png => "png",
+            Self::Webp => "webp",
+            Self::Gif => "gif",
+            Self::Tif => "tif",
+            Self::Jp2 => "jp2",
+            Self::Avif => "avif",
+            Self::Pdf => "pdf",
+        }
+    }
+
+    /// Whether pixels may be transparent; where not, the corners beside a turned image are black.
+    #[must_use]
+    pub const fn has_alpha(self) -> bool {
+        !matches!(self, Self::Jpg | Self::Pdf)
+    }
+
+    /// The longest side in pixels that a file of this format may have.
+    #[must_use]
+    pub const fn longest_side(self) -> u32 {
+        match self {
+            // 14 bits, of which zero means one.
+            Self::Webp => 16_383,
+            // What the codecs of JPEG write; the others would have room for little more.
+            _ => 65_500,
         }
     }
 }
@@ -48,11 +100,9 @@ impl FromStr for Format {
     type Err = RequestError;
 
     fn from_str(text: &str) -> Result<Self, RequestError> {
-        match text {
-            "jpg" => Ok(Self::Jpg),
-            "png" => Ok(Self::Png),
-            _ => Err(RequestError::Format),
-        }
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.extension() == text)
+            .ok_or(RequestError::Format)
     }
 }
 
@@ -92,53 +142,6 @@ impl FromStr for Quality {
             "gray" => Ok(Self::Gray),
             "bitonal" => Ok(Self::Bitonal),
             _ => Err(RequestError::Quality),
-        }
-    }
-}
-
-/// A clockwise turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Rotation {
-    /// None.
-    Deg0,
-    /// A quarter turn.
-    Deg90,
-    /// Half a turn.
-    Deg180,
-    /// Three quarters of a turn.
-    Deg270,
-}
-
-impl Rotation {
-    /// The turn in degrees.
-    #[must_use]
-    pub const fn degrees(self) -> u32 {
-        match self {
-            Self::Deg0 => 0,
-            Self::Deg90 => 90,
-            Self::Deg180 => 180,
-            Self::Deg270 => 270,
-        }
-    }
-
-    /// Whether width and height change places.
-    #[must_use]
-    pub const fn swaps_sides(self) -> bool {
-        matches!(self, Self::Deg90 | Self::Deg270)
-    }
-
-    pub(super) fn parse(text: &str) -> Result<Self, RequestError> {
-        let angle = Decimal::parse(text).map_err(|_| RequestError::RotationSyntax)?;
-        if angle.exceeds(360) {
-            return Err(RequestError::RotationSyntax);
-        }
-        match angle.as_whole() {
-            Some(0 | 360) => Ok(Self::Deg0),
-            Some(90) => Ok(Self::Deg90),
-            Some(180) => Ok(Self::Deg180),
-            Some(270) => Ok(Self::Deg270),
-            _ => Err(RequestError::RotationUnsupported),
         }
     }
 }

@@ -155,10 +155,7 @@ fn enlarging_needs_the_sign_of_version_3() {
         ("10,601", (10, 601)),
     ] {
         let plain_request = format!("full/{plain}");
-        assert_eq!(
-            sized(V2, (1000, 600), &plain_request),
-            Err(RequestError::SizeAboveFull { region })
-        );
+        assert_eq!(sized(V2, (1000, 600), &plain_request), Ok(enlarged));
         for version in [V3, Unversioned] {
             assert_eq!(
                 sized(version, (1000, 600), &plain_request),
@@ -252,6 +249,13 @@ fn limits_refuse_and_confine_max() {
         );
         assert!((width * 3).abs_diff(height * 4) <= 4);
     }
+    let open = resolve_within(
+        &Limits::default(),
+        V3,
+        (1000, 600),
+        "full/^max/0/default.jpg",
+    );
+    assert_eq!(open.unwrap().size, size(1000, 600));
     let (width, height) = sized(V3, (1000, 600), "full/^max").unwrap();
     assert!(u64::from(width) * u64::from(height) <= 50_000_000 && width > 9_000);
     assert_eq!(sized(V3, (1, 3000), "full/^max"), Ok((22, 65_500)));

@@ -11,7 +11,7 @@ use dlcs_core::derivative::{
     Checksum, DerivativeBody, DerivativeError, DerivativeFacts, DerivativeKey, ProcessError,
     ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
-use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
 use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse};
@@ -152,6 +152,10 @@ impl ImageProcessor for FakePixels {
 
 #[async_trait]
 impl ImageRenderer for FakePixels {
+    fn formats(&self) -> FormatSet {
+        FormatSet::ALL
+    }
+
     async fn render(
         &self,
         store: &dyn DerivativeStore,

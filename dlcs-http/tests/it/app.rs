@@ -12,7 +12,7 @@ use dlcs_core::derivative::{
     ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{Bootstrap, Settings};
-use dlcs_core::iiif::{Dimensions, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
 use dlcs_core::origin::{OriginRequest, OriginResponse, OriginStrategy};
@@ -316,6 +316,10 @@ struct FakeRenderer;
 
 #[async_trait]
 impl ImageRenderer for FakeRenderer {
+    fn formats(&self) -> FormatSet {
+        FormatSet::ALL
+    }
+
     async fn render(
         &self,
         _: &dyn DerivativeStore,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
-use dlcs_core::iiif::{Format, Plan, ResolvedRequest};
+use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest};
 use dlcs_core::image::ImageService;
 use quick_cache::sync::Cache;
 

@@ -62,15 +62,15 @@ pub(super) fn resize(pixels: Pixels, crop: Crop, size: Dimensions) -> Result<Pix
 
 /// Mirrors, then turns clockwise.
 pub(super) fn turn(pixels: Pixels, mirror: bool, rotation: Rotation) -> Pixels {
-    let orientation = match (mirror, rotation.degrees()) {
-        (false, 90) => Orientation::Rotate90,
-        (false, 180) => Orientation::Rotate180,
-        (false, 270) => Orientation::Rotate270,
+    let orientation = match (mirror, rotation.quarter_turns()) {
+        (false, Some(1)) => Orientation::Rotate90,
+        (false, Some(2)) => Orientation::Rotate180,
+        (false, Some(3)) => Orientation::Rotate270,
         (false, _) => Orientation::NoTransforms,
         // Mirroring first and turning a quarter is turning the other way and mirroring then.
-        (true, 90) => Orientation::Rotate270FlipH,
-        (true, 180) => Orientation::FlipVertical,
-        (true, 270) => Orientation::Rotate90FlipH,
+        (true, Some(1)) => Orientation::Rotate270FlipH,
+        (true, Some(2)) => Orientation::FlipVertical,
+        (true, Some(3)) => Orientation::Rotate90FlipH,
         (true, _) => Orientation::FlipHorizontal,
     };
     orientation::apply(pixels, orientation)
@@ -130,12 +130,12 @@ mod tests {
             data: vec![1, 2, 3, 4, 5, 6],
         };
         for rotation in [
-            Rotation::Deg0,
-            Rotation::Deg90,
-            Rotation::Deg180,
-            Rotation::Deg270,
+            Rotation::DEG_0,
+            Rotation::DEG_90,
+            Rotation::DEG_180,
+            Rotation::DEG_270,
         ] {
-            let mirrored = turn(pixels.clone(), true, Rotation::Deg0);
+            let mirrored = turn(pixels.clone(), true, Rotation::DEG_0);
             assert_eq!(mirrored.data, [3, 2, 1, 6, 5, 4]);
             assert_eq!(
                 turn(pixels.clone(), true, rotation),
@@ -144,7 +144,7 @@ mod tests {
             );
         }
         assert_eq!(
-            turn(pixels, false, Rotation::Deg90).data,
+            turn(pixels, false, Rotation::DEG_90).data,
             [4, 1, 5, 2, 6, 3]
         );
     }

@@ -9,7 +9,7 @@ use dlcs_core::derivative::{
     ImageRenderer, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{FirstKey, Settings};
-use dlcs_core::iiif::{Dimensions, Limits, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::iiif::{Dimensions, FormatSet, Limits, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::{ImageChanges, ImageService};
 use dlcs_core::memory::MemoryCatalogue;
 use dlcs_core::origin::{OriginResponse, Secret};
@@ -43,6 +43,10 @@ pub(crate) struct Renderer {
 
 #[async_trait]
 impl ImageRenderer for Renderer {
+    fn formats(&self) -> FormatSet {
+        FormatSet::LEVEL_2
+    }
+
     async fn render(
         &self,
         _: &dyn DerivativeStore,
@@ -77,6 +81,10 @@ impl ImageRenderer for Renderer {
 
 #[async_trait]
 impl ImageRenderer for SharedRenderer {
+    fn formats(&self) -> FormatSet {
+        self.0.formats()
+    }
+
     async fn render(
         &self,
         store: &dyn DerivativeStore,
