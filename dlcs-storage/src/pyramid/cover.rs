@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use dlcs_core::iiif::{Level, Pyramid, Rect};
+use dlcs_core::iiif::{Dimensions, Level, Pyramid, Rect};
 
 use super::pixels::Channels;
-use super::resample::Crop;
+use super::resample::{Crop, Scaling};
 
 /// The pixels of a level that a region needs.
 #[derive(Debug, Clone, Copy)]
@@ -19,28 +19,14 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Finds them; a smaller level is taken where this one needs too many bytes.
-    pub(super) fn of(
-        pyramid: Pyramid,
-        channels: Channels,
-        region: Rect,
-        wanted: u32,
-        max_bytes: u64,
-    ) -> Self {
-        let mut exponent = wanted.min(pyramid.level_count() - 1);
-        loop {
-            let level = pyramid
-                .level(exponent)
-                .expect("the exponent is below the count of levels");
-            let cover = Self::of_level(pyramid, region, level);
-            let bytes = u64::from(cover.area.width)
-                * u64::from(cover.area.height)
-                * channels.count() as u64;
-            if bytes <= max_bytes || exponent + 1 == pyramid.level_count() {
-                return cover;
-            }
-            exponent += 1;
-        }
+    /// Finds them; `None` where there is no such level.
+    pub(super) fn of(pyramid: Pyramid, region: Rect, exponent: u32) -> Option<Self> {
+        Some(Self::of_level(pyramid, region, pyramid.level(exponent)?))
+    }
+
+    /// Bytes of its pixels.
+    pub(super) fn bytes(&self, channels: Channels) -> u64 {
+        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
     }
 
     fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
@@ -92,10 +78,23 @@ impl Cover {
         }
     }
 
-    /// Column and row of every tile that has some of the area, row by row.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
-        let (columns, rows) = self.spans();
-        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+    /// How the region becomes this large.
+    pub(super) const fn scaling(&self, size: Dimensions) -> Scaling {
+        Scaling {
+            area: (self.area.width, self.area.height),
+            crop: self.crop,
+            size,
+        }
+    }
+
+    /// The columns of tiles that have some of the area.
+    pub(super) fn columns(&self) -> RangeInclusive<u32> {
+        self.spans().0
+    }
+
+    /// The rows of tiles that have some of the area.
+    pub(super) fn rows(&self) -> RangeInclusive<u32> {
+        self.spans().1
     }
 
     /// How many tiles those are.

@@ -12,7 +12,6 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-use super::cover::Cover;
 use super::error::damaged;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
@@ -56,7 +55,8 @@ impl ReadyIndex {
         self.index.channels
     }
 
-    fn place(&self, level: Level, column: u32, row: u32) -> Result<TilePlace, RenderError> {
+    /// Where a tile of a level lies.
+    pub(super) fn place(&self, level: Level, column: u32, row: u32) -> Result<TilePlace, RenderError> {
         let position = u64::from(row) * u64::from(level.columns) + u64::from(column);
         self.index
             .levels
@@ -88,51 +88,11 @@ impl ReadyIndex {
             .ok_or_else(|| damaged("a tile is no JPEG"))
     }
 
-    /// Reads the streams of the tiles that an area needs; neighbours in the file with one read.
-    pub(super) async fn fetch(
-        &self,
-        store: &dyn DerivativeStore,
-        key: &DerivativeKey,
-        cover: &Cover,
-    ) -> Result<Vec<Bytes>, RenderError> {
-        let mut runs: Vec<(u64, Vec<TilePlace>)> = Vec::new();
-        for (column, row) in cover.tiles() {
-            let place = self.place(cover.level, column, row)?;
-            match runs.last_mut() {
-                Some((end, places)) if *end == place.offset => {
-                    *end = place.end();
-                    places.push(place);
-                }
-                _ => runs.push((place.end(), vec![place])),
-            }
-        }
-        let mut tiles = Vec::new();
-        for (end, places) in runs {
-            let start = places[0].offset;
-            let run = read_exactly(store, key, start, end).await?;
-            tiles.extend(places.iter().map(|place| {
-                run.slice((place.offset - start) as usize..(place.end() - start) as usize)
-            }));
-        }
-        Ok(tiles)
-    }
-
-    /// Decodes tiles and puts together the area that they cover.
-    pub(super) fn compose(&self, cover: &Cover, tiles: &[Bytes]) -> Result<Pixels, RenderError> {
-        let prefix = &self.prefixes[cover.level.exponent as usize];
-        let (area, side) = (cover.area, cover.tile);
-        let mut composed = Pixels::blank(area.width, area.height, self.channels());
-        for ((column, row), stream) in cover.tiles().zip(tiles) {
-            let stream =
-                jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
-            let tile = decode_tile(stream, side, self.channels())?;
-            // One of the two differences is zero: the area begins in the tile, or before it.
-            let (x, y) = (column * side, row * side);
-            let source = (area.x.saturating_sub(x), area.y.saturating_sub(y));
-            let target = (x.saturating_sub(area.x), y.saturating_sub(area.y));
-            composed.copy_from(&tile, source, target, (side, side));
-        }
-        Ok(composed)
+    /// Decodes the stream of one tile of a level.
+    pub(super) fn decode(&self, level: Level, stream: &[u8]) -> Result<Pixels, RenderError> {
+        let prefix = &self.prefixes[level.exponent as usize];
+        let stream = jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
+        decode_tile(stream, self.index.pyramid.tile.get(), self.channels())
     }
 
     /// An estimate of its bytes in memory.
@@ -148,7 +108,8 @@ impl ReadyIndex {
     }
 }
 
-async fn read_exactly(
+/// Reads bytes that must all be there.
+pub(super) async fn read_exactly(
     store: &dyn DerivativeStore,
     key: &DerivativeKey,
     start: u64,

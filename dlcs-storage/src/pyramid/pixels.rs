@@ -26,6 +26,27 @@ impl Channels {
     pub(super) const fn has_alpha(self) -> bool {
         matches!(self, Self::GreyAlpha | Self::Rgba)
     }
+
+    pub(super) const fn with_alpha(self) -> Self {
+        match self {
+            Self::Grey | Self::GreyAlpha => Self::GreyAlpha,
+            Self::Rgb | Self::Rgba => Self::Rgba,
+        }
+    }
+
+    pub(super) const fn without_alpha(self) -> Self {
+        match self {
+            Self::Grey | Self::GreyAlpha => Self::Grey,
+            Self::Rgb | Self::Rgba => Self::Rgb,
+        }
+    }
+
+    pub(super) const fn without_colour(self) -> Self {
+        match self {
+            Self::Grey | Self::Rgb => Self::Grey,
+            Self::GreyAlpha | Self::Rgba => Self::GreyAlpha,
+        }
+    }
 }
 
 /// Pixels of 8 bits a channel, row by row.

@@ -5,6 +5,11 @@
     reason = "helpers of tests end the test where they fail"
 )]
 mod admission;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod formats;
 mod interop;
 mod process;
 #[expect(
@@ -12,6 +17,11 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod sharing;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
