@@ -33,6 +33,16 @@ pub enum RenderError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The result takes more memory than one request may: ask for a smaller one.
+    #[error(
+        "making this takes {needed} bytes of memory and {available} are given to one request: ask for a smaller size, or for another format"
+    )]
+    TooLarge {
+        /// The bytes that it takes.
+        needed: u64,
+        /// The bytes that one request may take.
+        available: u64,
+    },
     /// Too much is being rendered: try again later.
     #[error("too many images are being rendered")]
     Overloaded,

@@ -39,6 +39,9 @@ impl From<Error> for ApiError {
                 Kind::Overloaded,
                 "too many images are being rendered: try again later",
             ),
+            Error::Render(RenderError::TooLarge { .. }) => {
+                Self::new(Kind::InvalidImageRequest, error.to_string())
+            }
             error => Self::new(Kind::Internal, BROKEN).with_cause(error),
         }
     }
@@ -372,6 +375,11 @@ mod tests {
         );
         assert_eq!(status(QueueError::LeaseLost), 409);
         assert_eq!(status(Error::Render(RenderError::Overloaded)), 503);
+        let too_large = RenderError::TooLarge {
+            needed: 2,
+            available: 1,
+        };
+        assert_eq!(status(Error::Render(too_large)), 400);
         assert_eq!(
             status(Error::Superseded {
                 image: "1/1/a".parse().unwrap()

@@ -4,48 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dlcs_core::derivative::RenderError;
-use dlcs_core::iiif::ResolvedRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::PyramidRendererConfig;
-use super::cover::Cover;
 use super::error::PyramidError;
-use super::pixels::Channels;
+use super::render::Cost;
 
 /// The bytes that one permit of the budget stands for: permits are counted in 32 bits.
 const UNIT: u64 = 1 << 16;
 
-/// A render is small that decodes and returns at most this many tiles of pixels.
-const SMALL_TILES: u64 = 16;
-
-/// What a render takes of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cost {
-    is_small: bool,
-    bytes: u64,
-}
-
-impl Cost {
-    /// Estimates it before anything is read.
-    pub(super) fn of(cover: &Cover, channels: Channels, request: &ResolvedRequest) -> Self {
-        let tile = u64::from(cover.tile) * u64::from(cover.tile);
-        let composed = u64::from(cover.area.width) * u64::from(cover.area.height);
-        let result = request.size.area();
-        let small = SMALL_TILES * tile;
-        Self {
-            is_small: cover.tile_count().saturating_mul(tile) <= small && result <= small,
-            // The result is held twice while it is resized, reduced or turned.
-            bytes: (composed.saturating_add(result.saturating_mul(2)))
-                .saturating_mul(channels.count() as u64),
-        }
-    }
-}
-
 /// The right to render, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _permits: [OwnedSemaphorePermit; 3],
+    /// A place, and a turn.
+    _permits: [OwnedSemaphorePermit; 2],
+    budget: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Gives up the turn, and keeps as much of the budget as these bytes take.
+    pub(super) fn keep(self, bytes: u64) -> Kept {
+        let mut budget = self.budget;
+        let units = usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
+        let spare = budget.num_permits().saturating_sub(units);
+        drop(budget.split(spare));
+        Kept { _budget: budget }
+    }
+}
+
+/// A part of the budget, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Kept {
+    _budget: OwnedSemaphorePermit,
 }
 
 /// Hands out turns.
@@ -66,6 +57,7 @@ struct Lane {
     /// Units of bytes.
     budget: Arc<Semaphore>,
     units: u32,
+    bytes: u64,
 }
 
 impl Admission {
@@ -81,13 +73,22 @@ impl Admission {
         }
     }
 
-    /// Waits for a turn; too many that wait, or a wait that is too long, is [`RenderError::Overloaded`].
-    pub(super) async fn turn(&self, cost: Cost) -> Result<Turn, RenderError> {
-        let lane = if cost.is_small {
+    /// The most bytes that one render may take.
+    pub(super) fn available(&self, cost: Cost) -> u64 {
+        self.lane(cost).bytes
+    }
+
+    const fn lane(&self, cost: Cost) -> &Lane {
+        if cost.is_small {
             &self.small
         } else {
             &self.large
-        };
+        }
+    }
+
+    /// Waits for a turn; too many that wait, or a wait that is too long, is [`RenderError::Overloaded`].
+    pub(super) async fn turn(&self, cost: Cost) -> Result<Turn, RenderError> {
+        let lane = self.lane(cost);
         let place = Arc::clone(&lane.places)
             .try_acquire_owned()
             .map_err(|_| RenderError::Overloaded)?;
@@ -95,12 +96,14 @@ impl Admission {
             let turn = Arc::clone(&lane.turns).acquire_owned().await?;
             let units = lane.units_of(cost.bytes);
             let budget = Arc::clone(&lane.budget).acquire_many_owned(units).await?;
-            Ok::<_, PyramidError>([place, turn, budget])
+            Ok::<_, PyramidError>(Turn {
+                _permits: [place, turn],
+                budget,
+            })
         };
-        let permits = timeout(self.max_wait, wait)
+        Ok(timeout(self.max_wait, wait)
             .await
-            .map_err(|_| RenderError::Overloaded)??;
-        Ok(Turn { _permits: permits })
+            .map_err(|_| RenderError::Overloaded)??)
     }
 }
 
@@ -116,10 +119,11 @@ impl Lane {
             turns: Arc::new(Semaphore::new(concurrency.min(most))),
             budget: Arc::new(Semaphore::new(units as usize)),
             units,
+            bytes,
         }
     }
 
-    /// Never more than there are: what is over the whole budget is rendered alone.
+    /// Never more than there are: rounding up must keep nobody out for ever.
     fn units_of(&self, bytes: u64) -> u32 {
         bytes.div_ceil(UNIT).clamp(1, u64::from(self.units)) as u32
     }

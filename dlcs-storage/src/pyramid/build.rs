@@ -91,11 +91,11 @@ pub(super) fn build(
     let mut thumbnails = ThumbnailMaker::new(pyramid, channels, sizes);
     let mut levels = LevelBuilder::new(pyramid, channels);
     let (cutter, cut) = match full {
-        FullResolution::Encode => (None, None),
-        FullResolution::Cut(cutter) => {
+        FullResolution::Cut(cutter) if cutter.channels() == channels => {
             let (tables, sampling) = (cutter.tables().to_vec(), cutter.sampling());
             (Some(cutter), Some(Coding::Jpeg { tables, sampling }))
         }
+        _ => (None, None),
     };
     let is_cut = cut.is_some();
     let writer = TileWriter::new(options, cut)?;

@@ -49,35 +49,46 @@ impl Default for PyramidProcessorConfig {
 pub struct PyramidRendererConfig {
     /// How many large requests are rendered at once.
     pub concurrency: NonZeroUsize,
-    /// How many small requests are rendered at once: they decode at most 16 tiles of pixels, and never wait for large ones.
+    /// How many small requests are rendered at once: they decode and return at most 4 megapixels, and never wait for
+    /// large ones.
     pub small_concurrency: NonZeroUsize,
     /// How many more of each kind may wait for their turn before others are turned away.
     pub waiting: usize,
     /// How long a request may wait for its turn before it is turned away.
     pub max_wait: Duration,
-    /// The most bytes that the pixels of all large requests may take together; one is always rendered.
+    /// The most bytes that all large requests may take together, results that are still being sent included; what takes more alone is made from
+    /// a smaller level, or refused.
     pub max_total_bytes: u64,
-    /// The most bytes that the decoded region of one request may take, before a smaller level is used.
+    /// The most bytes that the decoded region of one request may have, before a smaller level is used.
     pub max_decoded_bytes: u64,
     /// The most bytes of parsed indexes that are kept.
     pub index_cache_bytes: u64,
+    /// The most bytes of decoded tiles that are kept, for the next request nearby; 0: none.
+    pub tile_cache_bytes: u64,
+    /// The most bytes of rendered results that are kept, each of them at most an eighth of this; 0: none.
+    pub result_cache_bytes: u64,
     /// The JPEG quality of what is rendered, 1 to 100.
     pub quality: u8,
+    /// The WebP quality of what is rendered, 1 to 100.
+    pub webp_quality: u8,
 }
 
 impl Default for PyramidRendererConfig {
-    /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 1 GiB together and each, 64 MiB of
-    /// indexes, quality 85.
+    /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 384 MiB for all large ones together,
+    /// 1 GiB of pixels decoded for each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
     fn default() -> Self {
         Self {
             concurrency: processors(),
             small_concurrency: processors(),
             waiting: 256,
             max_wait: Duration::from_secs(10),
-            max_total_bytes: 1 << 30,
+            max_total_bytes: 384 << 20,
             max_decoded_bytes: 1 << 30,
             index_cache_bytes: 64 << 20,
+            tile_cache_bytes: 64 << 20,
+            result_cache_bytes: 64 << 20,
             quality: 85,
+            webp_quality: 80,
         }
     }
 }

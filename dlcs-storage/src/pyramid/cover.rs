@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use dlcs_core::iiif::{Level, Pyramid, Rect, StoredLevel};
+use dlcs_core::iiif::{Dimensions, Level, Pyramid, Rect};
 
 use super::pixels::Channels;
-use super::resample::Crop;
+use super::resample::{Crop, Scaling};
 
 /// The pixels of a level that a region needs.
 #[derive(Debug, Clone, Copy)]
@@ -19,35 +19,8 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Finds them; a smaller level is taken where this one needs too many bytes. There is at least one level.
-    pub(super) fn of(
-        pyramid: Pyramid,
-        levels: &[StoredLevel],
-        channels: Channels,
-        region: Rect,
-        wanted: u32,
-        max_bytes: u64,
-    ) -> Self {
-        let wanted = (wanted as usize).min(levels.len() - 1);
-        let mut covers = levels[wanted..]
-            .iter()
-            .map(|stored| Self::of_level(pyramid, region, stored.level));
-        let mut cover = covers.next().expect("there is at least one level");
-        for smaller in covers {
-            if cover.bytes(channels) <= max_bytes {
-                break;
-            }
-            cover = smaller;
-        }
-        cover
-    }
-
-    /// Bytes of its pixels.
-    pub(super) fn bytes(&self, channels: Channels) -> u64 {
-        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
-    }
-
-    fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
+    /// Finds them.
+    pub(super) fn of(pyramid: Pyramid, region: Rect, level: Level) -> Self {
         let factor = (1_u64 << level.exponent) as f64;
         let span = |start: u32, length: u32, end: u32, level_end: u32| {
             let from = f64::from(start) / factor;
@@ -94,10 +67,28 @@ impl Cover {
         }
     }
 
-    /// Column and row of every tile that has some of the area, row by row.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = (u32, u32)> {
-        let (columns, rows) = self.spans();
-        rows.flat_map(move |row| columns.clone().map(move |column| (column, row)))
+    /// Bytes of its pixels.
+    pub(super) fn bytes(&self, channels: Channels) -> u64 {
+        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
+    }
+
+    /// How the region becomes this large.
+    pub(super) const fn scaling(&self, size: Dimensions) -> Scaling {
+        Scaling {
+            area: (self.area.width, self.area.height),
+            crop: self.crop,
+            size,
+        }
+    }
+
+    /// The columns of tiles that have some of the area.
+    pub(super) fn columns(&self) -> RangeInclusive<u32> {
+        self.spans().0
+    }
+
+    /// The rows of tiles that have some of the area.
+    pub(super) fn rows(&self) -> RangeInclusive<u32> {
+        self.spans().1
     }
 
     /// How many tiles those are.

@@ -14,6 +14,8 @@ pub(super) enum PyramidError {
     Encode(#[source] Box<dyn Error + Send + Sync>),
     #[error("the pixels could not be resized")]
     Resize(#[source] Box<dyn Error + Send + Sync>),
+    #[error("not every tile was read")]
+    NoTiles,
     #[error("the blocking task ended early")]
     Task(#[from] tokio::task::JoinError),
     #[error("the renderer is shut down")]

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
-use dlcs_core::iiif::{Dimensions, Plan, ResolvedRequest, Stored, StoredLevel, plan};
+use dlcs_core::iiif::{Dimensions, Level, Plan, ResolvedRequest, Stored, StoredLevel, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 
-use super::cover::Cover;
 use super::edge::edge_place;
 use super::error::damaged;
 use super::jpeg;
@@ -89,16 +88,9 @@ impl ReadyIndex {
         plan(&stored, request)
     }
 
-    /// The pixels that a region needs, from this level or, where those are too many, from a smaller one.
-    pub(super) fn cover(&self, request: &ResolvedRequest, level: u32, max_bytes: u64) -> Cover {
-        Cover::of(
-            self.index.pyramid,
-            &self.levels,
-            self.channels(),
-            request.region,
-            level,
-            max_bytes,
-        )
+    /// The levels that are stored, full resolution first.
+    pub(super) fn levels(&self) -> impl ExactSizeIterator<Item = Level> {
+        self.levels.iter().map(|stored| stored.level)
     }
 
     fn level(&self, exponent: u32) -> Result<&LevelIndex, RenderError> {
@@ -108,7 +100,8 @@ impl ReadyIndex {
             .ok_or_else(|| damaged("a level is missing"))
     }
 
-    fn tile(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
+    /// Where a tile of a level lies.
+    pub(super) fn tile(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
         let level = self.level(exponent)?;
         let place = u64::from(row) * u64::from(level.level.columns) + u64::from(column);
         find(&level.tiles, usize::try_from(place).ok())
@@ -120,13 +113,13 @@ impl ReadyIndex {
         find(&level.edges, place)
     }
 
-    /// A stored stream as a whole JPEG: its tables, and its own bytes; `None` where the plan is to render.
+    /// A stored stream as a whole JPEG: its tables, and its own bytes.
     pub(super) async fn stored(
         &self,
         store: &dyn DerivativeStore,
         key: &DerivativeKey,
         plan: Plan,
-    ) -> Result<Option<Bytes>, RenderError> {
+    ) -> Result<Bytes, RenderError> {
         let (prefix, place) = match plan {
             Plan::StoredTile { level, column, row } => (
                 &self.prefixes[level as usize],
@@ -144,41 +137,12 @@ impl ReadyIndex {
                     .map(|thumbnail| thumbnail.place)
                     .ok_or_else(missing)?,
             ),
-            Plan::Render { .. } => return Ok(None),
+            Plan::Render { .. } => return Err(damaged("it holds no such stream")),
         };
         let stream = read_exactly(store, key, place.offset, place.end()).await?;
         jpeg::splice(prefix, &stream)
-            .map(|whole| Some(Bytes::from(whole)))
+            .map(Bytes::from)
             .ok_or_else(|| damaged("a tile is no JPEG"))
-    }
-
-    /// Reads the streams of the tiles that an area needs; neighbours in the file with one read.
-    pub(super) async fn fetch(
-        &self,
-        store: &dyn DerivativeStore,
-        key: &DerivativeKey,
-        cover: &Cover,
-    ) -> Result<Vec<Bytes>, RenderError> {
-        let mut runs: Vec<(u64, Vec<Place>)> = Vec::new();
-        for (column, row) in cover.tiles() {
-            let place = self.tile(cover.level.exponent, column, row)?;
-            match runs.last_mut() {
-                Some((end, places)) if *end == place.offset => {
-                    *end = place.end();
-                    places.push(place);
-                }
-                _ => runs.push((place.end(), vec![place])),
-            }
-        }
-        let mut tiles = Vec::new();
-        for (end, places) in runs {
-            let start = places[0].offset;
-            let run = read_exactly(store, key, start, end).await?;
-            tiles.extend(places.iter().map(|place| {
-                run.slice((place.offset - start) as usize..(place.end() - start) as usize)
-            }));
-        }
-        Ok(tiles)
     }
 
     /// Decodes one stored tile, padding included.
@@ -193,21 +157,6 @@ impl ReadyIndex {
             }
             Coding::Deflate => inflate(stream, side, self.channels()),
         }
-    }
-
-    /// Decodes tiles and puts together the area that they cover.
-    pub(super) fn compose(&self, cover: &Cover, tiles: &[Bytes]) -> Result<Pixels, RenderError> {
-        let (area, side) = (cover.area, cover.tile);
-        let mut composed = Pixels::blank(area.width, area.height, self.channels());
-        for ((column, row), stream) in cover.tiles().zip(tiles) {
-            let tile = self.decode(cover.level.exponent, stream)?;
-            // One of the two differences is zero: the area begins in the tile, or before it.
-            let (x, y) = (column * side, row * side);
-            let source = (area.x.saturating_sub(x), area.y.saturating_sub(y));
-            let target = (x.saturating_sub(area.x), y.saturating_sub(area.y));
-            composed.copy_from(&tile, source, target, (side, side));
-        }
-        Ok(composed)
     }
 
     /// An estimate of its bytes in memory.
@@ -242,7 +191,7 @@ fn missing() -> RenderError {
     damaged("a tile is missing")
 }
 
-async fn read_exactly(
+pub(super) async fn read_exactly(
     store: &dyn DerivativeStore,
     key: &DerivativeKey,
     start: u64,

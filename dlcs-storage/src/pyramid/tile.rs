@@ -3,16 +3,16 @@
 use std::io::{Read, Write};
 
 use dlcs_core::derivative::RenderError;
-use dlcs_core::policy::{ChromaSampling, TileCoding};
+use dlcs_core::policy::TileCoding;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::encode::encode_jpeg;
 use super::error::{PyramidError, damaged};
 use super::jpeg::{Abbreviated, abbreviate};
 use super::pixels::{Channels, Pixels};
@@ -35,26 +35,6 @@ pub(super) fn encode_tile(tile: &Pixels, coding: TileCoding) -> Result<Abbreviat
             tables: Vec::new(),
         }),
     }
-}
-
-fn encode_jpeg(
-    tile: &Pixels,
-    quality: u8,
-    sampling: ChromaSampling,
-) -> Result<Vec<u8>, PyramidError> {
-    let tile = &tile.on_white();
-    let (width, height) = (tile.width as usize, tile.height as usize);
-    let (format, sampling) = match (tile.channels, sampling) {
-        // libtiff refuses a single channel with any other factors than one.
-        (Channels::Grey | Channels::GreyAlpha, _) => (PixelFormat::Grayscale, Subsampling::S444),
-        (_, ChromaSampling::Full) => (PixelFormat::Rgb, Subsampling::S444),
-        (_, ChromaSampling::Quarter) => (PixelFormat::Rgb, Subsampling::S420),
-    };
-    Encoder::new(&tile.data, width, height, format)
-        .quality(quality)
-        .subsampling(sampling)
-        .encode()
-        .map_err(|error| PyramidError::Encode(error.into()))
 }
 
 /// Compresses the differences of neighbours: TIFF's predictor 2.
@@ -126,6 +106,8 @@ pub(super) fn inflate(stream: &[u8], side: u32, channels: Channels) -> Result<Pi
 
 #[cfg(test)]
 mod tests {
+    use dlcs_core::policy::ChromaSampling;
+
     use super::*;
 
     #[test]

@@ -18,6 +18,8 @@ use super::support::{Raster, Ready, process};
 
 /// 5 x 5 tiles: more than a small request may need.
 const LARGE: &str = "full/2100,2100/0/default.jpg";
+/// As large, and not the same: those that are the same run once.
+const ANOTHER: &str = "full/2100,2100/0/gray.jpg";
 const SMALL: &str = "full/300,300/0/default.jpg";
 
 /// A store whose tiles of full resolution wait at a gate.
@@ -112,7 +114,7 @@ async fn small_renders_do_not_wait_behind_large_ones() {
     let large = server.begin_large().await;
     let small = tokio::time::timeout(Duration::from_secs(30), server.render(SMALL)).await;
     assert!(matches!(small, Ok(Ok(_))), "{small:?}");
-    let refused = server.render(LARGE).await;
+    let refused = server.render(ANOTHER).await;
     assert!(
         matches!(refused, Err(RenderError::Overloaded)),
         "{refused:?}"
@@ -130,7 +132,7 @@ async fn a_render_that_waits_too_long_is_turned_away() {
     })
     .await;
     let large = server.begin_large().await;
-    let refused = tokio::time::timeout(Duration::from_secs(30), server.render(LARGE)).await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), server.render(ANOTHER)).await;
     assert!(
         matches!(refused, Ok(Err(RenderError::Overloaded))),
         "{refused:?}"
@@ -140,21 +142,68 @@ async fn a_render_that_waits_too_long_is_turned_away() {
 }
 
 #[tokio::test]
-async fn large_renders_share_a_budget_of_bytes_and_one_is_always_admitted() {
-    for budget in [1, 20 << 20] {
-        let server = Server::start(|config| {
-            config.concurrency = NonZeroUsize::new(8).unwrap();
-            config.max_total_bytes = budget;
-            config.max_wait = Duration::from_millis(20);
-        })
-        .await;
-        let first = server.begin_large().await;
-        let refused = tokio::time::timeout(Duration::from_secs(30), server.render(LARGE)).await;
-        assert!(
-            matches!(refused, Ok(Err(RenderError::Overloaded))),
-            "{budget}: {refused:?}"
-        );
-        server.slow.gate.open();
-        first.await.unwrap().unwrap();
-    }
+async fn large_renders_share_a_budget_of_bytes() {
+    // Enough for one of them, and not for two.
+    let server = Server::start(|config| {
+        config.concurrency = NonZeroUsize::new(8).unwrap();
+        config.max_total_bytes = 20 << 20;
+        config.max_wait = Duration::from_millis(20);
+        config.result_cache_bytes = 0;
+    })
+    .await;
+    let first = server.begin_large().await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), server.render(ANOTHER)).await;
+    assert!(
+        matches!(refused, Ok(Err(RenderError::Overloaded))),
+        "{refused:?}"
+    );
+    server.slow.gate.open();
+    first.await.unwrap().unwrap();
+    server.render(ANOTHER).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_has_not_been_sent_yet_takes_of_the_budget() {
+    let server = Server::start(|config| {
+        config.concurrency = NonZeroUsize::new(8).unwrap();
+        config.max_total_bytes = 20 << 20;
+        config.max_wait = Duration::from_millis(20);
+        config.result_cache_bytes = 0;
+    })
+    .await;
+    server.slow.gate.open();
+    // A few megabytes, without loss.
+    let unsent = server.render("full/2100,2100/0/default.tif").await.unwrap();
+    assert!(unsent.bytes.len() > 2 << 20, "{}", unsent.bytes.len());
+    let part = unsent.bytes.slice(..1);
+    drop(unsent);
+    let refused = server.render(LARGE).await;
+    assert!(
+        matches!(refused, Err(RenderError::Overloaded)),
+        "{refused:?}"
+    );
+    drop(part);
+    server.render(LARGE).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_can_never_fit_is_made_from_a_smaller_level_or_refused() {
+    let server = Server::start(|config| config.max_total_bytes = 1 << 20).await;
+    server.slow.gate.open();
+    let refused = server.render(LARGE).await;
+    assert!(
+        matches!(
+            refused,
+            Err(RenderError::TooLarge {
+                needed: 2_000_000..,
+                available: 1_048_576
+            })
+        ),
+        "{refused:?}"
+    );
+    // A low strip of all columns of full resolution is too much, one of the next level is not.
+    let server = Server::start(|config| config.max_decoded_bytes = 2 << 20).await;
+    server.slow.gate.open();
+    let rendered = server.render("full/2100,100/0/default.jpg").await.unwrap();
+    assert_eq!(Raster::from_jpeg(&rendered.bytes).width, 2100);
 }

@@ -7,6 +7,11 @@
 mod admission;
 mod colour;
 mod delta_e;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod formats;
 mod interop;
 mod policy;
 mod process;
@@ -15,6 +20,11 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
+mod sharing;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"

@@ -1,0 +1,230 @@
+//! From a derivative and a request to the bytes of a response.
+
+mod cost;
+mod finish;
+mod flight;
+mod results;
+mod strips;
+mod tiles;
+mod turn;
+mod window;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
+use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest};
+use dlcs_core::image::ImageService;
+use quick_cache::sync::Cache;
+
+use super::PyramidRendererConfig;
+use super::admission::{Admission, Kept};
+use super::cover::Cover;
+use super::encode::{FORMATS, Losses};
+use super::error::damaged;
+use super::index::{IndexWeight, ReadyIndex};
+pub(super) use cost::Cost;
+use finish::Look;
+use flight::{Flights, Wanted};
+use results::Results;
+use tiles::{Band, DecodedTiles, bands};
+use work::Work;
+
+/// Answers image requests from tiled pyramidal TIFFs.
+#[derive(Clone)]
+pub struct PyramidRenderer {
+    config: Arc<PyramidRendererConfig>,
+    indexes: Arc<Cache<DerivativeKey, Arc<ReadyIndex>, IndexWeight>>,
+    decoded: Arc<DecodedTiles>,
+    results: Arc<Results>,
+    flights: Arc<Flights>,
+    admission: Arc<Admission>,
+}
+
+impl PyramidRenderer {
+    /// Makes a renderer with these settings.
+    #[must_use]
+    pub fn new(config: PyramidRendererConfig) -> Self {
+        Self {
+            // A typical index is a few KiB; the weight is what bounds the cache.
+            indexes: Arc::new(Cache::with_weighter(
+                1024,
+                config.index_cache_bytes,
+                IndexWeight,
+            )),
+            decoded: Arc::new(DecodedTiles::new(config.tile_cache_bytes)),
+            results: Arc::new(Results::new(config.result_cache_bytes)),
+            flights: Arc::default(),
+            admission: Arc::new(Admission::new(&config)),
+            config: Arc::new(config),
+        }
+    }
+
+    async fn index(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+    ) -> Result<Arc<ReadyIndex>, RenderError> {
+        if let Some(index) = self.indexes.get(key) {
+            return Ok(index);
+        }
+        let head = store
+            .get_range(key, service.derivative.index.clone())
+            .await?;
+        let index = Arc::new(ReadyIndex::read(&head, service)?);
+        self.indexes.insert(key.clone(), Arc::clone(&index));
+        Ok(index)
+    }
+
+    /// Chooses the level, from the one that suffices down to one that may be had.
+    fn choose(
+        &self,
+        index: &ReadyIndex,
+        service: &ImageService,
+        request: &ResolvedRequest,
+        wanted: u32,
+    ) -> Result<Choice, RenderError> {
+        let pyramid = service.derivative.pyramid;
+        let look = Look::of(index.channels(), request);
+        let mut refused = None;
+        let mut levels = index.levels().skip(wanted as usize).peekable();
+        while let Some(level) = levels.next() {
+            let cover = Cover::of(pyramid, request.region, level);
+            let is_last = levels.peek().is_none();
+            if cover.bytes(index.channels()) > self.config.max_decoded_bytes && !is_last {
+                continue;
+            }
+            let bands = bands(index, &cover)?;
+            let cost = Cost::of(&cover, index.channels(), &look, &bands);
+            let available = self.admission.available(cost);
+            if cost.bytes <= available {
+                return Ok(Choice {
+                    cover,
+                    look,
+                    bands,
+                    cost,
+                });
+            }
+            refused = Some(RenderError::TooLarge {
+                needed: cost.bytes,
+                available,
+            });
+        }
+        Err(refused.unwrap_or_else(|| damaged("a level is missing")))
+    }
+
+    async fn rendered(
+        &self,
+        store: &dyn DerivativeStore,
+        wanted: &Wanted,
+        index: Arc<ReadyIndex>,
+        choice: Choice,
+    ) -> Result<Rendered, RenderError> {
+        let (key, request) = wanted;
+        let cost = choice.cost;
+        let turn = self.admission.turn(cost).await?;
+        let work = Work {
+            index,
+            cover: choice.cover,
+            look: choice.look,
+            bands: choice.bands,
+            losses: Losses {
+                jpeg: self.config.quality,
+                webp: self.config.webp_quality,
+            },
+            decoded: Arc::clone(&self.decoded),
+            remembers: cost.is_small,
+        };
+        let (bytes, turn) = work.run(store, key, turn).await?;
+        let format = request.format;
+        if self.results.takes(bytes.len()) {
+            let rendered = Rendered {
+                format,
+                bytes: bytes.into(),
+            };
+            self.results.insert(wanted.clone(), &rendered);
+            return Ok(rendered);
+        }
+        // It takes of the budget until it has been sent.
+        let kept = turn.keep(bytes.len() as u64);
+        Ok(Rendered {
+            format,
+            bytes: Bytes::from_owner(Held { bytes, _kept: kept }),
+        })
+    }
+}
+
+/// What a result is made from, and what that takes.
+struct Choice {
+    cover: Cover,
+    look: Look,
+    bands: Vec<Band>,
+    cost: Cost,
+}
+
+/// A result that holds a part of the budget.
+struct Held {
+    bytes: Vec<u8>,
+    _kept: Kept,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Default for PyramidRenderer {
+    fn default() -> Self {
+        Self::new(PyramidRendererConfig::default())
+    }
+}
+
+impl fmt::Debug for PyramidRenderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PyramidRenderer")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ImageRenderer for PyramidRenderer {
+    fn formats(&self) -> FormatSet {
+        FORMATS
+    }
+
+    async fn render(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        let index = self.index(store, key, service).await?;
+        let level = match index.plan(request) {
+            Plan::Render { level } => level,
+            stored => {
+                let bytes = index.stored(store, key, stored).await?;
+                return Ok(Rendered {
+                    format: Format::Jpg,
+                    bytes,
+                });
+            }
+        };
+        let wanted = (key.clone(), request.clone());
+        if let Some(rendered) = self.results.get(&wanted) {
+            return Ok(rendered);
+        }
+        self.flights
+            .join(&wanted, async {
+                let choice = self.choose(&index, service, request, level)?;
+                self.rendered(store, &wanted, index, choice).await
+            })
+            .await
+    }
+}
