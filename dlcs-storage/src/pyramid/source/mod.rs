@@ -10,10 +10,10 @@ mod gif;
 mod jp2;
 pub(super) mod jpeg;
 mod limits;
-mod others;
 mod palette;
 mod pieces;
 mod png;
+mod tiff;
 mod webp;
 
 use std::fmt;
@@ -212,7 +212,7 @@ pub(super) fn open(
         SourceFormat::Jp2 => jp2::open(file, limits),
         SourceFormat::Jpeg => jpeg::open(file, limits),
         SourceFormat::Png => png::open(file, limits),
-        SourceFormat::Tiff => others::open(file, format, limits),
+        SourceFormat::Tiff => tiff::open(file, limits),
         SourceFormat::WebP => webp::open(file, limits),
     })
 }
