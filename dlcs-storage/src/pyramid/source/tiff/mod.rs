@@ -15,6 +15,8 @@ mod packed;
 mod predictor;
 mod rows;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod unpack;
 mod webp;
 mod ycbcr;
