@@ -1,7 +1,7 @@
 //! JPEG sources: read by rows, and never taken for whole where a part is missing.
 
 pub(in crate::pyramid) mod bits;
-mod decoder;
+pub(in crate::pyramid) mod decoder;
 pub(in crate::pyramid) mod exif;
 pub(in crate::pyramid) mod huffman;
 mod icc;
@@ -9,7 +9,7 @@ pub(in crate::pyramid) mod markers;
 pub(in crate::pyramid) mod outline;
 mod progress;
 mod rows;
-mod scan;
+pub(in crate::pyramid) mod scan;
 
 use std::io::BufReader;
 

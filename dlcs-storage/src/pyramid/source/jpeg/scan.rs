@@ -13,7 +13,7 @@ const SHORT: &str = "a part of its pixels is missing";
 const BAD: &str = "its markers contradict each other";
 
 /// Reads a stream of Huffman codes to its end.
-pub(super) fn check(reader: impl Read) -> Result<(), Fault> {
+pub(in crate::pyramid) fn check(reader: impl Read) -> Result<(), Fault> {
     let mut stream = Stream::default();
     let mut bits = Bits::new(reader);
     loop {
