@@ -1,7 +1,7 @@
 //! JPEG sources: read by rows, and never taken for whole where a part is missing.
 
 pub(in crate::pyramid) mod bits;
-mod decoder;
+pub(in crate::pyramid) mod decoder;
 pub(in crate::pyramid) mod exif;
 pub(in crate::pyramid) mod huffman;
 mod icc;
