@@ -6,6 +6,8 @@
 mod bits;
 mod bmp;
 pub(super) mod colour;
+#[cfg(test)]
+mod format_tests;
 mod frame;
 mod gif;
 mod jp2;
