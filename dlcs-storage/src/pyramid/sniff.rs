@@ -172,9 +172,37 @@ mod tests {
             (b"\x00", "unknown binary data"),
             (b"PK\x03\x04rest", "ZIP"),
             (b"RIFF\x00\x00\x00\x00WAVE", "unknown binary data"),
-            (b"\0\0\0\x20ftypavif", "AVIF"),
+            (b"\0\0\0\x1Cftypavif\0\0\0\0mif1avif", "AVIF"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0avif", "AVIF"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "HEIC"),
+            (b"\0\0\0\x18ftypmsf1\0\0\0\0hevc", "HEIC"),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0miaf", "HEIF"),
+            (b"\0\0\0\x14ftypisom\0\0\0\0mp41", "a film"),
+            (b"\0\0\0\x0Cftyp", "a film"),
+            (b"BM are the letters of a text", "text"),
+            (
+                b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x29\0\0\0",
+                "unknown binary data",
+            ),
+            (b"\0\0\0\x0CjP  \r\n", "unknown binary data"),
         ] {
             assert_eq!(sniff(start), Err(seen.to_owned()), "{start:?}");
+        }
+    }
+
+    #[test]
+    fn formats_are_found_in_their_first_bytes() {
+        for (start, format) in [
+            (&b"\xFF\xD8\xFF\xE0"[..], SourceFormat::Jpeg),
+            (b"\x89PNG\r\n\x1A\n", SourceFormat::Png),
+            (b"RIFF\x04\0\0\0WEBP", SourceFormat::WebP),
+            (b"GIF87a", SourceFormat::Gif),
+            (b"MM\0+", SourceFormat::Tiff),
+            (b"\0\0\0\x0CjP  \r\n\x87\n", SourceFormat::Jp2),
+            (b"\xFF\x4F\xFF\x51", SourceFormat::Jp2),
+            (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", SourceFormat::Bmp),
+        ] {
+            assert_eq!(sniff(start), Ok(format), "{start:?}");
         }
     }
 }

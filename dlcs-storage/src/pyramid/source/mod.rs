@@ -5,6 +5,8 @@
 
 mod bmp;
 pub(super) mod colour;
+#[cfg(test)]
+mod format_tests;
 mod frame;
 mod gif;
 mod jp2;

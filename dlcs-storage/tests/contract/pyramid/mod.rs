@@ -20,6 +20,7 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
+mod source_formats;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"

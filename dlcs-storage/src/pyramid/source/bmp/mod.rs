@@ -136,7 +136,7 @@ impl Rows for BmpRows {
                 }
             }
             Coding::Indexed(bits) => {
-                let (per_byte, mask) = (8 / bits as usize, (1_u16 << bits) as u8 - 1);
+                let (per_byte, mask) = (8 / bits as usize, ((1_u16 << bits) - 1) as u8);
                 let pixels = row.chunks_exact_mut(palette.model().channels());
                 for (x, pixel) in pixels.enumerate() {
                     let shift = 8 - bits as usize * (x % per_byte + 1);

@@ -119,6 +119,7 @@ impl PngRows {
         let length = usize::try_from(bytes).map_err(|_| bad("it does not fit into memory"))?;
         let mut data = vec![0; length];
         self.reader.next_frame(&mut data).map_err(fault)?;
+        self.finish()?;
         native_order(&mut data, self.depth);
         Ok(Box::new(Frame::new(data)))
     }
@@ -136,8 +137,8 @@ impl Rows for PngRows {
     }
 
     fn finish(&mut self) -> Result<(), ProcessError> {
-        // What is left of the compressed data, with its checksums.
-        self.reader.read_row(&mut []).map(drop).map_err(fault)
+        // What is left of the compressed data, with its checksums, up to the last chunk.
+        self.reader.finish().map_err(fault)
     }
 }
 
