@@ -20,12 +20,12 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
-mod source_formats;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
 mod sharing;
+mod source_formats;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"

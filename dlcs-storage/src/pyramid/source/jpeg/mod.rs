@@ -5,11 +5,15 @@ pub(in crate::pyramid) mod decoder;
 pub(in crate::pyramid) mod exif;
 pub(in crate::pyramid) mod huffman;
 mod icc;
+#[cfg(test)]
+pub(in crate::pyramid) mod made;
 pub(in crate::pyramid) mod markers;
 pub(in crate::pyramid) mod outline;
 mod progress;
 mod rows;
 pub(in crate::pyramid) mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::io::BufReader;
 
