@@ -430,3 +430,34 @@ async fn limits_of_an_operator_hold_as_info_json_says() {
         assert!(area > 59_000 || largest.dimensions() == (width, height));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_out_of_the_cache_has_the_headers_and_the_bytes_of_the_first() {
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let program = Program::start(data.path(), &["--allow-private", "127.0.0.0/8"]);
+    let client = Client::new();
+    for service in services(&client, &program, scratch.path(), Path::new("")).await {
+        for path in [
+            "full/max/0/default.jpg",
+            "full/!100,100/22.5/gray.png",
+            "info.json",
+        ] {
+            let mut answers = Vec::new();
+            for _ in 0..2 {
+                let answer = service.get(path).await;
+                let mut headers = answer.headers().clone();
+                headers.remove("date");
+                answers.push((headers, answer.bytes().await.unwrap()));
+            }
+            assert_eq!(answers[0], answers[1], "{}/{path}", service.base);
+            let (headers, _) = &answers[0];
+            let request = client.get(format!("{}/{path}", service.base));
+            let again = request.header("if-none-match", headers["etag"].clone());
+            let again = again.send().await.unwrap();
+            assert_eq!(again.status(), 304, "{}/{path}", service.base);
+            for name in ["etag", "link", "last-modified", "cache-control"] {
+                assert_eq!(again.headers()[name], headers[name], "{name} of {path}");
+            }
+        }
+    }
+}
