@@ -9,7 +9,7 @@ use crate::space::Space;
 /// How an image is to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryChannel {
-    /// `iiif-img`, `thumbs`, `file` or `none`.
+    /// The name of a [`Channel`](crate::policy::Channel).
     pub channel: String,
     /// The policy of the channel; `None`: its default.
     pub policy: Option<String>,
