@@ -164,6 +164,13 @@ impl Registration {
         self
     }
 
+    /// Says how the image is to be delivered.
+    #[must_use]
+    pub fn with_channels(mut self, channels: impl IntoIterator<Item = DeliveryChannel>) -> Self {
+        self.changes.delivery_channels = Some(channels.into_iter().collect());
+        self
+    }
+
     /// Sets everything that [`ImageChanges`] can hold, at once.
     #[must_use]
     pub fn with_changes(mut self, changes: ImageChanges) -> Self {
