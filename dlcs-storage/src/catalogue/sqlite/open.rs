@@ -66,8 +66,8 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
         );
     }
     let caches = Arc::new(Caches::new());
-    let changes = Changes::watch(&writing, Arc::clone(&caches))
-        .map_err(|error| database(error.into()))?;
+    let changes =
+        Changes::watch(&writing, Arc::clone(&caches)).map_err(|error| database(error.into()))?;
     let writer = Writer::start(writing, changes, Arc::clone(&config.clock))
         .map_err(|error| database(error.into()))?;
     Ok(SqliteCatalogue {
