@@ -2,6 +2,8 @@
 
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite;
+#[cfg(feature = "catalogue-sqlite")]
+mod catalogue_sqlite_cache;
 mod derivative_object;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
