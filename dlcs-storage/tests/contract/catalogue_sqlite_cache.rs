@@ -57,7 +57,7 @@ async fn what_is_kept_of_images_and_customers_follows_every_change() {
     let found = catalogue.find_image(&image("a")).await.unwrap();
     assert_eq!(found, Some(begun.claimed.image));
     catalogue
-        .complete(begun.claimed.lease, derivative())
+        .complete(begun.claimed.lease, derivative().into())
         .await
         .unwrap();
     let found = catalogue.find_image(&image("a")).await.unwrap().unwrap();
