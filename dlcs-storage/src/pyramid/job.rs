@@ -10,7 +10,7 @@ use super::PyramidProcessorConfig;
 use super::build::{BuildError, BuildOptions, Built, FullResolution, build};
 use super::cut::{Cut, Cutter};
 use super::sniff::SourceFormat;
-use super::source::{Source, SourceLimits, open, recognise};
+use super::source::{Nature, Source, SourceLimits, open, recognise};
 use super::spool::SpooledSource;
 use super::upright::{UprightRows, held_bytes};
 
@@ -41,12 +41,13 @@ impl Job {
         let source = self.open()?;
         let format = source.format;
         let full = self.full_resolution(format)?;
-        let coding = match (self.options.policy, &full) {
+        let coding = match (source.header.nature, self.options.policy, &full) {
+            (Nature::Flat, ..) => TileCoding::Lossless,
             // What is made smaller is no more without loss.
-            (ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
+            (_, ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
                 ImageOptimisationPolicy::FastHigher.coding()
             }
-            (policy, _) => policy.coding(),
+            (_, policy, _) => policy.coding(),
         };
         let built = match self.build(source, full, coding) {
             // Nearly always seen in the first rows; images whose alpha says nothing are the common ones.

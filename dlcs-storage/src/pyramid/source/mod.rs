@@ -118,6 +118,15 @@ pub(super) enum Profile {
     Gamma(f64),
 }
 
+/// Whether an image has shades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// It may have: photographs, and everything that does not say.
+    Shaded,
+    /// It is black and white alone, or its colours are those of a palette. JPEG would smear its edges.
+    Flat,
+}
+
 /// What the header of a source says.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
@@ -125,6 +134,7 @@ pub(super) struct Header {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) samples: Samples,
+    pub(super) nature: Nature,
     pub(super) profile: Profile,
     /// The turn that makes it upright.
     pub(super) orientation: Orientation,

@@ -9,8 +9,8 @@ use image::metadata::Orientation;
 use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Rows, Samples, Source, SourceLimits, damaged,
-    unsupported,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Rows, Samples, Source, SourceLimits,
+    damaged, unsupported,
 };
 use header::{Coding, Head, Refusal};
 
@@ -37,6 +37,10 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
             model,
             depth: Depth::U8,
             alpha,
+        },
+        nature: match head.coding {
+            Coding::Indexed(_) | Coding::Runs(_) => Nature::Flat,
+            _ => Nature::Shaded,
         },
         profile: head.icc.clone().map_or(Profile::Untagged, Profile::Icc),
         orientation: Orientation::NoTransforms,

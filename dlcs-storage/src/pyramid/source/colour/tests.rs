@@ -10,7 +10,7 @@ use dlcs_testkit::program;
 use image::metadata::Orientation;
 use moxcms::ColorProfile;
 
-use super::super::Depth;
+use super::super::{Depth, Nature};
 use super::*;
 
 /// What the measure of differences looks at.
@@ -31,6 +31,7 @@ fn header(width: u32, samples: Samples, profile: Profile) -> Header {
         width,
         height: 1,
         samples,
+        nature: Nature::Shaded,
         profile,
         orientation: Orientation::NoTransforms,
         held_bytes: 0,

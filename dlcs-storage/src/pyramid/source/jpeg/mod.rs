@@ -25,7 +25,8 @@ use super::super::error::PyramidError;
 use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Samples, Source, SourceLimits, damaged, unsupported,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Samples, Source, SourceLimits, damaged,
+    unsupported,
 };
 use markers::Fault;
 use outline::{Encoding, Outline};
@@ -56,6 +57,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
                 depth: Depth::U8,
                 alpha: Alpha::None,
             },
+            nature: Nature::Shaded,
             profile: profile(&outline, model),
             orientation: exif.map_or(Orientation::NoTransforms, exif::orientation),
             held_bytes: 0,
