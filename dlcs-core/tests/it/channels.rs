@@ -126,7 +126,8 @@ async fn a_change_of_channels_or_policies_processes_again_and_others_do_not() {
         (delivered_by(""), Some(&lossless)),
     ] {
         let said = format!("{change:?}");
-        let updated = setting.dlcs.update_image(&setting.id("a"), change);
+        let id = setting.id("a");
+        let updated = setting.dlcs.update_image(&id, change);
         updated.await.unwrap();
         let asked = setting.pixels.take_asked();
         assert_eq!(

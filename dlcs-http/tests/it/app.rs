@@ -36,7 +36,7 @@ pub(crate) struct App {
     pub(crate) service: DlcsService,
     pub(crate) origin: Arc<FakeOrigin>,
     pub(crate) clock: Arc<FakeClock>,
-    asked: Arc<Mutex<Vec<ProcessOptions>>>,
+    pub(crate) asked: Arc<Mutex<Vec<ProcessOptions>>>,
     /// `key:secret` of the administrator.
     pub(crate) admin: String,
 }
@@ -283,9 +283,10 @@ impl ImageProcessor for FakeProcessor {
         source: OriginResponse,
         options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
-        let mut asked = self.0.lock().expect("no test panics under the lock");
-        asked.push(options.clone());
-        drop(asked);
+        self.0
+            .lock()
+            .expect("no test panics under the lock")
+            .push(options.clone());
         let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
         let bytes = chunks.concat();
         let seen = String::from_utf8_lossy(&bytes).into_owned();

@@ -105,7 +105,8 @@ async fn a_database_of_the_first_schema_keeps_everything() {
         "{why}"
     );
     assert_eq!(found("failed").await.state.error(), Some("it broke"));
-    let listed = catalogue.list_images(&ImageQuery::of(CustomerId::FIRST), PageRequest::FIRST);
+    let all = ImageQuery::of(CustomerId::FIRST);
+    let listed = catalogue.list_images(&all, PageRequest::FIRST);
     assert_eq!(listed.await.unwrap().total, 5);
     let size = catalogue.size(CustomerId::FIRST).await.unwrap();
     assert_eq!((size.images, size.images_waiting, size.batches), (2, 2, 1));
