@@ -21,6 +21,7 @@ mod process;
 )]
 mod render;
 mod source_formats;
+mod source_tiff;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
