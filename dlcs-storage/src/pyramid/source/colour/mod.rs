@@ -69,6 +69,11 @@ impl Converter {
         Self::channels_of(self.samples)
     }
 
+    /// Whether what is stored is what the source has, byte by byte.
+    pub(in super::super) fn copies(&self) -> bool {
+        self.transform.copies(self.samples)
+    }
+
     /// Converts one row of [`Header::row_bytes`] bytes to one of `width * channels` bytes.
     pub(in super::super) fn convert(&mut self, source: &[u8], target: &mut [u8]) {
         if self.samples.alpha == Alpha::None {

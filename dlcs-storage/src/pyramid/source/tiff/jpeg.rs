@@ -93,17 +93,19 @@ pub(super) fn state_bytes(image: &mut TiffImage, file: &SpooledFile) -> Result<u
 
 /// What the head of a stream says.
 #[derive(Debug)]
-struct Frame {
-    width: u32,
-    height: u32,
-    channels: usize,
+pub(super) struct Frame {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) channels: usize,
+    /// How many samples of the first channel, across and down, come with one of each other channel; `None` where that is no whole number.
+    pub(super) sampling: Option<(u8, u8)>,
     /// Whether its coefficients come in more than one scan.
     has_scans: bool,
 }
 
 impl Frame {
     /// Walks over the markers to the first scan, and in a progressive stream over all scans.
-    fn read(reader: &mut impl BufRead) -> Result<Self, ProcessError> {
+    pub(super) fn read(reader: &mut impl BufRead) -> Result<Self, ProcessError> {
         let mut start = [0; 2];
         reader.read_exact(&mut start).map_err(fault)?;
         let mut frame = None;
@@ -123,7 +125,7 @@ impl Frame {
             let mut segment = vec![0; usize::from(length)];
             reader.read_exact(&mut segment).map_err(fault)?;
             match (marker, segment.as_slice()) {
-                (0xC0..=0xC2, [depth, h1, h0, w1, w0, channels, ..]) => {
+                (0xC0..=0xC2, [depth, h1, h0, w1, w0, channels, rest @ ..]) => {
                     if *depth != 8 {
                         return Err(unread("its JPEG streams have other than 8 bits"));
                     }
@@ -131,6 +133,7 @@ impl Frame {
                         width: u32::from(u16::from_be_bytes([*w1, *w0])),
                         height: u32::from(u16::from_be_bytes([*h1, *h0])),
                         channels: usize::from(*channels),
+                        sampling: sampling(rest),
                         has_scans: marker == 0xC2,
                     });
                 }
@@ -155,6 +158,15 @@ impl Frame {
         }
         frame.ok_or_else(|| bad("a part of it is no JPEG stream"))
     }
+}
+
+/// How the first of these channels is sampled, where all others have one sample for several of its.
+fn sampling(channels: &[u8]) -> Option<(u8, u8)> {
+    let [[_, first, _], others @ ..] = channels.as_chunks::<3>().0 else {
+        return None;
+    };
+    let are_single = others.iter().all(|[_, factors, _]| *factors == 0x11);
+    (are_single && !others.is_empty()).then_some((first >> 4, first & 15))
 }
 
 /// The next marker; codes before it are passed over.

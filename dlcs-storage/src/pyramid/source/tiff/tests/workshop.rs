@@ -12,7 +12,7 @@ use super::super::super::{Header, SourceLimits};
 use super::super::open;
 use crate::pyramid::spool::SpooledFile;
 
-const LIMITS: SourceLimits = SourceLimits {
+pub(super) const LIMITS: SourceLimits = SourceLimits {
     max_side: 65_500,
     max_pixels: 2_000_000_000,
 };
