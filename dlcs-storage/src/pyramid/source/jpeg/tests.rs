@@ -209,10 +209,12 @@ fn inks_are_full_at_the_largest_value() {
             ColourModel::Cmyk
         );
     }
-    // Without the marker, inks are not inverted.
+    // Without the marker, inks are neither transformed nor inverted.
+    let mut untransformed = by_convert.clone();
+    untransformed[marker + 15] = 0;
     let plain = [&by_convert[..marker], &by_convert[marker + 16..]].concat();
     let inverted: Vec<u8> = samples(&plain).unwrap().iter().map(|ink| !ink).collect();
-    assert!(inverted == samples(&by_convert).unwrap());
+    assert!(inverted == samples(&untransformed).unwrap());
 }
 
 #[test]
