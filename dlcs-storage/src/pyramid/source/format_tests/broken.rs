@@ -100,9 +100,9 @@ fn files_with_a_changed_bit_are_refused_or_read_the_same_way_twice() {
                 _ => panic!("{file} changed at {place}: two outcomes"),
             }
         }
-        // Checksums see every change.
+        // Checksums see every change but those of metadata, which is left out.
         if file.ends_with("plain.png") {
-            assert!(refused >= 250, "{file}: {refused} of 256 changes are seen");
+            assert!(refused >= 230, "{file}: {refused} of 256 changes are seen");
         }
     });
 }

@@ -16,6 +16,90 @@ pub(super) struct Kind {
     pub(super) tolerance: Option<f64>,
 }
 
+/// AVIF. The opacity of the last but one is exact in all but colours.
+#[cfg(feature = "source-avif")]
+pub(super) const AVIF: &[Kind] = &[
+    exact(
+        "lossless.avif",
+        "convert scene.ppm scene.png
+         avifenc -j 1 -s 8 -l scene.png lossless.avif",
+        RGB8,
+    )
+    .shown(
+        "lossless-shown.png",
+        "avifdec lossless.avif lossless-shown.png",
+    ),
+    exact(
+        "420.avif",
+        "convert scene.ppm scene.png
+         avifenc -j 1 -s 8 -y 420 --min 5 --max 15 scene.png 420.avif",
+        RGB8,
+    )
+    .shown("420.png", "avifdec 420.avif 420.png")
+    .close(),
+    exact(
+        "limited.avif",
+        "convert scene.ppm scene.png
+         avifenc -j 1 -s 8 -r limited --cicp 1/13/1 -y 444 --min 5 --max 15 scene.png limited.avif",
+        RGB8,
+    )
+    .shown("limited.png", "avifdec limited.avif limited.png")
+    .close(),
+    exact(
+        "grey.avif",
+        "convert scene.ppm scene.png
+         avifenc -j 1 -s 8 -y 400 --min 5 --max 15 scene.png grey.avif",
+        RGB8,
+    )
+    .shown("grey-avif.png", "avifdec grey.avif grey-avif.png")
+    .close(),
+    exact(
+        "10.avif",
+        "convert deep.ppm deep.png
+         avifenc -j 1 -s 8 -d 10 -y 422 --min 5 --max 15 deep.png 10.avif",
+        RGB16,
+    )
+    .shown("10.png", "avifdec -d 16 10.avif 10.png")
+    .close(),
+    exact(
+        "alpha.avif",
+        "convert scene.ppm veil.pgm -alpha off -compose CopyOpacity -composite veiled.png
+         avifenc -j 1 -s 8 -y 444 --min 5 --max 15 veiled.png alpha.avif",
+        RGBA8,
+    )
+    .shown("alpha-avif.png", "avifdec alpha.avif alpha-avif.png")
+    .close(),
+    exact(
+        "grid.avif",
+        "convert scene.ppm -crop 256x192+0+0 +repage even.png
+         avifenc -j 1 -s 8 --grid 2x2 -y 444 --min 5 --max 15 even.png grid.avif",
+        RGB8,
+    )
+    .shown("grid.png", "avifdec grid.avif grid.png")
+    .close(),
+];
+
+/// HEIC.
+#[cfg(feature = "source-heic")]
+pub(super) const HEIC: &[Kind] = &[
+    exact(
+        "plain.heic",
+        "convert scene.ppm scene.png
+         heif-enc -q 90 scene.png -o plain.heic",
+        RGB8,
+    )
+    .shown("plain-heic.png", "heif-convert plain.heic plain-heic.png")
+    .close(),
+    exact(
+        "alpha.heic",
+        "convert scene.ppm veil.pgm -alpha off -compose CopyOpacity -composite veiled.png
+         heif-enc -q 90 veiled.png -o alpha.heic",
+        RGBA8,
+    )
+    .shown("alpha-heic.png", "heif-convert alpha.heic alpha-heic.png")
+    .close(),
+];
+
 const GREY: ColourModel = ColourModel::Grey;
 const RGB: ColourModel = ColourModel::Rgb;
 

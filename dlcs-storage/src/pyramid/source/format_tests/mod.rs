@@ -3,6 +3,12 @@
 mod broken;
 mod made;
 mod metadata;
+#[cfg(any(
+    feature = "source-avif",
+    feature = "source-heic",
+    feature = "source-pdf"
+))]
+mod optional;
 mod shown;
 
 use std::io::Write;

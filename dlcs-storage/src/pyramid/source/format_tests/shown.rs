@@ -5,7 +5,7 @@ use super::made::{BMP, GIF, JP2, Kind, PNG, WEBP};
 use super::{Workshop, read};
 
 /// Makes each kind of file and compares its rows with those that the program reads that made it.
-fn compare(workshop: &Workshop, kinds: &[Kind]) {
+pub(super) fn compare(workshop: &Workshop, kinds: &[Kind]) {
     let mut failures = Vec::new();
     for kind in kinds {
         for line in kind.make.lines() {
@@ -49,7 +49,7 @@ fn compare(workshop: &Workshop, kinds: &[Kind]) {
 }
 
 /// What ImageMagick reads, as samples of this kind in the order of this machine.
-fn pixels(
+pub(super) fn pixels(
     workshop: &Workshop,
     file: &str,
     (model, depth, alpha): (ColourModel, Depth, Alpha),
@@ -82,7 +82,7 @@ fn pixels(
 }
 
 /// How far samples are apart on average and at most, in 255ths; colours that nobody sees do not count.
-fn difference(
+pub(super) fn difference(
     a: &[u8],
     b: &[u8],
     (model, depth, alpha): (ColourModel, Depth, Alpha),
