@@ -13,6 +13,7 @@ mod delta_e;
 )]
 mod formats;
 mod interop;
+mod malformed;
 mod policy;
 mod process;
 #[expect(
@@ -20,12 +21,12 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
-mod source_formats;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
 mod sharing;
+mod source_formats;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
