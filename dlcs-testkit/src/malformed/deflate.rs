@@ -14,7 +14,7 @@ pub(super) fn stored(data: &[u8]) -> Vec<u8> {
         stream.extend((!length).to_le_bytes());
         stream.extend(block);
     }
-    stream.extend(adler32(data.iter().copied()).to_be_bytes());
+    stream.extend(adler32(data).to_be_bytes());
     stream
 }
 
@@ -33,8 +33,9 @@ pub(super) fn bomb(length: usize) -> Vec<u8> {
     bits.push_code(0, 7);
     let mut stream = vec![0x78, 0x01];
     stream.extend(bits.finish());
-    let zeros = std::iter::repeat_n(0, 1 + matches * 258);
-    stream.extend(adler32(zeros).to_be_bytes());
+    // What Adler-32 is of zeros alone.
+    let zeros = 1 + matches as u32 * 258;
+    stream.extend((zeros % 65_521 << 16 | 1).to_be_bytes());
     stream
 }
 
@@ -70,9 +71,9 @@ impl Bits {
     }
 }
 
-fn adler32(data: impl Iterator<Item = u8>) -> u32 {
-    let (a, b) = data.fold((1_u32, 0_u32), |(a, b), byte| {
-        let a = (a + u32::from(byte)) % 65_521;
+fn adler32(data: &[u8]) -> u32 {
+    let (a, b) = data.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
         (a, (b + a) % 65_521)
     });
     b << 16 | a

@@ -57,6 +57,10 @@ impl Picture {
                 None => entries.push(*entry),
             }
         }
+        if entries.iter().any(|(tag, ..)| *tag == 322) {
+            // Tiles in place of strips.
+            entries.retain(|(tag, ..)| !matches!(tag, 273 | 278 | 279));
+        }
         entries.sort_by_key(|(tag, ..)| *tag);
         let start = 8 + 2 + 12 * entries.len() as u32 + 4;
         let mut file = b"II*\0\x08\0\0\0".to_vec();
@@ -94,18 +98,18 @@ pub(super) fn files() -> Vec<Malformed> {
     [
         (
             "a directory that is followed by itself",
-            Read,
+            RefusedOrRead,
             cycle.bytes(),
         ),
-        ("65000 directories", Read, many_directories(65_000)),
+        ("65000 directories", RefusedOrRead, many_directories(65_000)),
         (
             "a sub-directory that is its own parent",
-            Read,
+            RefusedOrRead,
             plain(&[(330, LONG, 1, 8)]),
         ),
         (
             "Exif that is its own parent",
-            Read,
+            RefusedOrRead,
             plain(&[(34665, LONG, 1, 8)]),
         ),
         ("0 rows a strip", RefusedOrRead, plain(&[(278, LONG, 1, 0)])),
