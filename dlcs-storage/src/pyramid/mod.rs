@@ -13,6 +13,9 @@ mod edge;
 mod encode;
 mod encoders;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod job;
 mod jpeg;
