@@ -283,9 +283,10 @@ impl ImageProcessor for FakeProcessor {
         source: OriginResponse,
         options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
-        let mut asked = self.0.lock().expect("no test panics under the lock");
-        asked.push(options.clone());
-        drop(asked);
+        self.0
+            .lock()
+            .expect("no test panics under the lock")
+            .push(options.clone());
         let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
         let bytes = chunks.concat();
         let seen = String::from_utf8_lossy(&bytes).into_owned();

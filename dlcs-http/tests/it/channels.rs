@@ -115,8 +115,8 @@ async fn an_image_that_is_not_to_be_processed_is_registered_and_serves_nothing()
         assert_eq!(app.get(IMAGE).await.json(200), made);
         assert_eq!(app.get(INFO).await.status, 404);
         assert!(app.origin.opened().is_empty(), "nothing is fetched");
-        let listed = app.get(&format!("{SPACE}/images?error=false&ingesting=false"));
-        assert_eq!(listed.await.json(200)["totalItems"], 1);
+        let path = format!("{SPACE}/images?error=false&ingesting=false");
+        assert_eq!(app.get(&path).await.json(200)["totalItems"], 1);
 
         app.picture(ORIGIN);
         let back = r#"{"deliveryChannels":["default"]}"#;
