@@ -13,7 +13,7 @@ use super::error::damaged;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
 use super::tiff::{Coding, Index, LevelIndex, Place, read_head};
-use super::tile::{decode_jpeg, inflate};
+use super::tile::{decode_jpeg, inflate, plain};
 
 /// An index that has been checked, with what makes its streams whole.
 pub(super) struct ReadyIndex {
@@ -51,7 +51,7 @@ impl ReadyIndex {
             .iter()
             .map(|level| match &level.coding {
                 Coding::Jpeg { tables, .. } => jpeg::prefix(tables),
-                Coding::Deflate => Some(Vec::new()),
+                _ => Some(Vec::new()),
             })
             .collect::<Option<_>>()
             .ok_or_else(no_tables)?;
@@ -155,7 +155,8 @@ impl ReadyIndex {
                     jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
                 decode_jpeg(whole, side, self.channels())
             }
-            Coding::Deflate => inflate(stream, side, self.channels()),
+            Coding::Deflate(samples) => inflate(stream, samples, side, self.channels()),
+            Coding::Plain => plain(stream, side, self.channels()),
         }
     }
 

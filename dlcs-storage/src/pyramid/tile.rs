@@ -16,6 +16,7 @@ use super::encode::encode_jpeg;
 use super::error::{PyramidError, damaged};
 use super::jpeg::{Abbreviated, abbreviate};
 use super::pixels::{Channels, Pixels};
+use super::tiff::Samples;
 
 /// Fast, and as small as the slower ones for what differences of neighbours leave.
 const DEFLATE_LEVEL: Compression = Compression::new(3);
@@ -89,12 +90,30 @@ pub(super) fn decode_jpeg(
     Ok(tile)
 }
 
-/// Undoes [`deflate`] for a tile with this side.
-pub(super) fn inflate(stream: &[u8], side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+/// The samples of a tile with this side as they are stored.
+pub(super) fn plain(stream: &[u8], side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+    let mut tile = Pixels::blank(side, side, channels);
+    let stored = stream
+        .get(..tile.data.len())
+        .ok_or_else(|| damaged("a tile ends early"))?;
+    tile.data.copy_from_slice(stored);
+    Ok(tile)
+}
+
+/// Undoes Deflate, and differences of neighbours, for a tile with this side.
+pub(super) fn inflate(
+    stream: &[u8],
+    samples: Samples,
+    side: u32,
+    channels: Channels,
+) -> Result<Pixels, RenderError> {
     let mut tile = Pixels::blank(side, side, channels);
     ZlibDecoder::new(stream)
         .read_exact(&mut tile.data)
         .map_err(|error| damaged(format!("a tile cannot be decompressed: {error}")))?;
+    if samples == Samples::Plain {
+        return Ok(tile);
+    }
     let (stride, bytes) = (tile.stride(), channels.count());
     for row in tile.data.chunks_exact_mut(stride) {
         for index in bytes..stride {
@@ -124,9 +143,12 @@ mod tests {
             }
             let stored = encode_tile(&tile, TileCoding::Lossless).unwrap();
             assert!(stored.tables.is_empty());
-            assert_eq!(inflate(&stored.stream, 16, channels).unwrap(), tile);
+            assert_eq!(
+                inflate(&stored.stream, Samples::Differences, 16, channels).unwrap(),
+                tile
+            );
             let cut = &stored.stream[..stored.stream.len() / 2];
-            assert!(inflate(cut, 16, channels).is_err());
+            assert!(inflate(cut, Samples::Differences, 16, channels).is_err());
         }
     }
 

@@ -23,7 +23,7 @@ mod palette;
 mod pdf;
 mod pieces;
 mod png;
-mod tiff;
+pub(super) mod tiff;
 mod webp;
 
 use std::fmt;

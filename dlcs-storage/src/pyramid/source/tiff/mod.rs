@@ -11,13 +11,6 @@ mod fax;
 mod ifd;
 mod image;
 mod jpeg;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for sources that are kept as they are, which processing does not do yet"
-    )
-)]
 pub(in crate::pyramid) mod original;
 mod packed;
 mod predictor;
