@@ -16,4 +16,9 @@ mod render;
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
+mod source_jpeg;
+#[expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test where they fail"
+)]
 mod support;
