@@ -15,5 +15,6 @@ mod process;
 mod render;
 mod sharing;
 mod source_formats;
+mod source_jpeg;
 mod source_tiff;
 mod support;
