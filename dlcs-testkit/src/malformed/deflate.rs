@@ -35,7 +35,7 @@ pub(super) fn bomb(length: usize) -> Vec<u8> {
     stream.extend(bits.finish());
     // What Adler-32 is of zeros alone.
     let zeros = 1 + matches as u32 * 258;
-    stream.extend((zeros % 65_521 << 16 | 1).to_be_bytes());
+    stream.extend((((zeros % 65_521) << 16) | 1).to_be_bytes());
     stream
 }
 
@@ -76,5 +76,5 @@ fn adler32(data: &[u8]) -> u32 {
         let a = (a + u32::from(*byte)) % 65_521;
         (a, (b + a) % 65_521)
     });
-    b << 16 | a
+    (b << 16) | a
 }
