@@ -171,6 +171,16 @@ pub enum ProcessError {
         /// The limit of one side, in pixels.
         limit: u64,
     },
+    /// An image that takes more memory to decode than there will ever be.
+    #[error(
+        "decoding the image takes {needed} bytes of memory at once; at most {limit} are allowed"
+    )]
+    TooManyBytes {
+        /// What it takes, in bytes.
+        needed: u64,
+        /// What there is for it, in bytes.
+        limit: u64,
+    },
     /// The machine failed, not the image: try again.
     #[error("the image could not be processed")]
     Backend {

@@ -31,17 +31,11 @@ pub enum RequestError {
     /// The size has no pixels.
     #[error("the size has no pixels: ask for a width and a height of at least one pixel")]
     SizeEmpty,
-    /// The size is larger than the region, in the version that has a sign for this.
+    /// The size is larger than the region, and not marked as such.
     #[error(
         "the size is larger than the region of {region} pixels: put `^` before it to enlarge, or ask for less"
     )]
     SizeEnlarges {
-        /// The size of the region.
-        region: Dimensions,
-    },
-    /// The size is larger than the region, in the version that has no sign for this.
-    #[error("the size is larger than the region of {region} pixels: ask for that or less")]
-    SizeAboveFull {
         /// The size of the region.
         region: Dimensions,
     },

@@ -1,6 +1,6 @@
 //! What an information document says, whatever the version.
 
-use super::{Dimensions, Limits, Pyramid, TileSize};
+use super::{Dimensions, FormatSet, Limits, Pyramid, TileSize};
 
 /// What an information document says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,31 +9,49 @@ pub struct Info {
     pub dimensions: Dimensions,
     /// The size of the tiles that are stored.
     pub tile_size: TileSize,
-    /// The scale factors that tiles are stored at: powers of two, ascending.
+    /// The scale factors that tiles are stored at and served: powers of two, ascending.
     pub scale_factors: Vec<u32>,
     /// The sizes of the whole image that are cheap to serve, ascending.
     pub sizes: Vec<Dimensions>,
-    /// The largest sizes that are served.
+    /// The largest sizes that are served of this image.
     pub limits: Limits,
+    /// The formats that are served.
+    pub formats: FormatSet,
 }
 
 impl Info {
-    /// Describes a pyramid: only what a request for it would get.
+    /// Describes a pyramid and the whole-image sizes that are stored beside it: only what a request for it would get.
     #[must_use]
-    pub fn of(pyramid: Pyramid, limits: &Limits) -> Self {
+    pub fn of(
+        pyramid: Pyramid,
+        stored: &[Dimensions],
+        limits: &Limits,
+        formats: FormatSet,
+    ) -> Self {
+        let limits = limits.of_image(pyramid.dimensions);
+        let mut sizes = stored.to_vec();
+        sizes.retain(|size| limits.allow(*size));
+        sizes.sort_by_key(|size| (size.area(), size.width()));
+        sizes.dedup();
         Self {
             dimensions: pyramid.dimensions,
             tile_size: pyramid.tile,
-            scale_factors: pyramid.levels().map(|level| 1 << level.exponent).collect(),
-            sizes: pyramid
-                .levels()
-                .rev()
-                .map(|level| level.dimensions)
-                .filter(|size| limits.allow(*size))
-                .collect(),
-            limits: *limits,
+            scale_factors: scale_factors(pyramid, &limits),
+            sizes,
+            limits,
+            formats,
         }
     }
+}
+
+fn scale_factors(pyramid: Pyramid, limits: &Limits) -> Vec<u32> {
+    let tile = pyramid.tile.get();
+    let is_served = |size: Dimensions| {
+        let largest = Dimensions::new(size.width().min(tile), size.height().min(tile));
+        largest.is_some_and(|largest| limits.allow(largest))
+    };
+    let levels = pyramid.levels().filter(|level| is_served(level.dimensions));
+    levels.map(|level| 1 << level.exponent).collect()
 }
 
 #[cfg(test)]
@@ -46,7 +64,9 @@ mod tests {
             dimensions: Dimensions::new(11_600, 8_700).unwrap(),
             tile: TileSize::Px512,
         };
-        let info = Info::of(pyramid, &Limits::default());
+        let levels: Vec<_> = pyramid.levels().map(|level| level.dimensions).collect();
+        let info = Info::of(pyramid, &levels, &Limits::default(), FormatSet::LEVEL_2);
+        assert_eq!(info.limits.max_area, Some(Limits::LARGEST_AREA));
         assert_eq!(info.scale_factors, [1, 2, 4, 8, 16, 32]);
         let sizes: Vec<_> = info.sizes.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -59,5 +79,21 @@ mod tests {
                 "5800 x 4350"
             ]
         );
+    }
+
+    #[test]
+    fn tiles_that_are_above_the_limits_are_not_promised() {
+        let pyramid = Pyramid {
+            dimensions: Dimensions::new(2000, 300).unwrap(),
+            tile: TileSize::Px512,
+        };
+        for (max_width, factors) in [(512, vec![1, 2, 4]), (500, vec![4]), (499, vec![])] {
+            let limits = Limits {
+                max_width: Some(max_width),
+                ..Limits::default()
+            };
+            let info = Info::of(pyramid, &[], &limits, FormatSet::LEVEL_2);
+            assert_eq!(info.scale_factors, factors, "{max_width}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 mod error;
 mod formats;
+mod geometry;
 mod info;
+mod limits;
 mod number;
 mod plan;
 mod pyramid;
@@ -14,10 +16,11 @@ mod terms;
 pub use error::RequestError;
 pub use formats::FormatSet;
 pub use info::Info;
-pub use plan::{Plan, plan};
+pub use limits::Limits;
+pub use plan::{Plan, Stored, StoredLevel, plan};
 pub use pyramid::{Dimensions, Level, Pyramid, TileSize};
 pub use request::{GrammarVersion, ImageRequest};
-pub use resolve::{Limits, Rect, ResolvedRequest};
+pub use resolve::{Rect, ResolvedRequest};
 pub use rotation::{Rotation, rotated_size};
 pub use terms::{Format, Quality, Version};
 

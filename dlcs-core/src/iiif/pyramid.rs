@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::geometry::confine;
+
 /// A width and a height, in pixels; neither is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dimensions {
@@ -46,6 +48,19 @@ impl Dimensions {
             width: (self.width as u64).div_ceil(factor) as u32,
             height: (self.height as u64).div_ceil(factor) as u32,
         }
+    }
+}
+
+impl Dimensions {
+    /// The largest size of the same shape within a box of these sides, which must not be zero; never larger than this one.
+    ///
+    /// Halves are rounded up, and no side becomes zero.
+    #[must_use]
+    pub fn confined_to(self, width: u32, height: u32) -> Self {
+        if self.width <= width && self.height <= height {
+            return self;
+        }
+        confine(self, width, height)
     }
 }
 
@@ -103,6 +118,19 @@ pub struct Level {
     pub rows: u32,
 }
 
+impl Level {
+    /// A level of this size, cut into tiles.
+    #[must_use]
+    pub const fn new(exponent: u32, dimensions: Dimensions, tile: TileSize) -> Self {
+        Self {
+            exponent,
+            dimensions,
+            columns: dimensions.width.div_ceil(tile.get()),
+            rows: dimensions.height.div_ceil(tile.get()),
+        }
+    }
+}
+
 /// The levels of a tiled pyramid: halved, rounding up, until the image fits in one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pyramid {
@@ -133,12 +161,7 @@ impl Pyramid {
             return None;
         }
         let dimensions = self.dimensions.scaled_down(exponent);
-        Some(Level {
-            exponent,
-            dimensions,
-            columns: dimensions.width.div_ceil(self.tile.get()),
-            rows: dimensions.height.div_ceil(self.tile.get()),
-        })
+        Some(Level::new(exponent, dimensions, self.tile))
     }
 
     /// Every level, full resolution first.

@@ -1,67 +1,12 @@
 //! What a request means for an image of known size.
 
+use super::geometry::{confine, dimensions, proportional};
+use super::limits::Ceiling;
 use super::request::{Region, Size};
 use super::{
-    Dimensions, Format, GrammarVersion, ImageRequest, Quality, RequestError, Rotation, Version,
-    rotated_size,
+    Dimensions, Format, GrammarVersion, ImageRequest, Limits, Quality, RequestError, Rotation,
+    Version, rotated_size,
 };
-
-/// No codec that is served here writes a longer side.
-const LONGEST_SIDE: u32 = 65_500;
-
-/// The largest sizes that are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest width in pixels; also the largest height where that is not set.
-    pub max_width: Option<u32>,
-    /// The largest height in pixels.
-    pub max_height: Option<u32>,
-    /// The largest number of pixels.
-    pub max_area: Option<u64>,
-}
-
-impl Default for Limits {
-    /// At most 50 megapixels, of any shape.
-    fn default() -> Self {
-        Self {
-            max_width: None,
-            max_height: None,
-            max_area: Some(50_000_000),
-        }
-    }
-}
-
-impl Limits {
-    /// Whether a size is served.
-    #[must_use]
-    pub fn allow(&self, size: Dimensions) -> bool {
-        let (width, height) = self.sides();
-        size.width() <= width
-            && size.height() <= height
-            && self.max_area.is_none_or(|area| size.area() <= area)
-    }
-
-    fn sides(&self) -> (u32, u32) {
-        let width = self.max_width.unwrap_or(LONGEST_SIDE);
-        let height = self.max_height.or(self.max_width).unwrap_or(LONGEST_SIDE);
-        (width.clamp(1, LONGEST_SIDE), height.clamp(1, LONGEST_SIDE))
-    }
-
-    /// The largest size of the shape of a region, enlarged where need be.
-    fn largest(&self, region: Dimensions) -> Dimensions {
-        let (max_width, max_height) = self.sides();
-        let mut size = confine(region, max_width, max_height);
-        if let Some(area) = self.max_area.filter(|area| size.area() > *area) {
-            let area = area.max(1);
-            let ratio = u128::from(area) * u128::from(region.width()) / u128::from(region.height());
-            let width = (ratio.isqrt() as u64).clamp(1, u64::from(size.width()).min(area)) as u32;
-            let height = proportional(width, region.height(), region.width())
-                .clamp(1, (area / u64::from(width)).min(u64::from(size.height())));
-            size = dimensions(width, height as u32);
-        }
-        size
-    }
-}
 
 /// A rectangle of the image, in pixels of full resolution; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +53,8 @@ pub struct ResolvedRequest {
     pub quality: Quality,
     /// The format.
     pub format: Format,
+    /// The name that version 3.0 has for the size, where it is the largest one with or without enlarging.
+    maximum: Option<&'static str>,
 }
 
 impl ImageRequest {
@@ -121,8 +68,18 @@ impl ImageRequest {
         limits: &Limits,
     ) -> Result<ResolvedRequest, RequestError> {
         let region = self.resolve_region(image)?;
-        let size = self.resolve_size(region, image, limits)?;
+        let ceiling = limits.of_image(image).of_format(self.format);
+        let size = self.resolve_size(region, image, &ceiling)?;
+        let largest = |enlarge| ceiling.largest(region.size(), self.rotation, enlarge);
+        let maximum = if size == largest(false) {
+            Some("max")
+        } else if !ceiling.is_open && size == largest(true) {
+            Some("^max")
+        } else {
+            None
+        };
         Ok(ResolvedRequest {
+            maximum,
             region,
             size,
             mirror: self.mirror,
@@ -173,19 +130,21 @@ impl ImageRequest {
         &self,
         region: Rect,
         image: Dimensions,
-        limits: &Limits,
+        ceiling: &Ceiling,
     ) -> Result<Dimensions, RequestError> {
         let full = region.size();
-        let largest = limits.largest(full);
         let (width, height) = match &self.size {
             Size::Full => (u64::from(region.width), u64::from(region.height)),
-            Size::Max if !self.enlarge && limits.allow(full) => return Ok(full),
-            Size::Max => return Ok(largest),
+            Size::Max => {
+                // Where nothing is said of a maximum, there is none to enlarge to.
+                let enlarge = self.enlarge && !ceiling.is_open;
+                return Ok(ceiling.largest(full, self.rotation, enlarge));
+            }
             Size::Width(width) => (u64::from(*width), height_for(*width, region, image)),
             Size::Height(height) => (width_for(*height, region, image), u64::from(*height)),
             Size::Percent(percent) => {
-                if percent.exceeds(100) && !self.enlarge {
-                    return Err(self.too_large(full));
+                if percent.exceeds(100) && !self.may_enlarge() {
+                    return Err(RequestError::SizeEnlarges { region: full });
                 }
                 (
                     percent.percent_of(region.width),
@@ -203,35 +162,42 @@ impl ImageRequest {
                     // Version 2.1 confines and never enlarges.
                     (width, height) = (full.width(), full.height());
                 }
-                if level_height(width, region, image) == Some(height) {
-                    (u64::from(width), u64::from(height))
+                let size = if level_height(width, region, image) == Some(height) {
+                    dimensions(width, height)
                 } else {
-                    let size = confine(full, width, height);
-                    (u64::from(size.width()), u64::from(size.height()))
-                }
+                    confine(full, width, height)
+                };
+                let is_refused = !self.enlarge && is_larger(size, full);
+                let size = if is_refused || ceiling.allows(size, self.rotation) {
+                    size
+                } else {
+                    // Limits confine as the box does, where they are narrower.
+                    let limit = ceiling.largest(full, self.rotation, self.enlarge);
+                    dimensions(limit.width().min(width), limit.height().min(height))
+                };
+                (u64::from(size.width()), u64::from(size.height()))
             }
         };
         if width == 0 || height == 0 {
             return Err(RequestError::SizeEmpty);
         }
-        if !self.enlarge && (width > u64::from(full.width()) || height > u64::from(full.height())) {
-            return Err(self.too_large(full));
-        }
-        match (u32::try_from(width), u32::try_from(height)) {
-            (Ok(width), Ok(height)) if limits.allow(dimensions(width, height)) => {
-                Ok(dimensions(width, height))
-            }
-            _ => Err(RequestError::SizeOverLimit { largest }),
+        // No limit allows as much as 32 bits hold.
+        let side = |length: u64| u32::try_from(length).unwrap_or(u32::MAX);
+        let size = dimensions(side(width), side(height));
+        if is_larger(size, full) && !self.may_enlarge() {
+            Err(RequestError::SizeEnlarges { region: full })
+        } else if ceiling.allows(size, self.rotation) {
+            Ok(size)
+        } else {
+            Err(RequestError::SizeOverLimit {
+                largest: ceiling.largest(full, self.rotation, self.may_enlarge()),
+            })
         }
     }
 
-    const fn too_large(&self, region: Dimensions) -> RequestError {
-        match self.version {
-            GrammarVersion::V2 => RequestError::SizeAboveFull { region },
-            GrammarVersion::V3 | GrammarVersion::Unversioned => {
-                RequestError::SizeEnlarges { region }
-            }
-        }
+    /// Version 2.1 has no sign for it: there, a size that is larger than the region enlarges.
+    fn may_enlarge(&self) -> bool {
+        self.enlarge || self.version == GrammarVersion::V2
     }
 }
 
@@ -257,13 +223,15 @@ impl ResolvedRequest {
             format!("{x},{y},{width},{height}")
         };
         let (w, h) = (self.size.width(), self.size.height());
-        let unscaled = self.size == self.region.size();
-        let size = match version {
-            Version::V2 if unscaled => "full".to_owned(),
-            Version::V2 if height_for(w, self.region, image) == u64::from(h) => format!("{w},"),
-            Version::V3 if unscaled => "max".to_owned(),
-            Version::V3 if w > width || h > height => format!("^{w},{h}"),
-            Version::V2 | Version::V3 => format!("{w},{h}"),
+        let size = match (version, self.maximum) {
+            (Version::V2, _) if self.size == self.region.size() => "full".to_owned(),
+            (Version::V2, _) if height_for(w, self.region, image) == u64::from(h) => {
+                format!("{w},")
+            }
+            (Version::V2, _) => format!("{w},{h}"),
+            (Version::V3, Some(name)) => name.to_owned(),
+            (Version::V3, None) if w > width || h > height => format!("^{w},{h}"),
+            (Version::V3, None) => format!("{w},{h}"),
         };
         let mirror = if self.mirror { "!" } else { "" };
         format!(
@@ -273,6 +241,10 @@ impl ResolvedRequest {
             self.format.extension()
         )
     }
+}
+
+fn is_larger(size: Dimensions, region: Dimensions) -> bool {
+    size.width() > region.width() || size.height() > region.height()
 }
 
 /// The height that goes with a width: that of a level where the region is made of whole pixels of it, otherwise in proportion.
@@ -308,30 +280,4 @@ fn level_height(width: u32, region: Rect, image: Dimensions) -> Option<u32> {
             && aligned(region.y, region.height, image.height()))
         .then_some(level.height())
     })
-}
-
-/// The largest size of the shape of a region within a box.
-fn confine(region: Dimensions, width: u32, height: u32) -> Dimensions {
-    let by_height = u64::from(height) * u64::from(region.width());
-    let by_width = u64::from(width) * u64::from(region.height());
-    if by_width <= by_height {
-        let other = proportional(width, region.height(), region.width());
-        dimensions(width, other.clamp(1, u64::from(height)) as u32)
-    } else {
-        let other = proportional(height, region.width(), region.height());
-        dimensions(other.clamp(1, u64::from(width)) as u32, height)
-    }
-}
-
-/// `length * numerator / denominator`, halves rounded up.
-fn proportional(length: u32, numerator: u32, denominator: u32) -> u64 {
-    let (product, denominator) = (
-        u128::from(length) * u128::from(numerator),
-        u128::from(denominator),
-    );
-    ((2 * product + denominator) / (2 * denominator)) as u64
-}
-
-fn dimensions(width: u32, height: u32) -> Dimensions {
-    Dimensions::new(width, height).expect("neither side is zero")
 }

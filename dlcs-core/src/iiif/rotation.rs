@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::geometry::dimensions;
 use super::number::Decimal;
 use super::{Dimensions, RequestError};
 
@@ -101,10 +102,6 @@ pub fn rotated_size(size: Dimensions, rotation: Rotation) -> Dimensions {
         side(width * cos.abs(), height * sin.abs()),
         side(width * sin.abs(), height * cos.abs()),
     )
-}
-
-fn dimensions(width: u32, height: u32) -> Dimensions {
-    Dimensions::new(width, height).expect("neither side is zero")
 }
 
 #[cfg(test)]

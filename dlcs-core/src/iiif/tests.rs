@@ -155,10 +155,7 @@ fn enlarging_needs_the_sign_of_version_3() {
         ("10,601", (10, 601)),
     ] {
         let plain_request = format!("full/{plain}");
-        assert_eq!(
-            sized(V2, (1000, 600), &plain_request),
-            Err(RequestError::SizeAboveFull { region })
-        );
+        assert_eq!(sized(V2, (1000, 600), &plain_request), Ok(enlarged));
         for version in [V3, Unversioned] {
             assert_eq!(
                 sized(version, (1000, 600), &plain_request),
@@ -252,6 +249,13 @@ fn limits_refuse_and_confine_max() {
         );
         assert!((width * 3).abs_diff(height * 4) <= 4);
     }
+    let open = resolve_within(
+        &Limits::default(),
+        V3,
+        (1000, 600),
+        "full/^max/0/default.jpg",
+    );
+    assert_eq!(open.unwrap().size, size(1000, 600));
     let (width, height) = sized(V3, (1000, 600), "full/^max").unwrap();
     assert!(u64::from(width) * u64::from(height) <= 50_000_000 && width > 9_000);
     assert_eq!(sized(V3, (1, 3000), "full/^max"), Ok((22, 65_500)));
@@ -332,6 +336,27 @@ fn canonical_requests_are_those_of_the_specification() {
 }
 
 /// What OpenSeadragon asks for one tile, in version 2.1 and in version 3.0, and the size that it expects.
+/// What a derivative made here holds of a pyramid.
+fn levels_of(pyramid: Pyramid) -> Vec<StoredLevel> {
+    let stored = |level| StoredLevel {
+        level,
+        is_jpeg: true,
+        has_edges: true,
+    };
+    pyramid.levels().map(stored).collect()
+}
+
+fn plan_of(pyramid: Pyramid, request: &ResolvedRequest) -> Plan {
+    let levels = levels_of(pyramid);
+    let stored = Stored {
+        pyramid,
+        is_grey: false,
+        levels: &levels,
+        thumbnails: &[],
+    };
+    plan(&stored, request)
+}
+
 fn viewer_requests(
     pyramid: Pyramid,
     level: Level,
@@ -393,14 +418,16 @@ fn every_tile_of_a_viewer_has_exactly_its_size_and_whole_tiles_are_stored_ones()
                         column,
                         row,
                     };
-                    let rendered = Plan::Render {
+                    let edge = Plan::StoredEdge {
                         level: level.exponent,
+                        column,
+                        row,
                     };
-                    let planned = plan(pyramid, &request);
+                    let planned = plan_of(pyramid, &request);
                     if whole {
                         assert_eq!(planned, stored, "{path} of {width} x {height}");
                     } else if expected.0 > 1 && expected.1 > 1 {
-                        assert_eq!(planned, rendered, "{path} of {width} x {height}");
+                        assert_eq!(planned, edge, "{path} of {width} x {height}");
                     }
                 }
             }
@@ -409,12 +436,110 @@ fn every_tile_of_a_viewer_has_exactly_its_size_and_whole_tiles_are_stored_ones()
 }
 
 #[test]
+fn thumbnails_and_grey_are_answers_and_padded_or_deflated_tiles_are_none() {
+    let pyramid = Pyramid {
+        dimensions: size(3000, 2001),
+        tile: TileSize::Px512,
+    };
+    let levels = levels_of(pyramid);
+    let stored = Stored {
+        pyramid,
+        is_grey: true,
+        levels: &levels,
+        thumbnails: &[size(100, 67), size(400, 267)],
+    };
+    let request = |path: &str| resolve(V3, (3000, 2001), path).unwrap();
+    let planned = |path: &str| plan(&stored, &request(path));
+    for path in [
+        "full/!400,400/0/default.jpg",
+        "full/400,/0/color.jpg",
+        "full/400,267/0/gray.jpg",
+    ] {
+        assert_eq!(planned(path), Plan::Thumbnail { place: 1 }, "{path}");
+    }
+    for path in [
+        "full/!400,400/0/bitonal.jpg",
+        "full/!400,400/0/default.png",
+        "full/401,/0/default.jpg",
+        "0,0,2999,2001/400,267/0/default.jpg",
+    ] {
+        assert!(matches!(planned(path), Plan::Render { .. }), "{path}");
+    }
+    let edge = "2560,0,440,512/440,512/0/default.jpg";
+    assert_eq!(
+        planned(edge),
+        Plan::StoredEdge {
+            level: 0,
+            column: 5,
+            row: 0
+        }
+    );
+    let others: Vec<_> = levels
+        .iter()
+        .map(|level| StoredLevel {
+            has_edges: false,
+            ..*level
+        })
+        .collect();
+    let others = Stored {
+        levels: &others[..2],
+        ..stored
+    };
+    assert_eq!(plan(&others, &request(edge)), Plan::Render { level: 0 });
+    assert_eq!(
+        plan(&others, &request("full/375,/0/default.jpg")),
+        Plan::Render { level: 1 },
+        "the smallest level that is there"
+    );
+    let deflated = [StoredLevel {
+        is_jpeg: false,
+        ..levels[0]
+    }];
+    let deflated = Stored {
+        levels: &deflated,
+        ..stored
+    };
+    let tile = request("0,0,512,512/512,512/0/default.jpg");
+    assert_eq!(plan(&deflated, &tile), Plan::Render { level: 0 });
+}
+
+#[test]
+fn levels_that_were_halved_rounding_down_give_their_full_tiles() {
+    let pyramid = Pyramid {
+        dimensions: size(1025, 1025),
+        tile: TileSize::Px256,
+    };
+    let mut levels = levels_of(pyramid);
+    levels[1].level = Level::new(1, size(512, 512), TileSize::Px256);
+    levels.iter_mut().for_each(|level| level.has_edges = false);
+    let stored = Stored {
+        pyramid,
+        is_grey: false,
+        levels: &levels,
+        thumbnails: &[],
+    };
+    let planned = |path: &str| plan(&stored, &resolve(V3, (1025, 1025), path).unwrap());
+    assert_eq!(
+        planned("512,512,512,512/256,256/0/default.jpg"),
+        Plan::StoredTile {
+            level: 1,
+            column: 1,
+            row: 1
+        }
+    );
+    assert!(matches!(
+        planned("1024,0,1,512/1,256/0/default.jpg"),
+        Plan::Render { .. }
+    ));
+}
+
+#[test]
 fn only_plain_requests_for_whole_tiles_are_stored_ones() {
     let pyramid = Pyramid {
         dimensions: size(3000, 2001),
         tile: TileSize::Px512,
     };
-    let planned = |path: &str| plan(pyramid, &resolve(V3, (3000, 2001), path).unwrap());
+    let planned = |path: &str| plan_of(pyramid, &resolve(V3, (3000, 2001), path).unwrap());
     let stored = Plan::StoredTile {
         level: 1,
         column: 1,
@@ -440,8 +565,14 @@ fn only_plain_requests_for_whole_tiles_are_stored_ones() {
         planned("full/376,/0/default.jpg"),
         Plan::Render { level: 2 }
     );
+    let smallest = Plan::StoredEdge {
+        level: 3,
+        column: 0,
+        row: 0,
+    };
+    assert_eq!(planned("full/375,/0/default.jpg"), smallest);
     assert_eq!(
-        planned("full/375,/0/default.jpg"),
+        planned("full/374,/0/default.jpg"),
         Plan::Render { level: 3 }
     );
     assert_eq!(planned("full/10,/0/default.jpg"), Plan::Render { level: 3 });
@@ -459,7 +590,7 @@ fn only_plain_requests_for_whole_tiles_are_stored_ones() {
     };
     let smallest = resolve(V3, (1024, 1023), "full/512,512/0/default.jpg").unwrap();
     assert_eq!(
-        plan(one_tile, &smallest),
+        plan_of(one_tile, &smallest),
         Plan::StoredTile {
             level: 1,
             column: 0,

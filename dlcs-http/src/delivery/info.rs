@@ -1,26 +1,30 @@
 //! info.json, in both versions. It promises nothing that a request for it does not get.
 
-use dlcs_core::iiif::{Dimensions, Info, Limits, Version};
+use dlcs_core::iiif::{Dimensions, Format, FormatSet, Info, Limits, Version};
 use serde::Serialize;
 
 /// Above every width that is served.
 const LONGEST_SIDE: u32 = 65_535;
 const PROTOCOL: &str = "http://iiif.io/api/image";
 /// What works beyond level 2 of version 3.
-const FEATURES_V3: [&str; 4] = [
+const FEATURES_V3: [&str; 5] = [
     "canonicalLinkHeader",
     "mirroring",
     "profileLinkHeader",
+    "rotationArbitrary",
     "sizeUpscaling",
 ];
 /// What works beyond level 2 of version 2.
-const FEATURES_V2: [&str; 4] = [
+const FEATURES_V2: [&str; 6] = [
     "canonicalLinkHeader",
     "mirroring",
     "profileLinkHeader",
     "regionSquare",
+    "rotationArbitrary",
+    "sizeAboveFull",
 ];
-const FORMATS: [&str; 2] = ["jpg", "png"];
+/// The format of stored tiles, which are served without any work.
+const PREFERRED: [&str; 1] = ["jpg"];
 const QUALITIES: [&str; 4] = ["default", "color", "gray", "bitonal"];
 
 /// The context document of a version.
@@ -75,12 +79,18 @@ fn sizes(info: &Info) -> Vec<Size> {
     info.sizes.iter().copied().map(Size::from).collect()
 }
 
-fn tiles(info: &Info) -> [Tiles<'_>; 1] {
-    [Tiles {
+fn formats(info: &Info, wanted: impl Fn(Format) -> bool) -> Vec<&'static str> {
+    let served = info.formats.iter().filter(|format| wanted(*format));
+    served.map(Format::extension).collect()
+}
+
+fn tiles(info: &Info) -> Option<[Tiles<'_>; 1]> {
+    let tiles = Tiles {
         width: info.tile_size.get(),
         height: info.tile_size.get(),
         scale_factors: &info.scale_factors,
-    }]
+    };
+    (!info.scale_factors.is_empty()).then_some([tiles])
 }
 
 #[derive(Debug, Serialize)]
@@ -120,9 +130,12 @@ struct InfoV3<'a> {
     #[serde(flatten)]
     maximum: Maximum,
     sizes: Vec<Size>,
-    tiles: [Tiles<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<[Tiles<'a>; 1]>,
+    preferred_formats: [&'static str; 1],
+    extra_formats: Vec<&'static str>,
     extra_qualities: &'static [&'static str],
-    extra_features: [&'static str; 4],
+    extra_features: [&'static str; 5],
 }
 
 impl<'a> InfoV3<'a> {
@@ -138,6 +151,8 @@ impl<'a> InfoV3<'a> {
             maximum: Maximum::from(&info.limits),
             sizes: sizes(info),
             tiles: tiles(info),
+            preferred_formats: PREFERRED,
+            extra_formats: formats(info, |format| !FormatSet::LEVEL_2.contains(format)),
             extra_qualities: &QUALITIES[1..],
             extra_features: FEATURES_V3,
         }
@@ -154,15 +169,16 @@ struct InfoV2<'a> {
     width: u32,
     height: u32,
     sizes: Vec<Size>,
-    tiles: [Tiles<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<[Tiles<'a>; 1]>,
     profile: (&'static str, ProfileV2),
 }
 
 #[derive(Debug, Serialize)]
 struct ProfileV2 {
-    formats: [&'static str; 2],
+    formats: Vec<&'static str>,
     qualities: [&'static str; 4],
-    supports: [&'static str; 4],
+    supports: [&'static str; 6],
     #[serde(flatten)]
     maximum: Maximum,
 }
@@ -180,7 +196,7 @@ impl<'a> InfoV2<'a> {
             profile: (
                 profile_of(Version::V2),
                 ProfileV2 {
-                    formats: FORMATS,
+                    formats: formats(info, |_| true),
                     qualities: QUALITIES,
                     supports: FEATURES_V2,
                     maximum: Maximum::from(&info.limits),

@@ -163,7 +163,7 @@ fn information(
         (_, version) => Some(version),
     };
     let id = service_address(context, named, &image.id);
-    let info = Info::of(service.derivative.pyramid, &context.dlcs.settings().limits);
+    let info = describe(context, service);
     let body = info::body(version, &id, &info);
     let description = Description {
         content_type: headers::info_type(version, json_ld),
@@ -178,6 +178,23 @@ fn information(
     let mut response = Response::new(full(body));
     description.add_to(response.headers_mut());
     response
+}
+
+fn describe(context: &Context, service: &ImageService) -> Info {
+    let derivative = &service.derivative;
+    let levels: Vec<_>;
+    let stored = if derivative.thumbnails.is_empty() {
+        levels = derivative
+            .pyramid
+            .levels()
+            .map(|level| level.dimensions)
+            .collect();
+        &levels
+    } else {
+        &derivative.thumbnails
+    };
+    let limits = &context.dlcs.settings().limits;
+    Info::of(derivative.pyramid, stored, limits, context.dlcs.formats())
 }
 
 async fn pixels(

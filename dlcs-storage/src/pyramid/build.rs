@@ -1,206 +1,400 @@
-//! From pixels to a derivative: tiles in a spool file, and the head that finds them.
+//! From rows to a derivative: levels, tiles and thumbnails in a spool file, and the head that finds them.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Mutex;
 
 use bytes::Bytes;
-use dlcs_core::derivative::{Checksum, ProcessError};
-use dlcs_core::iiif::{Pyramid, TileSize};
+use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
+use dlcs_core::iiif::{Dimensions, Pyramid};
+use dlcs_core::policy::{ChromaSampling, TileCoding};
 
-use super::encode::encode_tile;
+use super::cut::Cutter;
+use super::edge::{edge_count, edge_place, exact_size};
+use super::encoders::{Encoders, Hands, TileJob, on_threads};
 use super::error::PyramidError;
-use super::jpeg::Abbreviated;
 use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
-use super::spool::{SpooledFile, spool_file};
-use super::tiff::write_head;
+use super::spooled::{OrderedStreams, Spooled, StreamSpool};
+use super::thumbnail::{ThumbnailMaker, Thumbnails, thumbnail_sizes};
+use super::tiff::{Coding, LevelOutline, Outline, lay_out};
+use super::tile::encode_tile;
 use super::upright::UprightRows;
 
-/// How many bytes of tiles are read at once.
-const CHUNK: u64 = 1 << 20;
+/// How thumbnails are coded where tiles are not JPEG.
+const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
+    quality: 90,
+    sampling: ChromaSampling::Quarter,
+};
 
 /// What to build, and with what.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BuildOptions<'a> {
-    pub(super) tile: TileSize,
-    pub(super) quality: u8,
-    pub(super) threads: NonZeroUsize,
+    pub(super) pyramid: Pyramid,
+    pub(super) coding: TileCoding,
+    /// The squares that thumbnails are confined to.
+    pub(super) thumbnails: &'a [u32],
+    /// How many threads work on it, the calling one included.
+    pub(super) threads: usize,
     pub(super) spool_directory: Option<&'a Path>,
 }
 
-/// A derivative that lies in pieces: its head in memory, its tiles in a file.
+/// Where the tiles of full resolution come from.
+#[derive(Debug)]
+pub(super) enum FullResolution {
+    /// They are made of pixels as those of the other levels.
+    Encode,
+    /// They are cut out of the source without loss.
+    Cut(Box<Cutter>),
+}
+
+/// A derivative that lies in pieces: its head in memory, its streams in a file.
 #[derive(Debug)]
 pub(super) struct Built {
-    pub(super) pyramid: Pyramid,
+    pub(super) facts: DerivativeFacts,
     pub(super) head: Bytes,
-    pub(super) length: u64,
-    pub(super) checksum: Checksum,
-    pub(super) tiles: StoredTiles,
+    pub(super) streams: OrderedStreams,
 }
 
-/// Tiles in the order of the derivative, read from a spool file that has another order.
+/// Why a derivative was not built.
 #[derive(Debug)]
-pub(super) struct StoredTiles {
-    file: SpooledFile,
-    /// Stretches of the file: where, and how long.
-    stretches: Vec<(u64, u64)>,
+pub(super) enum BuildError {
+    /// A pixel is not opaque, and the coding of the tiles cannot say so.
+    Transparent,
+    /// The source or the machine failed.
+    Process(ProcessError),
 }
 
-impl StoredTiles {
-    /// Reads the next bytes after a position in the derivative's order; `None` at the end.
-    fn read(&self, cursor: &mut Cursor) -> Result<Option<Bytes>, PyramidError> {
-        let Some((start, length)) = self.stretches.get(cursor.stretch).copied() else {
-            return Ok(None);
-        };
-        let left = length - cursor.done;
-        let now = left.min(CHUNK);
-        let bytes = self.file.read(start + cursor.done, now as usize)?;
-        if now == left {
-            *cursor = Cursor {
-                stretch: cursor.stretch + 1,
-                done: 0,
-            };
-        } else {
-            cursor.done += now;
-        }
-        Ok(Some(bytes))
-    }
-
-    /// Reads everything, piece by piece.
-    pub(super) fn into_pieces(self) -> impl Iterator<Item = Result<Bytes, PyramidError>> + Send {
-        let mut cursor = Cursor::default();
-        std::iter::from_fn(move || self.read(&mut cursor).transpose())
+impl From<ProcessError> for BuildError {
+    fn from(error: ProcessError) -> Self {
+        Self::Process(error)
     }
 }
 
-#[derive(Debug, Default)]
-struct Cursor {
-    stretch: usize,
-    done: u64,
+impl From<PyramidError> for BuildError {
+    fn from(error: PyramidError) -> Self {
+        Self::Process(error.into())
+    }
 }
 
 /// Builds the derivative of an upright image as its rows arrive.
 pub(super) fn build(
     mut rows: UprightRows,
+    full: FullResolution,
     options: BuildOptions<'_>,
-) -> Result<Built, ProcessError> {
-    let channels = rows.channels();
-    let pyramid = Pyramid {
-        dimensions: rows.dimensions(),
-        tile: options.tile,
+) -> Result<Built, BuildError> {
+    let pyramid = options.pyramid;
+    let channels = match options.coding {
+        TileCoding::Jpeg { .. } => rows.channels().without_alpha(),
+        TileCoding::Lossless => rows.channels(),
     };
-    let mut builder = LevelBuilder::new(pyramid, channels);
-    let mut writer = TileWriter::new(pyramid, options)?;
-    let mut row = vec![0; pyramid.dimensions.width() as usize * channels.count()];
-    for _ in 0..pyramid.dimensions.height() {
-        rows.next_row(&mut row)?;
-        builder.push_row(&row, &mut |strip: &Strip<'_>| writer.write(strip))?;
-    }
-    rows.finish()?;
-    Ok(writer.finish(pyramid, channels)?)
+    let sizes = thumbnail_sizes(pyramid, options.thumbnails);
+    let mut thumbnails = ThumbnailMaker::new(pyramid, channels, sizes);
+    let mut levels = LevelBuilder::new(pyramid, channels);
+    let (cutter, cut) = match full {
+        FullResolution::Encode => (None, None),
+        FullResolution::Cut(cutter) => {
+            let (tables, sampling) = (cutter.tables().to_vec(), cutter.sampling());
+            (Some(cutter), Some(Coding::Jpeg { tables, sampling }))
+        }
+    };
+    let is_cut = cut.is_some();
+    let writer = TileWriter::new(options, cut)?;
+    let height = pyramid.dimensions.height();
+    let work = |encoders: &Hands<'_, TileWriter<'_>>| {
+        let mut row = vec![0; pyramid.dimensions.width() as usize * rows.channels().count()];
+        for _ in 0..height {
+            rows.next_row(&mut row)?;
+            let row = opaque(&mut row, rows.channels(), channels)?;
+            levels.push_row(row, &mut |strip: &Strip<'_>| {
+                if let Some(thumbnails) = &mut thumbnails {
+                    thumbnails.see(strip);
+                }
+                if is_cut && strip.level.exponent == 0 {
+                    return Ok(());
+                }
+                encoders.encode(strip)
+            })?;
+        }
+        rows.finish()?;
+        Ok::<_, BuildError>(())
+    };
+    std::thread::scope(|scope| -> Result<(), BuildError> {
+        let cutting = cutter.map(|cutter| scope.spawn(|| writer.cut(*cutter)));
+        on_threads(&writer, options.threads, work)?;
+        match cutting.map(std::thread::ScopedJoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => Ok(result?),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    })?;
+    let thumbnails = match thumbnails {
+        Some(maker) => maker.finish(match options.coding {
+            TileCoding::Jpeg { .. } => options.coding,
+            TileCoding::Lossless => THUMBNAIL_CODING,
+        })?,
+        None => Thumbnails::default(),
+    };
+    Ok(writer.finish(channels, thumbnails)?)
 }
 
-struct TileWriter<'a> {
+/// Takes the alpha out of a row where it is not wanted and says nothing.
+fn opaque(row: &mut [u8], has: Channels, wants: Channels) -> Result<&[u8], BuildError> {
+    if has == wants {
+        return Ok(row);
+    }
+    let opaque = match has {
+        Channels::GreyAlpha => without_alpha::<2, 1>(row),
+        _ => without_alpha::<4, 3>(row),
+    };
+    opaque.ok_or(BuildError::Transparent)
+}
+
+/// Moves the colours together within the row; `None` where a pixel is not opaque.
+fn without_alpha<const N: usize, const COLOURS: usize>(row: &mut [u8]) -> Option<&[u8]> {
+    let pixels = row.len() / N;
+    let is_opaque = row
+        .as_chunks::<N>()
+        .0
+        .iter()
+        .fold(255, |least, pixel| least & pixel[COLOURS])
+        == 255;
+    if !is_opaque {
+        return None;
+    }
+    for pixel in 1..pixels {
+        row.copy_within(pixel * N..pixel * N + COLOURS, pixel * COLOURS);
+    }
+    Some(&row[..pixels * COLOURS])
+}
+
+/// Writes the tiles of all levels; from any number of threads.
+pub(super) struct TileWriter<'a> {
     options: BuildOptions<'a>,
-    file: BufWriter<File>,
-    end: u64,
+    /// How the tiles of full resolution are coded, where they are cut.
+    cut: Option<Coding>,
+    written: Mutex<Written>,
+}
+
+/// What has been written.
+struct Written {
+    spool: StreamSpool,
+    /// The tables of JPEG tiles; the same for all of them.
     tables: Vec<u8>,
-    /// Of each level: where each tile begins in the file, and how long it is.
-    tiles: Vec<Vec<(u64, u32)>>,
+    /// Full resolution first.
+    levels: Vec<WrittenLevel>,
+}
+
+struct WrittenLevel {
+    tiles: Vec<Spooled>,
+    edges: Vec<Spooled>,
 }
 
 impl<'a> TileWriter<'a> {
-    fn new(pyramid: Pyramid, options: BuildOptions<'a>) -> Result<Self, PyramidError> {
+    fn new(options: BuildOptions<'a>, cut: Option<Coding>) -> Result<Self, PyramidError> {
+        let tile = options.pyramid.tile.get();
+        let has_edges = matches!(options.coding, TileCoding::Jpeg { .. });
+        let levels = options
+            .pyramid
+            .levels()
+            .map(|level| WrittenLevel {
+                tiles: vec![Spooled::default(); level.columns as usize * level.rows as usize],
+                edges: if has_edges {
+                    vec![Spooled::default(); edge_count(level, tile)]
+                } else {
+                    Vec::new()
+                },
+            })
+            .collect();
         Ok(Self {
             options,
-            file: BufWriter::with_capacity(1 << 18, spool_file(options.spool_directory)?),
-            end: 0,
-            tables: Vec::new(),
-            tiles: vec![Vec::new(); pyramid.level_count() as usize],
+            cut,
+            written: Mutex::new(Written {
+                spool: StreamSpool::new(options.spool_directory)?,
+                tables: Vec::new(),
+                levels,
+            }),
         })
     }
 
-    fn write(&mut self, strip: &Strip<'_>) -> Result<(), PyramidError> {
-        let index = &mut self.tiles[strip.level.exponent as usize];
-        for tile in encode_strip(strip, self.options)? {
-            self.file
-                .write_all(&tile.stream)
-                .map_err(PyramidError::Spool)?;
-            let length = u32::try_from(tile.stream.len())
-                .map_err(|error| PyramidError::Encode(error.into()))?;
-            index.push((self.end, length));
-            self.end += u64::from(length);
-            self.tables = tile.tables;
+    /// Cuts and writes the tiles of full resolution.
+    fn cut(&self, mut cutter: Cutter) -> Result<(), ProcessError> {
+        let level = self
+            .options
+            .pyramid
+            .level(0)
+            .expect("every pyramid has a level");
+        let side = self.options.pyramid.tile.get();
+        for row in 0..level.rows {
+            for (column, tile) in (0..level.columns).zip(cutter.next_row()?) {
+                let place = row as usize * level.columns as usize + column as usize;
+                let mut written = self.written();
+                written.levels[0].tiles[place] = written.spool.write(&tile.padded)?;
+                if let Some(edge) = edge_place(level, side, column, row) {
+                    let exact = tile.exact.unwrap_or(tile.padded);
+                    written.levels[0].edges[edge] = written.spool.write(&exact)?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn finish(self, pyramid: Pyramid, channels: Channels) -> Result<Built, PyramidError> {
-        let lengths: Vec<Vec<u32>> = self
-            .tiles
-            .iter()
-            .map(|level| level.iter().map(|(_, length)| *length).collect())
-            .collect();
-        let head = write_head(pyramid, channels, &self.tables, &lengths);
-        let mut stretches: Vec<(u64, u64)> = Vec::new();
-        for (start, length) in self.tiles.iter().rev().flatten().copied() {
-            match stretches.last_mut() {
-                Some((last, total)) if *last + *total == start => *total += u64::from(length),
-                _ => stretches.push((start, u64::from(length))),
-            }
-        }
-        let file = self
-            .file
+    fn written(&self) -> std::sync::MutexGuard<'_, Written> {
+        // A thread that panicked fails the whole build anyway.
+        self.written
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn finish(self, channels: Channels, thumbnails: Thumbnails) -> Result<Built, PyramidError> {
+        let pyramid = self.options.pyramid;
+        let Written {
+            mut spool,
+            tables,
+            levels,
+        } = self
+            .written
             .into_inner()
-            .map_err(|error| PyramidError::Spool(error.into_error()))?;
-        let tiles = StoredTiles {
-            file: SpooledFile::new(file)?,
-            stretches,
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let coding = coding(self.options.coding, channels, tables);
+        let lengths = |streams: &[Spooled]| {
+            streams
+                .iter()
+                .map(|stream| stream.length)
+                .collect::<Vec<_>>()
         };
-        let mut hash = blake3::Hasher::new();
-        hash.update(&head);
-        let mut cursor = Cursor::default();
-        while let Some(bytes) = tiles.read(&mut cursor)? {
-            hash.update(&bytes);
+        let mut spooled_thumbnails = Vec::new();
+        for (size, stream) in &thumbnails.streams {
+            spooled_thumbnails.push((*size, spool.write(stream)?));
         }
-        Ok(Built {
+        let outline = Outline {
             pyramid,
-            length: head.len() as u64 + self.end,
-            head: head.into(),
-            checksum: Checksum(*hash.finalize().as_bytes()),
-            tiles,
+            channels,
+            levels: levels
+                .iter()
+                .enumerate()
+                .map(|(exponent, level)| LevelOutline {
+                    coding: match &self.cut {
+                        Some(cut) if exponent == 0 => cut.clone(),
+                        _ => coding.clone(),
+                    },
+                    tiles: lengths(&level.tiles),
+                    edges: lengths(&level.edges),
+                })
+                .collect(),
+            thumbnails: spooled_thumbnails
+                .iter()
+                .map(|(size, stream)| (*size, stream.length))
+                .collect(),
+            thumbnail_tables: thumbnails.tables,
+        };
+        let laid_out = lay_out(&outline);
+        let order = spooled_thumbnails
+            .iter()
+            .map(|(_, stream)| stream)
+            .chain(
+                levels
+                    .iter()
+                    .rev()
+                    .flat_map(|level| level.tiles.iter().chain(&level.edges)),
+            )
+            .copied();
+        let streams = spool.finish(order)?;
+        let mut hash = blake3::Hasher::new();
+        hash.update(&laid_out.head);
+        for piece in streams.pieces() {
+            hash.update(&piece?);
+        }
+        let facts = DerivativeFacts {
+            thumbnails: stored_sizes(pyramid, &outline.thumbnails),
+            thumbnail_bytes: outline
+                .thumbnails
+                .iter()
+                .map(|(_, length)| u64::from(*length))
+                .sum(),
+            ..DerivativeFacts::new(
+                pyramid,
+                0..laid_out.head.len() as u64,
+                laid_out.length,
+                Checksum(*hash.finalize().as_bytes()),
+            )
+        };
+        Ok(Built {
+            facts,
+            head: laid_out.head.into(),
+            streams,
         })
     }
 }
 
-/// Encodes the tiles of a strip from left to right, on several threads where there are several.
-fn encode_strip(
-    strip: &Strip<'_>,
-    options: BuildOptions<'_>,
-) -> Result<Vec<Abbreviated>, PyramidError> {
-    let columns: Vec<u32> = (0..strip.level.columns).collect();
-    let share = columns.len().div_ceil(options.threads.get()).max(1);
-    let encode = |columns: &[u32]| -> Result<Vec<Abbreviated>, PyramidError> {
-        columns
-            .iter()
-            .map(|column| encode_tile(&strip.tile(*column), options.quality))
-            .collect()
-    };
-    std::thread::scope(|scope| {
-        let mut shares = columns.chunks(share);
-        let own = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
-            .map(|columns| scope.spawn(move || encode(columns)))
-            .collect();
-        let mut tiles = encode(own)?;
-        for other in others {
-            let more = other
-                .join()
-                .map_err(|_| PyramidError::Encode("an encoding thread panicked".into()))?;
-            tiles.append(&mut more?);
+impl Encoders for TileWriter<'_> {
+    /// Encodes a tile, in its exact size too where it is an edge tile of JPEG, and writes both.
+    fn encode(&self, job: TileJob) -> Result<(), PyramidError> {
+        let (level, column, row) = (job.level, job.column, job.row);
+        let side = self.options.pyramid.tile.get();
+        let padded = encode_tile(&job.tile, self.options.coding)?;
+        let place = row as usize * level.columns as usize + column as usize;
+        let exact = match (self.options.coding, edge_place(level, side, column, row)) {
+            (TileCoding::Jpeg { .. }, Some(edge)) => {
+                let (width, height) = exact_size(level, side, column, row);
+                let cropped = job.tile.corner(width, height);
+                Some((edge, encode_tile(&cropped, self.options.coding)?))
+            }
+            _ => None,
+        };
+        let mut written = self.written();
+        let exponent = level.exponent as usize;
+        written.levels[exponent].tiles[place] = written.spool.write(&padded.stream)?;
+        written.tables = padded.tables;
+        if let Some((edge, exact)) = exact {
+            written.levels[exponent].edges[edge] = written.spool.write(&exact.stream)?;
         }
-        Ok(tiles)
-    })
+        Ok(())
+    }
+}
+
+fn coding(coding: TileCoding, channels: Channels, tables: Vec<u8>) -> Coding {
+    match (coding, channels) {
+        (TileCoding::Lossless, _) => Coding::Deflate,
+        (
+            TileCoding::Jpeg {
+                sampling: ChromaSampling::Quarter,
+                ..
+            },
+            Channels::Rgb,
+        ) => Coding::Jpeg {
+            tables,
+            sampling: (2, 2),
+        },
+        (TileCoding::Jpeg { .. }, _) => Coding::Jpeg {
+            tables,
+            sampling: (1, 1),
+        },
+    }
+}
+
+/// The sizes of the whole image that a derivative holds ready, ascending: its thumbnails, and the level that is one tile.
+fn stored_sizes(pyramid: Pyramid, thumbnails: &[(Dimensions, u32)]) -> Vec<Dimensions> {
+    let single = pyramid
+        .levels()
+        .filter(|level| level.columns * level.rows == 1)
+        .map(|level| level.dimensions);
+    let mut sizes: Vec<Dimensions> = thumbnails.iter().map(|(size, _)| *size).collect();
+    sizes.extend(single);
+    sizes.sort_by_key(|size| (size.width(), size.height()));
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alpha_that_says_nothing_is_left_out() {
+        let mut row = [1, 2, 3, 255, 4, 5, 6, 255];
+        let left = opaque(&mut row, Channels::Rgba, Channels::Rgb).unwrap();
+        assert_eq!(left, [1, 2, 3, 4, 5, 6]);
+        let mut row = [1, 255, 2, 254];
+        let left = opaque(&mut row, Channels::GreyAlpha, Channels::Grey);
+        assert!(matches!(left, Err(BuildError::Transparent)));
+    }
 }

@@ -16,20 +16,18 @@ pub struct PyramidProcessorConfig {
     pub max_side: u32,
     /// The largest source in pixels.
     pub max_pixels: u64,
-    /// The most bytes that one decoded source may take.
-    pub max_decoded_bytes: u64,
+    /// The most bytes that sources which cannot be decoded by rows may hold in memory, all of them together; one that needs more is refused.
+    pub decode_budget: u64,
     /// How many sources are decoded at once.
     pub concurrency: NonZeroUsize,
-    /// How many threads encode the tiles of one source.
+    /// How many threads work on one source: they decode it and encode its tiles.
     pub encode_threads: NonZeroUsize,
-    /// The size of the tiles.
-    pub tile: TileSize,
-    /// The JPEG quality of the tiles, 1 to 100.
-    pub quality: u8,
+    /// The size of the tiles; `None`: what the policy of the image says.
+    pub tile: Option<TileSize>,
 }
 
 impl Default for PyramidProcessorConfig {
-    /// One source at a time for every two processors, two threads each, tiles of 512 pixels at quality 85.
+    /// One source at a time for every two processors, two threads each, 2 GiB of memory for those that are decoded whole.
     fn default() -> Self {
         let processors = processors();
         let threads = NonZeroUsize::MIN.saturating_add(1).min(processors);
@@ -37,11 +35,10 @@ impl Default for PyramidProcessorConfig {
             spool_directory: None,
             max_side: 65_500,
             max_pixels: 2_000_000_000,
-            max_decoded_bytes: 2 << 30,
+            decode_budget: 2 << 30,
             concurrency: NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN),
             encode_threads: threads,
-            tile: TileSize::default(),
-            quality: 85,
+            tile: None,
         }
     }
 }

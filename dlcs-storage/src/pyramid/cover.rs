@@ -19,17 +19,13 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Finds them; `None` where there is no such level.
-    pub(super) fn of(pyramid: Pyramid, region: Rect, exponent: u32) -> Option<Self> {
-        Some(Self::of_level(pyramid, region, pyramid.level(exponent)?))
-    }
-
     /// Bytes of its pixels.
     pub(super) fn bytes(&self, channels: Channels) -> u64 {
         u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
     }
 
-    fn of_level(pyramid: Pyramid, region: Rect, level: Level) -> Self {
+    /// Finds what a region needs of one level.
+    pub(super) fn of(pyramid: Pyramid, region: Rect, level: Level) -> Self {
         let factor = (1_u64 << level.exponent) as f64;
         let span = |start: u32, length: u32, end: u32, level_end: u32| {
             let from = f64::from(start) / factor;
@@ -39,13 +35,11 @@ impl Cover {
             } else {
                 f64::from(start + length) / factor
             };
+            // A level that was halved rounding down may end before the region begins.
+            let from = from.min(f64::from(level_end) - 1.0);
+            let to = to.min(f64::from(level_end));
             let (first, last) = (from.floor() as u32, to.ceil() as u32);
-            (
-                first,
-                last.min(level_end) - first,
-                from - from.floor(),
-                to - from,
-            )
+            (first, last - first, from - from.floor(), to - from)
         };
         let image = pyramid.dimensions;
         let (x, width, left, crop_width) = span(

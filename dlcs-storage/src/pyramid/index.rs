@@ -4,108 +4,193 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
-use dlcs_core::iiif::Level;
+use dlcs_core::iiif::{Dimensions, Plan, ResolvedRequest, Stored, StoredLevel, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
 
+use super::cover::Cover;
+use super::edge::edge_place;
 use super::error::damaged;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
-use super::tiff::{Index, TilePlace, read_head};
+use super::tiff::{Coding, Index, LevelIndex, Place, read_head};
+use super::tile::{decode_jpeg, inflate};
 
-/// An index that has been checked, with what makes its tiles whole.
+/// An index that has been checked, with what makes its streams whole.
 pub(super) struct ReadyIndex {
     index: Index,
-    /// Of each level: what comes before its tiles.
+    levels: Vec<StoredLevel>,
+    thumbnails: Vec<Dimensions>,
+    /// Of each level: what comes before its streams; nothing where they are no JPEG.
     prefixes: Vec<Vec<u8>>,
+    thumbnail_prefix: Vec<u8>,
 }
 
 impl ReadyIndex {
+    /// Reads and checks the bytes of [`DerivativeFacts::index`](dlcs_core::derivative::DerivativeFacts::index).
     pub(super) fn read(head: &[u8], service: &ImageService) -> Result<Self, RenderError> {
-        let index = read_head(head).map_err(damaged)?;
-        if index.pyramid != service.derivative.pyramid {
+        let facts = &service.derivative;
+        let index = read_head(head, facts.index.start).map_err(damaged)?;
+        if index.pyramid != facts.pyramid {
             return Err(damaged("its size is not the one that was recorded"));
         }
-        let inside = |tile: &TilePlace| {
-            tile.length > 2
-                && tile.offset >= service.derivative.index.end
-                && tile.end() <= service.derivative.length
+        let inside = |place: &Place| {
+            let is_apart = place.offset >= facts.index.end || place.end() <= facts.index.start;
+            place.length > 2 && is_apart && place.end() <= facts.length
         };
-        if !index
+        let places = index
             .levels
             .iter()
-            .all(|level| level.tiles.iter().all(inside))
-        {
-            return Err(damaged("a tile lies outside of it"));
+            .flat_map(|level| level.tiles.iter().chain(&level.edges))
+            .chain(index.thumbnails.iter().map(|thumbnail| &thumbnail.place));
+        if !places.into_iter().all(inside) {
+            return Err(damaged("a stream lies outside of it"));
         }
+        let no_tables = || damaged("the tables of a level are none");
         let prefixes = index
             .levels
             .iter()
-            .map(|level| jpeg::prefix(&level.tables))
+            .map(|level| match &level.coding {
+                Coding::Jpeg { tables, .. } => jpeg::prefix(tables),
+                Coding::Deflate => Some(Vec::new()),
+            })
             .collect::<Option<_>>()
-            .ok_or_else(|| damaged("the tables of a level are none"))?;
-        Ok(Self { index, prefixes })
+            .ok_or_else(no_tables)?;
+        let thumbnail_prefix = if index.thumbnails.is_empty() {
+            Vec::new()
+        } else {
+            jpeg::prefix(&index.thumbnail_tables).ok_or_else(no_tables)?
+        };
+        Ok(Self {
+            levels: index.levels.iter().map(stored_level).collect(),
+            thumbnails: index
+                .thumbnails
+                .iter()
+                .map(|thumbnail| thumbnail.dimensions)
+                .collect(),
+            prefixes,
+            thumbnail_prefix,
+            index,
+        })
     }
 
     pub(super) const fn channels(&self) -> Channels {
         self.index.channels
     }
 
-    /// Where a tile of a level lies.
-    pub(super) fn place(&self, level: Level, column: u32, row: u32) -> Result<TilePlace, RenderError> {
-        let position = u64::from(row) * u64::from(level.columns) + u64::from(column);
-        self.index
-            .levels
-            .get(level.exponent as usize)
-            .and_then(|index| index.tiles.get(usize::try_from(position).ok()?))
-            .copied()
-            .ok_or_else(|| damaged("a tile is missing"))
+    /// Finds out how to answer a request.
+    pub(super) fn plan(&self, request: &ResolvedRequest) -> Plan {
+        let stored = Stored {
+            pyramid: self.index.pyramid,
+            is_grey: self.index.channels == Channels::Grey,
+            levels: &self.levels,
+            thumbnails: &self.thumbnails,
+        };
+        plan(&stored, request)
     }
 
-    /// A stored tile as a whole stream: the tables of its level, and its own bytes.
-    pub(super) async fn stored_tile(
+    /// The pixels of a level that a request needs; `None` where there is no such level.
+    pub(super) fn cover(&self, request: &ResolvedRequest, exponent: u32) -> Option<Cover> {
+        let stored = self.levels.get(exponent as usize)?;
+        Some(Cover::of(self.index.pyramid, request.region, stored.level))
+    }
+
+    fn level(&self, exponent: u32) -> Result<&LevelIndex, RenderError> {
+        self.index
+            .levels
+            .get(exponent as usize)
+            .ok_or_else(|| damaged("a level is missing"))
+    }
+
+    /// Where a tile lies.
+    pub(super) fn tile(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
+        let level = self.level(exponent)?;
+        let place = u64::from(row) * u64::from(level.level.columns) + u64::from(column);
+        find(&level.tiles, usize::try_from(place).ok())
+    }
+
+    fn edge(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
+        let level = self.level(exponent)?;
+        let place = edge_place(level.level, self.index.pyramid.tile.get(), column, row);
+        find(&level.edges, place)
+    }
+
+    /// A stored stream as a whole JPEG: its tables, and its own bytes; `None` where the plan is to render.
+    pub(super) async fn stored(
         &self,
         store: &dyn DerivativeStore,
         key: &DerivativeKey,
-        level: u32,
-        column: u32,
-        row: u32,
-    ) -> Result<Bytes, RenderError> {
-        let prefix = &self.prefixes[level as usize];
-        let level = self
-            .index
-            .pyramid
-            .level(level)
-            .ok_or_else(|| damaged("a level is missing"))?;
-        let place = self.place(level, column, row)?;
+        plan: Plan,
+    ) -> Result<Option<Bytes>, RenderError> {
+        let (prefix, place) = match plan {
+            Plan::StoredTile { level, column, row } => (
+                &self.prefixes[level as usize],
+                self.tile(level, column, row)?,
+            ),
+            Plan::StoredEdge { level, column, row } => (
+                &self.prefixes[level as usize],
+                self.edge(level, column, row)?,
+            ),
+            Plan::Thumbnail { place } => (
+                &self.thumbnail_prefix,
+                self.index
+                    .thumbnails
+                    .get(place)
+                    .map(|thumbnail| thumbnail.place)
+                    .ok_or_else(missing)?,
+            ),
+            Plan::Render { .. } => return Ok(None),
+        };
         let stream = read_exactly(store, key, place.offset, place.end()).await?;
         jpeg::splice(prefix, &stream)
-            .map(Bytes::from)
+            .map(|whole| Some(Bytes::from(whole)))
             .ok_or_else(|| damaged("a tile is no JPEG"))
     }
 
-    /// Decodes the stream of one tile of a level.
-    pub(super) fn decode(&self, level: Level, stream: &[u8]) -> Result<Pixels, RenderError> {
-        let prefix = &self.prefixes[level.exponent as usize];
-        let stream = jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
-        decode_tile(stream, self.index.pyramid.tile.get(), self.channels())
+    /// Decodes one stored tile, padding included.
+    pub(super) fn decode(&self, exponent: u32, stream: &[u8]) -> Result<Pixels, RenderError> {
+        let side = self.index.pyramid.tile.get();
+        match self.level(exponent)?.coding {
+            Coding::Jpeg { .. } => {
+                let prefix = &self.prefixes[exponent as usize];
+                let whole =
+                    jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
+                decode_jpeg(whole, side, self.channels())
+            }
+            Coding::Deflate => inflate(stream, side, self.channels()),
+        }
     }
 
     /// An estimate of its bytes in memory.
     fn weight(&self) -> u64 {
-        let tiles: usize = self
+        let places: usize = self
             .index
             .levels
             .iter()
-            .map(|level| level.tiles.len())
+            .map(|level| level.tiles.len() + level.edges.len())
             .sum();
         let tables: usize = self.prefixes.iter().map(|prefix| 2 * prefix.len()).sum();
-        (tiles * size_of::<TilePlace>() + tables + 512) as u64
+        (places * size_of::<Place>() + tables + 2048) as u64
     }
+}
+
+fn stored_level(level: &LevelIndex) -> StoredLevel {
+    StoredLevel {
+        level: level.level,
+        is_jpeg: matches!(level.coding, Coding::Jpeg { .. }),
+        has_edges: !level.edges.is_empty(),
+    }
+}
+
+fn find(places: &[Place], place: Option<usize>) -> Result<Place, RenderError> {
+    place
+        .and_then(|place| places.get(place))
+        .copied()
+        .ok_or_else(missing)
+}
+
+fn missing() -> RenderError {
+    damaged("a tile is missing")
 }
 
 /// Reads bytes that must all be there.
@@ -121,31 +206,6 @@ pub(super) async fn read_exactly(
     } else {
         Err(damaged("it ends early"))
     }
-}
-
-fn decode_tile(stream: Vec<u8>, side: u32, channels: Channels) -> Result<Pixels, RenderError> {
-    let colours = match channels {
-        Channels::Grey => ColorSpace::Luma,
-        _ => ColorSpace::RGB,
-    };
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .jpeg_set_out_colorspace(colours);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    let mut tile = Pixels::blank(side, side, channels);
-    decoder
-        .decode_headers()
-        .map_err(|error| damaged(error.to_string()))?;
-    let size = decoder
-        .info()
-        .map(|info| (u32::from(info.width), u32::from(info.height)));
-    if size != Some((side, side)) || decoder.output_buffer_size() != Some(tile.data.len()) {
-        return Err(damaged("a tile has the wrong size"));
-    }
-    decoder
-        .decode_into(&mut tile.data)
-        .map_err(|error| damaged(error.to_string()))?;
-    Ok(tile)
 }
 
 /// Weighs cached indexes by their bytes.

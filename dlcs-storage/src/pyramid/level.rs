@@ -8,7 +8,10 @@ use super::pixels::{Channels, Pixels};
 #[derive(Debug)]
 pub(super) struct Strip<'a> {
     pub(super) level: Level,
-    pixels: &'a [u8],
+    /// Which row of tiles, from the top.
+    pub(super) row: u32,
+    /// Its pixels, row by row.
+    pub(super) pixels: &'a [u8],
     tile: u32,
     channels: Channels,
 }
@@ -23,15 +26,20 @@ impl Strip<'_> {
         let left = column as usize * side * bytes;
         let wanted = side * bytes;
         let there = wanted.min(stride - left);
-        let mut tile = Pixels::blank(self.tile, self.tile, self.channels);
-        for (y, target) in tile.data.chunks_exact_mut(wanted).enumerate() {
+        let mut data = Vec::with_capacity(wanted * side);
+        for y in 0..side {
             let start = y.min(rows - 1) * stride + left;
-            target[..there].copy_from_slice(&self.pixels[start..start + there]);
-            for x in (there..wanted).step_by(bytes) {
-                target.copy_within(there - bytes..there, x);
+            data.extend_from_slice(&self.pixels[start..start + there]);
+            for _ in (there..wanted).step_by(bytes) {
+                data.extend_from_within(data.len() - bytes..);
             }
         }
-        tile
+        Pixels {
+            width: self.tile,
+            height: self.tile,
+            channels: self.channels,
+            data,
+        }
     }
 }
 
@@ -48,23 +56,28 @@ struct LevelState {
     strip: Vec<u8>,
     /// Rows that have arrived.
     arrived: u32,
-    /// The row before this one, while it waits for its partner.
-    waiting: Vec<u8>,
+    /// Half of two rows, for the next level; empty until there are two.
+    halved: Vec<u8>,
 }
 
 impl LevelBuilder {
     pub(super) fn new(pyramid: Pyramid, channels: Channels) -> Self {
+        let tile = pyramid.tile.get();
         let levels = pyramid
             .levels()
-            .map(|level| LevelState {
-                level,
-                strip: Vec::new(),
-                arrived: 0,
-                waiting: Vec::new(),
+            .map(|level| {
+                let rows = tile.min(level.dimensions.height()) as usize;
+                let stride = level.dimensions.width() as usize * channels.count();
+                LevelState {
+                    level,
+                    strip: Vec::with_capacity(rows * stride),
+                    arrived: 0,
+                    halved: Vec::new(),
+                }
             })
             .collect();
         Self {
-            tile: pyramid.tile.get(),
+            tile,
             channels,
             levels,
         }
@@ -76,66 +89,114 @@ impl LevelBuilder {
         row: &[u8],
         finished: &mut impl FnMut(&Strip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut reduced: Option<Vec<u8>> = None;
+        let mut above: Option<&[u8]> = None;
         for state in &mut self.levels {
-            let row = reduced.as_deref().unwrap_or(row);
-            state.strip.extend_from_slice(row);
-            state.arrived += 1;
-            let last = state.arrived == state.level.dimensions.height();
-            if last || state.strip.len() == row.len() * self.tile as usize {
-                finished(&Strip {
-                    level: state.level,
-                    pixels: &state.strip,
-                    tile: self.tile,
-                    channels: self.channels,
-                })?;
-                state.strip.clear();
+            if !state.push(above.unwrap_or(row), self.tile, self.channels, finished)? {
+                return Ok(());
             }
-            let next = if state.waiting.is_empty() {
-                if !last {
-                    state.waiting.extend_from_slice(row);
-                    return Ok(());
-                }
-                // The last of an odd number of rows has no partner.
-                halve(row, row, self.channels)
-            } else {
-                let next = halve(&state.waiting, row, self.channels);
-                state.waiting.clear();
-                next
-            };
-            reduced = Some(next);
+            above = Some(&state.halved);
         }
         Ok(())
     }
 }
 
-/// Averages squares of two by two pixels; an odd last column is averaged with itself.
-fn halve(upper: &[u8], lower: &[u8], channels: Channels) -> Vec<u8> {
-    match channels {
-        Channels::Grey => halve_pixels::<1>(upper, lower),
-        Channels::GreyAlpha => halve_pixels::<2>(upper, lower),
-        Channels::Rgb => halve_pixels::<3>(upper, lower),
-        Channels::Rgba => halve_pixels::<4>(upper, lower),
+impl LevelState {
+    /// Takes one row; says whether the next level gets one.
+    fn push<E>(
+        &mut self,
+        row: &[u8],
+        tile: u32,
+        channels: Channels,
+        finished: &mut impl FnMut(&Strip<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.strip.extend_from_slice(row);
+        self.arrived += 1;
+        let is_last = self.arrived == self.level.dimensions.height();
+        // Tiles have an even number of rows, so that both rows of a pair are in one strip. The last of an odd number has no partner.
+        let is_pair = self.arrived % 2 == 0;
+        if is_pair || is_last {
+            let pair = self.strip.len() - (1 + usize::from(is_pair)) * row.len();
+            let (upper, lower) = (&self.strip[pair..][..row.len()], row);
+            self.halved.clear();
+            halve(upper, lower, channels, &mut self.halved);
+        }
+        if is_last || self.arrived.is_multiple_of(tile) {
+            finished(&Strip {
+                level: self.level,
+                row: (self.arrived - 1) / tile,
+                pixels: &self.strip,
+                tile,
+                channels,
+            })?;
+            self.strip.clear();
+        }
+        Ok(is_pair || is_last)
     }
 }
 
-fn halve_pixels<const N: usize>(upper: &[u8], lower: &[u8]) -> Vec<u8> {
-    let (upper, _) = upper.as_chunks::<N>();
-    let (lower, _) = lower.as_chunks::<N>();
-    let mut halved = vec![0; upper.len().div_ceil(2) * N];
+/// Averages squares of two by two pixels; an odd last column is averaged with itself.
+fn halve(upper: &[u8], lower: &[u8], channels: Channels, halved: &mut Vec<u8>) {
+    match channels {
+        Channels::Grey => halve_opaque::<1, 2>(upper, lower, halved),
+        Channels::GreyAlpha => halve_alpha::<2, 1>(upper, lower, halved),
+        Channels::Rgb => halve_opaque::<3, 6>(upper, lower, halved),
+        Channels::Rgba => halve_alpha::<4, 3>(upper, lower, halved),
+    }
+}
+
+/// `PAIR` is twice `N`.
+fn halve_opaque<const N: usize, const PAIR: usize>(
+    upper: &[u8],
+    lower: &[u8],
+    halved: &mut Vec<u8>,
+) {
+    let (above, above_last) = upper.as_chunks::<PAIR>();
+    let (below, below_last) = lower.as_chunks::<PAIR>();
+    let pairs = above.len();
+    halved.resize(pairs * N, 0);
     let (target, _) = halved.as_chunks_mut::<N>();
-    for ((target, above), below) in target.iter_mut().zip(upper.chunks(2)).zip(lower.chunks(2)) {
-        let (a, b) = (above[0], above[above.len() - 1]);
-        let (c, d) = (below[0], below[below.len() - 1]);
+    for ((target, above), below) in target.iter_mut().zip(above).zip(below) {
         for channel in 0..N {
-            let sum = u16::from(a[channel])
-                + u16::from(b[channel])
-                + u16::from(c[channel])
-                + u16::from(d[channel]);
+            let sum = u16::from(above[channel])
+                + u16::from(above[channel + N])
+                + u16::from(below[channel])
+                + u16::from(below[channel + N]);
             target[channel] = ((sum + 2) / 4) as u8;
         }
     }
-    halved
+    let last = above_last.iter().zip(below_last);
+    halved.extend(last.map(|(a, b)| (u16::from(*a) + u16::from(*b)).div_ceil(2) as u8));
+}
+
+/// Averages with the opacity as weight, so that what cannot be seen does not colour what can. `COLOURS` is one less than `N`.
+fn halve_alpha<const N: usize, const COLOURS: usize>(
+    upper: &[u8],
+    lower: &[u8],
+    halved: &mut Vec<u8>,
+) {
+    let (upper, _) = upper.as_chunks::<N>();
+    let (lower, _) = lower.as_chunks::<N>();
+    for (above, below) in upper.chunks(2).zip(lower.chunks(2)) {
+        let four = [
+            &above[0],
+            &above[above.len() - 1],
+            &below[0],
+            &below[below.len() - 1],
+        ];
+        let opacity: u32 = four.iter().map(|pixel| u32::from(pixel[COLOURS])).sum();
+        for channel in 0..COLOURS {
+            let weighted = four
+                .iter()
+                .map(|pixel| u32::from(pixel[channel]) * u32::from(pixel[COLOURS]));
+            let plain = four.iter().map(|pixel| u32::from(pixel[channel]));
+            let average = match opacity {
+                0 => (plain.sum::<u32>() + 2) / 4,
+                _ => (weighted.sum::<u32>() + opacity / 2) / opacity,
+            };
+            halved.push(average as u8);
+        }
+        halved.push(((opacity + 2) / 4) as u8);
+    }
 }
 
 #[cfg(test)]
@@ -194,5 +255,30 @@ mod tests {
             [pixel(5, 0, 0), pixel(5, 128, 0), pixel(5, 255, 9)],
             [53, 200, 200]
         );
+    }
+
+    #[test]
+    fn transparent_pixels_colour_nothing() {
+        let mut halved = Vec::new();
+        let upper = [9, 9, 9, 0, 100, 50, 20, 200, 8, 8, 8, 0];
+        let lower = [9, 9, 9, 0, 100, 50, 20, 200, 8, 8, 8, 0];
+        halve(&upper, &lower, Channels::Rgba, &mut halved);
+        assert_eq!(halved, [100, 50, 20, 100, 8, 8, 8, 0]);
+    }
+
+    #[test]
+    fn rows_of_any_width_are_halved_by_rounding_up() {
+        for channels in [Channels::Grey, Channels::Rgb, Channels::Rgba] {
+            for width in 1..9_usize {
+                let row = vec![255; width * channels.count()];
+                let mut halved = Vec::new();
+                halve(&row, &row, channels, &mut halved);
+                assert_eq!(
+                    halved,
+                    vec![255; width.div_ceil(2) * channels.count()],
+                    "{width}"
+                );
+            }
+        }
     }
 }

@@ -4,12 +4,17 @@
 //! indexes first, so that one read of a known length gives everything a server must know.
 
 mod admission;
+mod budget;
 mod build;
 mod config;
 mod cover;
+mod cut;
+mod edge;
 mod encode;
+mod encoders;
 mod error;
 mod index;
+mod job;
 mod jpeg;
 mod level;
 mod orientation;
@@ -19,7 +24,10 @@ mod resample;
 mod sniff;
 mod source;
 mod spool;
+mod spooled;
+mod thumbnail;
 mod tiff;
+mod tile;
 mod upright;
 
 use std::sync::Arc;
@@ -27,26 +35,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeFacts, ImageProcessor, ProcessError, ProcessOptions,
-    Processed, SourceFacts,
+    DerivativeBody, DerivativeError, ImageProcessor, ProcessError, ProcessOptions, Processed,
+    SourceFacts,
 };
 use dlcs_core::origin::OriginResponse;
 use futures_util::StreamExt;
-use tokio::sync::Semaphore;
 
-use build::{BuildOptions, Built, StoredTiles, build};
+use budget::DecodeBudget;
 pub use config::{PyramidProcessorConfig, PyramidRendererConfig};
 use error::PyramidError;
+use job::Job;
 pub use render::PyramidRenderer;
-use source::{SourceLimits, open, recognise};
-use spool::{SpooledSource, receive};
-use upright::UprightRows;
+use spool::receive;
+use spooled::OrderedStreams;
 
 /// Makes tiled pyramidal TIFFs from JPEG, PNG, WebP, GIF and TIFF sources.
 #[derive(Debug, Clone)]
 pub struct PyramidProcessor {
     config: Arc<PyramidProcessorConfig>,
-    turns: Arc<Semaphore>,
+    budget: DecodeBudget,
 }
 
 impl PyramidProcessor {
@@ -54,7 +61,7 @@ impl PyramidProcessor {
     #[must_use]
     pub fn new(config: PyramidProcessorConfig) -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(config.concurrency.get())),
+            budget: DecodeBudget::new(config.concurrency, config.decode_budget),
             config: Arc::new(config),
         }
     }
@@ -71,72 +78,52 @@ impl ImageProcessor for PyramidProcessor {
     async fn process(
         &self,
         source: OriginResponse,
-        _options: &ProcessOptions,
+        options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
         let directory = self.config.spool_directory.as_deref();
-        let source = receive(source, directory).await?;
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(PyramidError::Closed)?;
-        let config = Arc::clone(&self.config);
-        tokio::task::spawn_blocking(move || {
+        let spooled = Arc::new(receive(source, directory).await?);
+        let job = Job {
+            config: Arc::clone(&self.config),
+            source: Arc::clone(&spooled),
+            options: options.clone(),
+        };
+        let (job, needed) =
+            blocking(move || job.needed_bytes().map(|needed| (job, needed))).await??;
+        let turn = self.budget.turn(needed).await?;
+        let made = blocking(move || {
             // Held until the work ends, also where nobody waits for it any more.
             let _turn = turn;
-            process(&source, &config)
+            job.make()
         })
-        .await
-        .map_err(PyramidError::Task)?
+        .await??;
+        Ok(Processed {
+            source: SourceFacts {
+                media_type: made.format.media_type().to_owned(),
+                size: spooled.size,
+                checksum: spooled.checksum,
+            },
+            derivative: made.built.facts,
+            body: body(made.built.head, made.built.streams),
+        })
     }
 }
 
-fn process(
-    source: &SpooledSource,
-    config: &PyramidProcessorConfig,
-) -> Result<Processed, ProcessError> {
-    let format = recognise(&source.file)?;
-    let limits = SourceLimits {
-        max_side: config.max_side,
-        max_pixels: config.max_pixels,
-    };
-    let opened = open(&source.file, format, &limits)?;
-    let rows = UprightRows::start(opened)?;
-    let Built {
-        pyramid,
-        head,
-        length,
-        checksum,
-        tiles,
-    } = build(
-        rows,
-        BuildOptions {
-            tile: config.tile,
-            quality: config.quality,
-            threads: config.encode_threads,
-            spool_directory: config.spool_directory.as_deref(),
-        },
-    )?;
-    Ok(Processed {
-        source: SourceFacts {
-            media_type: format.media_type().to_owned(),
-            size: source.size,
-            checksum: source.checksum,
-        },
-        derivative: DerivativeFacts::new(pyramid, 0..head.len() as u64, length, checksum),
-        body: body(head, tiles),
-    })
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PyramidError> {
+    Ok(tokio::task::spawn_blocking(work).await?)
 }
 
-/// The bytes of a derivative: its head, then its tiles, read off the reactor.
-fn body(head: Bytes, tiles: StoredTiles) -> DerivativeBody {
+/// The bytes of a derivative: its head, then its streams, read off the reactor.
+fn body(head: Bytes, streams: OrderedStreams) -> DerivativeBody {
     let failed = |error: PyramidError| DerivativeError::Body {
         source: Box::new(error),
     };
     let rest =
-        futures_util::stream::try_unfold(tiles.into_pieces(), move |mut pieces| async move {
-            let (piece, pieces) = tokio::task::spawn_blocking(move || (pieces.next(), pieces))
+        futures_util::stream::try_unfold(streams.into_pieces(), move |mut pieces| async move {
+            let (piece, pieces) = blocking(move || (pieces.next(), pieces))
                 .await
-                .map_err(|error| failed(error.into()))?;
+                .map_err(failed)?;
             let piece = piece.transpose().map_err(failed)?;
             Ok(piece.map(|piece| (piece, pieces)))
         });

@@ -90,37 +90,24 @@ impl Pixels {
         self.width as usize * self.channels.count()
     }
 
+    /// The upper left corner, of this size.
+    pub(super) fn corner(&self, width: u32, height: u32) -> Self {
+        let wanted = width as usize * self.channels.count();
+        let mut data = Vec::with_capacity(wanted * height as usize);
+        for row in self.rows().take(height as usize) {
+            data.extend_from_slice(&row[..wanted]);
+        }
+        Self {
+            width,
+            height,
+            channels: self.channels,
+            data,
+        }
+    }
+
     /// Rows from top to bottom.
     pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.data.chunks_exact(self.stride())
-    }
-
-    /// Copies a rectangle from other pixels of the same channels; what lies outside either is left out.
-    pub(super) fn copy_from(
-        &mut self,
-        from: &Self,
-        source: (u32, u32),
-        target: (u32, u32),
-        size: (u32, u32),
-    ) {
-        let clip = |length: u32, source: u32, source_end: u32, target: u32, target_end: u32| {
-            length
-                .min(source_end.saturating_sub(source))
-                .min(target_end.saturating_sub(target)) as usize
-        };
-        let width = clip(size.0, source.0, from.width, target.0, self.width);
-        let height = clip(size.1, source.1, from.height, target.1, self.height);
-        if width == 0 || height == 0 {
-            return;
-        }
-        let bytes = self.channels.count();
-        let (from_stride, stride) = (from.stride(), self.stride());
-        for row in 0..height {
-            let read = (source.1 as usize + row) * from_stride + source.0 as usize * bytes;
-            let write = (target.1 as usize + row) * stride + target.0 as usize * bytes;
-            self.data[write..write + width * bytes]
-                .copy_from_slice(&from.data[read..read + width * bytes]);
-        }
     }
 }
 

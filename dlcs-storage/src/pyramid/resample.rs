@@ -151,6 +151,24 @@ impl Scaling {
     }
 }
 
+/// Scales a part of the pixels to exactly this size.
+pub(super) fn resize(
+    pixels: &Pixels,
+    crop: Crop,
+    size: Dimensions,
+) -> Result<Pixels, PyramidError> {
+    let scaling = Scaling {
+        area: (pixels.width, pixels.height),
+        crop,
+        size,
+    };
+    let rows = 0..size.height();
+    let needed = scaling.needs(&rows);
+    let stride = pixels.stride();
+    let source = &pixels.data[needed.start as usize * stride..needed.end as usize * stride];
+    scaling.scale(&mut Resizer::new(), pixels.channels, source, &rows)
+}
+
 /// The same pixels without colour.
 pub(super) fn grey(pixels: Pixels) -> Pixels {
     let (channels, data) = match pixels.channels {
@@ -274,7 +292,11 @@ mod tests {
             .scale(&mut Resizer::new(), Channels::Rgba, &source.data, &(0..9))
             .unwrap();
         let pixels = scaled.data.as_chunks::<4>().0;
-        assert!(pixels.iter().all(|[r, g, _, a]| *a == 0 || (*r > 250 && *g < 5)));
+        assert!(
+            pixels
+                .iter()
+                .all(|[r, g, _, a]| *a == 0 || (*r > 250 && *g < 5))
+        );
         assert!(pixels.iter().any(|[.., a]| (1..255).contains(a)));
     }
 }

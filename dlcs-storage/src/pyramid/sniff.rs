@@ -3,32 +3,38 @@
 /// A source format that is read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceFormat {
+    Bmp,
+    Gif,
+    Jp2,
     Jpeg,
     Png,
-    WebP,
-    Gif,
     Tiff,
+    WebP,
 }
 
 impl SourceFormat {
     /// As people call it.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Bmp => "BMP",
+            Self::Gif => "GIF",
+            Self::Jp2 => "JPEG 2000",
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",
-            Self::WebP => "WebP",
-            Self::Gif => "GIF",
             Self::Tiff => "TIFF",
+            Self::WebP => "WebP",
         }
     }
 
     pub(super) const fn media_type(self) -> &'static str {
         match self {
+            Self::Bmp => "image/bmp",
+            Self::Gif => "image/gif",
+            Self::Jp2 => "image/jp2",
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
-            Self::WebP => "image/webp",
-            Self::Gif => "image/gif",
             Self::Tiff => "image/tiff",
+            Self::WebP => "image/webp",
         }
     }
 }
@@ -52,22 +58,57 @@ pub(super) fn sniff(start: &[u8]) -> Result<SourceFormat, String> {
     if is(b"GIF87a") || is(b"GIF89a") {
         return Ok(SourceFormat::Gif);
     }
+    if is(b"\0\0\0\x0CjP  \r\n\x87\n") || is(b"\xFF\x4F\xFF\x51") {
+        return Ok(SourceFormat::Jp2);
+    }
+    if is(b"BM") && has_bitmap_header(start) {
+        return Ok(SourceFormat::Bmp);
+    }
     if is(b"II*\0") || is(b"MM\0*") || is(b"II+\0") || is(b"MM\0+") {
         return Ok(SourceFormat::Tiff);
     }
     Err(describe(start).to_owned())
 }
 
+/// Two letters are not enough: a header of a known length has to follow.
+fn has_bitmap_header(start: &[u8]) -> bool {
+    let length = start.get(14..).and_then(<[u8]>::first_chunk::<4>);
+    length.is_some_and(|length| {
+        matches!(
+            u32::from_le_bytes(*length),
+            12 | 40 | 52 | 56 | 64 | 108 | 124
+        )
+    })
+}
+
+/// The coding that a file of boxes names first, or else among those that it is compatible with.
+fn coding_of_boxes(start: &[u8]) -> Option<&'static str> {
+    if start.get(4..8) != Some(b"ftyp") {
+        return None;
+    }
+    let length = start
+        .first_chunk::<4>()
+        .map_or(0, |length| u32::from_be_bytes(*length) as usize);
+    let brands = start.get(8..length.min(start.len())).unwrap_or_default();
+    let brands = brands.as_chunks::<4>().0;
+    let named = brands.iter().find_map(|brand| match brand {
+        b"avif" | b"avis" => Some("AVIF"),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some("HEIC"),
+        _ => None,
+    });
+    Some(match (named, brands.first()) {
+        (Some(named), _) => named,
+        (None, Some(b"mif1" | b"msf1")) => "HEIF",
+        (None, _) => "a film",
+    })
+}
+
 fn describe(start: &[u8]) -> &'static str {
-    let brand = start.get(4..8) == Some(b"ftyp");
     for (magic, name) in [
         (&b"%PDF"[..], "PDF"),
         (b"PK\x03\x04", "ZIP"),
         (b"\x1F\x8B", "gzip"),
-        (b"BM", "BMP"),
         (b"8BPS", "Photoshop"),
-        (b"\0\0\0\x0CjP  ", "JPEG 2000"),
-        (b"\xFF\x4F\xFF\x51", "JPEG 2000"),
         (b"\xFF\x0A", "JPEG XL"),
         (b"\0\0\0\x0CJXL ", "JPEG XL"),
         (b"\0\0\x01\0", "an icon"),
@@ -76,12 +117,8 @@ fn describe(start: &[u8]) -> &'static str {
             return name;
         }
     }
-    if brand {
-        return match start.get(8..12) {
-            Some(b"avif" | b"avis") => "AVIF",
-            Some(b"heic" | b"heix" | b"mif1" | b"msf1" | b"hevc") => "HEIC",
-            _ => "a film",
-        };
+    if let Some(coding) = coding_of_boxes(start) {
+        return coding;
     }
     if start.is_empty() {
         return "empty";

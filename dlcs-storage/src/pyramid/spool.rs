@@ -48,8 +48,13 @@ impl SpooledFile {
     /// Reads one stretch.
     pub(super) fn read(&self, offset: u64, length: usize) -> Result<Bytes, PyramidError> {
         let mut bytes = vec![0; length];
-        read_exact_at(&self.file, &mut bytes, offset).map_err(PyramidError::Spool)?;
+        self.read_into(offset, &mut bytes)?;
         Ok(bytes.into())
+    }
+
+    /// Fills a buffer with what lies from an offset on.
+    pub(super) fn read_into(&self, offset: u64, buffer: &mut [u8]) -> Result<(), PyramidError> {
+        read_exact_at(&self.file, buffer, offset).map_err(PyramidError::Spool)
     }
 
     /// Reads one stretch, or as much of it as there is.

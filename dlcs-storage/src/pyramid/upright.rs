@@ -37,7 +37,7 @@ pub(super) fn held_bytes(header: &Header) -> u64 {
     if streams(header.orientation) {
         return 0;
     }
-    let channels = Converter::new(header).channels().count() as u64;
+    let channels = Converter::channels_of(header.samples).count() as u64;
     // The image as it lies and as it will stand.
     2 * u64::from(header.width) * u64::from(header.height) * channels
 }

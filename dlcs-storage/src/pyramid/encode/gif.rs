@@ -66,7 +66,14 @@ pub(super) fn encode_gif(pixels: &Pixels, depth: Depth) -> Result<Vec<u8>, Pyram
 
 /// Finds a palette and the place of every pixel in it.
 fn index<const N: usize>(pixels: &Pixels, take: impl Fn([u8; N]) -> ([u8; 3], u8)) -> Indexed {
-    let all = || pixels.data.as_chunks::<N>().0.iter().map(|pixel| take(*pixel));
+    let all = || {
+        pixels
+            .data
+            .as_chunks::<N>()
+            .0
+            .iter()
+            .map(|pixel| take(*pixel))
+    };
     let is_seen = |(_, alpha): &([u8; 3], u8)| *alpha >= OPAQUE;
     let transparent = !all().all(|pixel| is_seen(&pixel));
     let room = COLOURS - usize::from(transparent);

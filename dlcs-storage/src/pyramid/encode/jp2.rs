@@ -34,7 +34,10 @@ pub(super) fn encode_jp2(pixels: &Pixels, depth: Depth) -> Result<Vec<u8>, Pyram
             .then_some(())
             .ok_or_else(|| failed(format!("openjp2: {step} failed")))
     };
-    done(codec.setup_encoder(&mut parameters, &mut image), "setting up")?;
+    done(
+        codec.setup_encoder(&mut parameters, &mut image),
+        "setting up",
+    )?;
     done(codec.start_compress(&mut image, &mut stream), "the header")?;
     for (number, tile) in (0..).zip(tiles(pixels)) {
         done(codec.write_tile(number, &tile, &mut stream), "a tile")?;

@@ -1,4 +1,4 @@
-//! JPEG, whole and abbreviated.
+//! JPEG, whole and row by row.
 
 use dlcs_core::iiif::Dimensions;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
@@ -6,20 +6,8 @@ use mozjpeg::compress::CompressStarted;
 use mozjpeg::{ColorSpace, Compress};
 
 use super::super::error::PyramidError;
-use super::super::jpeg::{Abbreviated, abbreviate};
 use super::super::pixels::{Channels, Pixels};
 use super::failed;
-
-/// Encodes one tile as an abbreviated stream and its tables.
-///
-/// The tables depend on the channels and the quality only.
-pub(in super::super) fn encode_tile(
-    tile: &Pixels,
-    quality: u8,
-) -> Result<Abbreviated, PyramidError> {
-    let stream = encode_jpeg(tile, quality)?;
-    abbreviate(&stream).ok_or_else(|| failed("the encoder wrote no JPEG"))
-}
 
 /// Encodes pixels as JPEG, colours at 4:2:0; what is transparent lies on white.
 pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {

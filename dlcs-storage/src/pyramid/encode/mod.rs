@@ -13,7 +13,6 @@ use dlcs_core::iiif::{Format, FormatSet};
 
 use super::error::PyramidError;
 use super::pixels::{Channels, Pixels};
-pub(super) use jpeg::encode_tile;
 pub(super) use sink::{STREAMED_PIXELS, Sink, streams};
 
 /// The formats that have an encoder here.

@@ -43,8 +43,7 @@ pub(super) fn page(
     let (width, height) = (size.width(), size.height());
     let scale = (LONGEST_SIDE / f64::from(width.max(height))).min(1.0);
     // Neither side may be nothing.
-    let [page_width, page_height] =
-        [width, height].map(|side| (f64::from(side) * scale).max(1.0));
+    let [page_width, page_height] = [width, height].map(|side| (f64::from(side) * scale).max(1.0));
     let content = format!("q {page_width} 0 0 {page_height} 0 0 cm /Image Do Q");
     let image = format!(
         "<< /Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /{colours} /BitsPerComponent {bits} /Filter /{filter}"

@@ -136,7 +136,7 @@ mod tests {
                 .unwrap()
                 .resolve(image, &Limits::default())
                 .unwrap();
-        let cover = Cover::of(pyramid, request.region, level).unwrap();
+        let cover = Cover::of(pyramid, request.region, pyramid.level(level).unwrap());
         let band = Band::of(0..1, 1 << 20);
         Cost::of(&cover, channels, &Look::of(channels, &request), &[band])
     }
@@ -187,7 +187,11 @@ mod tests {
             ("0,0,10,10/^2049,2048/0/default.jpg", 0, false),
             ("0,0,2048,2048/max/45/default.jpg", 0, false),
         ] {
-            assert_eq!(cost(path, Channels::Rgb, level).is_small, is_small, "{path}");
+            assert_eq!(
+                cost(path, Channels::Rgb, level).is_small,
+                is_small,
+                "{path}"
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
-use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest, plan};
+use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest};
 use dlcs_core::image::ImageService;
 use quick_cache::sync::Cache;
 
@@ -69,32 +69,30 @@ impl PyramidRenderer {
         key: &DerivativeKey,
         service: &ImageService,
     ) -> Result<Arc<ReadyIndex>, RenderError> {
-        if let Some(index) = self.indexes.get(key) {
-            return Ok(index);
-        }
-        let head = store
-            .get_range(key, service.derivative.index.clone())
-            .await?;
-        let index = Arc::new(ReadyIndex::read(&head, service)?);
-        self.indexes.insert(key.clone(), Arc::clone(&index));
-        Ok(index)
+        let read = async {
+            let head = store
+                .get_range(key, service.derivative.index.clone())
+                .await?;
+            Ok(Arc::new(ReadyIndex::read(&head, service)?))
+        };
+        // Who comes while it is being read waits for it.
+        self.indexes.get_or_insert_async(key, read).await
     }
 
     /// Chooses the level, from the one that suffices down to one that may be had.
     fn choose(
         &self,
         index: &ReadyIndex,
-        service: &ImageService,
         request: &ResolvedRequest,
         wanted: u32,
     ) -> Result<Choice, RenderError> {
-        let pyramid = service.derivative.pyramid;
         let look = Look::of(index.channels(), request);
         let mut refused = None;
-        for exponent in wanted..pyramid.level_count() {
-            let cover = Cover::of(pyramid, request.region, exponent)
-                .ok_or_else(|| damaged("a level is missing"))?;
-            let is_last = exponent + 1 == pyramid.level_count();
+        for exponent in wanted.. {
+            let Some(cover) = index.cover(request, exponent) else {
+                break;
+            };
+            let is_last = index.cover(request, exponent + 1).is_none();
             if cover.bytes(index.channels()) > self.config.max_decoded_bytes && !is_last {
                 continue;
             }
@@ -205,26 +203,27 @@ impl ImageRenderer for PyramidRenderer {
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
-        let level = match plan(service.derivative.pyramid, request) {
-            Plan::StoredTile { level, column, row } => {
-                let index = self.index(store, key, service).await?;
-                let bytes = index.stored_tile(store, key, level, column, row).await?;
-                return Ok(Rendered {
-                    format: Format::Jpg,
-                    bytes,
-                });
-            }
-            Plan::Render { level } => level,
-        };
         let wanted = (key.clone(), request.clone());
         if let Some(rendered) = self.results.get(&wanted) {
             return Ok(rendered);
         }
+        let index = self.index(store, key, service).await?;
+        let plan = index.plan(request);
+        if let Some(bytes) = index.stored(store, key, plan).await? {
+            return Ok(Rendered {
+                format: Format::Jpg,
+                bytes,
+            });
+        }
+        let level = match plan {
+            Plan::Render { level } => level,
+            _ => 0,
+        };
         self.flights
             .join(&wanted, async {
-                let index = self.index(store, key, service).await?;
-                let choice = self.choose(&index, service, request, level)?;
-                self.rendered(store, &wanted, index, choice).await
+                let choice = self.choose(&index, request, level)?;
+                self.rendered(store, &wanted, Arc::clone(&index), choice)
+                    .await
             })
             .await
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
-use dlcs_core::iiif::Level;
 use futures_util::future::try_join_all;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -13,7 +12,7 @@ use quick_cache::sync::Cache;
 use super::super::cover::Cover;
 use super::super::index::{ReadyIndex, read_exactly};
 use super::super::pixels::Pixels;
-use super::super::tiff::TilePlace;
+use super::super::tiff::Place;
 
 /// Bytes of streams that are read before the first of them is decoded, unless a row of tiles has more.
 const BAND: u64 = 4 << 20;
@@ -58,7 +57,6 @@ impl DecodedTiles {
 /// One tile, as it is found.
 pub(super) struct Tile {
     name: TileName,
-    level: Level,
     found: Found,
 }
 
@@ -85,7 +83,7 @@ impl Tile {
         match self.found {
             Found::Decoded(tile) => Ok(tile),
             Found::Stream(stream) => {
-                let tile = Arc::new(index.decode(self.level, &stream)?);
+                let tile = Arc::new(index.decode(self.name.level, &stream)?);
                 if let Some(decoded) = remember {
                     decoded.tiles.insert(self.name, Arc::clone(&tile));
                 }
@@ -117,7 +115,7 @@ pub(super) fn bands(index: &ReadyIndex, cover: &Cover) -> Result<Vec<Band>, Rend
     for row in cover.rows() {
         let mut bytes = 0;
         for column in cover.columns() {
-            bytes += u64::from(index.place(cover.level, column, row)?.length);
+            bytes += u64::from(index.tile(cover.level.exponent, column, row)?.length);
         }
         match bands.last_mut() {
             Some(band) if band.bytes + bytes <= BAND => {
@@ -142,7 +140,7 @@ pub(super) async fn fetch(
     band: &Band,
     decoded: &DecodedTiles,
 ) -> Result<Vec<Tile>, RenderError> {
-    let level = cover.level;
+    let level = cover.level.exponent;
     let mut tiles = Vec::new();
     let mut missing = Vec::new();
     for (column, row) in band
@@ -152,17 +150,17 @@ pub(super) async fn fetch(
     {
         let name = TileName {
             key: key.clone(),
-            level: level.exponent,
+            level,
             column,
             row,
         };
         let found = if let Some(tile) = decoded.tiles.get(&name) {
             Found::Decoded(tile)
         } else {
-            missing.push((tiles.len(), index.place(level, column, row)?));
+            missing.push((tiles.len(), index.tile(level, column, row)?));
             Found::Stream(Bytes::new())
         };
-        tiles.push(Tile { name, level, found });
+        tiles.push(Tile { name, found });
     }
     let runs = runs(missing);
     let reads = runs
@@ -182,10 +180,10 @@ pub(super) async fn fetch(
 struct Run {
     start: u64,
     end: u64,
-    tiles: Vec<(usize, TilePlace)>,
+    tiles: Vec<(usize, Place)>,
 }
 
-fn runs(mut tiles: Vec<(usize, TilePlace)>) -> Vec<Run> {
+fn runs(mut tiles: Vec<(usize, Place)>) -> Vec<Run> {
     tiles.sort_by_key(|(_, place)| place.offset);
     let mut runs: Vec<Run> = Vec::new();
     for (number, place) in tiles {
@@ -210,7 +208,7 @@ mod tests {
 
     #[test]
     fn tiles_that_are_near_each_other_are_read_together() {
-        let place = |offset, length| TilePlace { offset, length };
+        let place = |offset, length| Place { offset, length };
         let found: Vec<_> = runs(vec![
             (0, place(1000, 500)),
             (1, place(1500, 100)),

@@ -73,10 +73,7 @@ impl Turned {
         mix: impl Fn([Option<[u8; N]>; 4], [u32; 4]) -> [u8; TO],
     ) -> Pixels {
         let source = self.pixels.data.as_chunks::<N>().0;
-        let (width, height) = (
-            i64::from(self.pixels.width),
-            i64::from(self.pixels.height),
-        );
+        let (width, height) = (i64::from(self.pixels.width), i64::from(self.pixels.height));
         let at = |x: i64, y: i64| {
             ((0..width).contains(&x) && (0..height).contains(&y))
                 .then(|| source[(y * width + x) as usize])

@@ -3,14 +3,18 @@
 //! A format opens a file by its header alone ([`open`]): what the image is, and what memory its rows will take. Only then, when that memory
 //! is granted, does it start to decode ([`Source::start`]). Rows come as the file has them; [`colour`] makes them what is stored.
 
-mod bits;
+mod bmp;
 pub(super) mod colour;
-mod complete;
 mod frame;
-mod jpeg;
+mod gif;
+mod jp2;
+pub(super) mod jpeg;
 mod limits;
-mod others;
-mod scan;
+mod palette;
+mod pieces;
+mod png;
+mod tiff;
+mod webp;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +25,9 @@ use image::metadata::Orientation;
 use super::sniff::{SNIFFED, SourceFormat, sniff};
 use super::spool::SpooledFile;
 pub(super) use limits::SourceLimits;
+
+/// The most bytes that one piece of metadata may have; what is larger is left out.
+const METADATA_CAP: u32 = 4 << 20;
 
 /// What the colours of a source are, before any profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,12 +206,14 @@ pub(super) fn open(
     format: SourceFormat,
     limits: &SourceLimits,
 ) -> Result<Source, ProcessError> {
-    complete::check(file, format).map_err(|reason| damaged(format, reason))?;
     guarded(format, || match format {
+        SourceFormat::Bmp => bmp::open(file, limits),
+        SourceFormat::Gif => gif::open(file, limits),
+        SourceFormat::Jp2 => jp2::open(file, limits),
         SourceFormat::Jpeg => jpeg::open(file, limits),
-        SourceFormat::Png | SourceFormat::WebP | SourceFormat::Gif | SourceFormat::Tiff => {
-            others::open(file, format, limits)
-        }
+        SourceFormat::Png => png::open(file, limits),
+        SourceFormat::Tiff => tiff::open(file, limits),
+        SourceFormat::WebP => webp::open(file, limits),
     })
 }
 
@@ -234,6 +243,15 @@ impl Rows for Guarded {
 
     fn finish(&mut self) -> Result<(), ProcessError> {
         guarded(self.format, || self.rows.finish())
+    }
+}
+
+/// Brings samples that are written with the high byte first into the order of this machine.
+fn native_order(samples: &mut [u8], depth: Depth) {
+    if depth == Depth::U16 {
+        for sample in samples.as_chunks_mut::<2>().0 {
+            *sample = u16::from_be_bytes(*sample).to_ne_bytes();
+        }
     }
 }
 

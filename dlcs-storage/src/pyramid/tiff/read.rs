@@ -4,21 +4,24 @@ use std::collections::HashMap;
 
 use dlcs_core::iiif::{Dimensions, Level, Pyramid, TileSize};
 
+use super::super::edge::edge_count;
 use super::super::pixels::Channels;
+use super::streams::{self, Streams};
 use super::{
-    COMPRESSION, COMPRESSION_JPEG, IMAGE_LENGTH, IMAGE_WIDTH, Index, JPEG_TABLES, LONG, LONG8,
-    LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_YCBCR, RATIONAL,
-    SAMPLES_PER_PIXEL, SHORT, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, TilePlace,
-    UNDEFINED,
+    COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, Coding, IMAGE_LENGTH, IMAGE_WIDTH, Index,
+    JPEG_TABLES, LONG, LONG8, LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB,
+    PHOTOMETRIC_YCBCR, PREDICTOR, PREDICTOR_HORIZONTAL, Place, RATIONAL, SAMPLES_PER_PIXEL, SHORT,
+    STREAMS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING,
 };
 
-/// Reads the head of a derivative.
+/// Reads the head of a derivative, which begins at `base` in it.
 ///
 /// # Errors
 /// One sentence on what is wrong.
-pub(in super::super) fn read_head(head: &[u8]) -> Result<Index, &'static str> {
+pub(in super::super) fn read_head(head: &[u8], base: u64) -> Result<Index, &'static str> {
     let bytes = Bytes {
         head,
+        base,
         big: match head.get(..4) {
             Some(b"II*\0") => false,
             Some(b"II+\0") => true,
@@ -26,20 +29,26 @@ pub(in super::super) fn read_head(head: &[u8]) -> Result<Index, &'static str> {
         },
     };
     let mut next = if bytes.big {
-        bytes.unsigned(8, 8)?
+        bytes.unsigned(base.saturating_add(8), 8)?
     } else {
-        bytes.unsigned(4, 4)?
+        bytes.unsigned(base.saturating_add(4), 4)?
     };
     let first = bytes.directory(next)?;
     let pyramid = first.pyramid()?;
     let channels = first.channels()?;
+    let streams = match first.entries.get(&STREAMS) {
+        Some((_, value)) => streams::read(value)?,
+        None => Streams::default(),
+    };
+    let mut edges = streams.edges.into_iter();
     let mut levels = Vec::new();
     for level in pyramid.levels() {
         if next == 0 {
-            return Err("a level is missing");
+            break;
         }
         let directory = bytes.directory(next)?;
-        levels.push(directory.level(level, pyramid.tile, channels)?);
+        let edges = edges.next().unwrap_or_default();
+        levels.push(directory.level(level, pyramid.tile, channels, edges)?);
         next = directory.next;
     }
     if next != 0 {
@@ -49,19 +58,23 @@ pub(in super::super) fn read_head(head: &[u8]) -> Result<Index, &'static str> {
         pyramid,
         channels,
         levels,
+        thumbnails: streams.thumbnails,
+        thumbnail_tables: streams.thumbnail_tables,
     })
 }
 
 #[derive(Clone, Copy)]
 struct Bytes<'a> {
     head: &'a [u8],
+    /// Where the head begins in the file: every offset counts from the start of that.
+    base: u64,
     big: bool,
 }
 
 impl<'a> Bytes<'a> {
     fn slice(self, offset: u64, length: u64) -> Result<&'a [u8], &'static str> {
         let range = || {
-            let start = usize::try_from(offset).ok()?;
+            let start = usize::try_from(offset.checked_sub(self.base)?).ok()?;
             let end = start.checked_add(usize::try_from(length).ok()?)?;
             self.head.get(start..end)
         };
@@ -78,10 +91,10 @@ impl<'a> Bytes<'a> {
         if count > 64 {
             return Err("a directory has too many entries");
         }
-        let start = offset + count_length;
+        let start = offset.saturating_add(count_length);
         let mut entries = HashMap::new();
         for entry in 0..count {
-            let at = start + entry * entry_length;
+            let at = start.saturating_add(entry * entry_length);
             let tag = self.unsigned(at, 2)? as u16;
             let kind = self.unsigned(at + 2, 2)? as u16;
             let Some(size) = size_of(kind) else { continue };
@@ -100,7 +113,7 @@ impl<'a> Bytes<'a> {
         }
         Ok(Directory {
             entries,
-            next: self.unsigned(start + count * entry_length, word)?,
+            next: self.unsigned(start.saturating_add(count * entry_length), word)?,
         })
     }
 }
@@ -144,9 +157,43 @@ impl Directory<'_> {
         let photometric = self.number(PHOTOMETRIC)?;
         match (self.number(SAMPLES_PER_PIXEL)?, u16::try_from(photometric)) {
             (1, Ok(PHOTOMETRIC_BLACK_IS_ZERO)) => Ok(Channels::Grey),
-            (3, Ok(PHOTOMETRIC_YCBCR)) => Ok(Channels::Rgb),
+            (2, Ok(PHOTOMETRIC_BLACK_IS_ZERO)) => Ok(Channels::GreyAlpha),
+            (3, Ok(PHOTOMETRIC_YCBCR | PHOTOMETRIC_RGB)) => Ok(Channels::Rgb),
+            (4, Ok(PHOTOMETRIC_RGB)) => Ok(Channels::Rgba),
             _ => Err("its colours are unknown"),
         }
+    }
+
+    fn coding(&self) -> Result<Coding, &'static str> {
+        match u16::try_from(self.number(COMPRESSION)?) {
+            Ok(COMPRESSION_JPEG) => {
+                let (_, tables) = self
+                    .entries
+                    .get(&JPEG_TABLES)
+                    .ok_or("a level has no tables")?;
+                Ok(Coding::Jpeg {
+                    tables: tables.to_vec(),
+                    sampling: self.sampling()?,
+                })
+            }
+            Ok(COMPRESSION_DEFLATE)
+                if self.number(PREDICTOR)? == u32::from(PREDICTOR_HORIZONTAL) =>
+            {
+                Ok(Coding::Deflate)
+            }
+            _ => Err("the coding of a level is unknown"),
+        }
+    }
+
+    fn sampling(&self) -> Result<(u8, u8), &'static str> {
+        if !self.entries.contains_key(&YCBCR_SUBSAMPLING) {
+            return Ok((1, 1));
+        }
+        let mut factors = self.numbers(YCBCR_SUBSAMPLING)?;
+        let mut factor = || u8::try_from(factors.next()?).ok();
+        factor()
+            .zip(factor())
+            .ok_or("the sampling of a level is unknown")
     }
 
     fn level(
@@ -154,37 +201,43 @@ impl Directory<'_> {
         level: Level,
         tile: TileSize,
         channels: Channels,
+        edges: Vec<Place>,
     ) -> Result<LevelIndex, &'static str> {
-        if self.dimensions()? != level.dimensions
+        let (coding, dimensions) = (self.coding()?, self.dimensions()?);
+        // Others halve rounding down.
+        let is_near = dimensions.width().abs_diff(level.dimensions.width()) <= 1
+            && dimensions.height().abs_diff(level.dimensions.height()) <= 1;
+        if !is_near
             || self.number(TILE_WIDTH)? != tile.get()
             || self.number(TILE_LENGTH)? != tile.get()
             || self.channels()? != channels
-            || self.number(COMPRESSION)? != u32::from(COMPRESSION_JPEG)
         {
             return Err("a level is not as the image demands");
         }
+        let level = Level::new(level.exponent, dimensions, tile);
         let count = u64::from(level.columns) * u64::from(level.rows);
         let (offsets, lengths) = (self.numbers(TILE_OFFSETS)?, self.numbers(TILE_BYTE_COUNTS)?);
         if offsets.len() as u64 != count || lengths.len() as u64 != count {
             return Err("a level has the wrong number of tiles");
         }
+        if !edges.is_empty() && edges.len() != edge_count(level, tile.get()) {
+            return Err("a level has the wrong number of edge tiles");
+        }
         let tiles = offsets
             .zip(lengths)
             .map(|(offset, length)| {
-                Some(TilePlace {
+                Some(Place {
                     offset,
                     length: u32::try_from(length).ok()?,
                 })
             })
             .collect::<Option<_>>()
             .ok_or("a tile is too long")?;
-        let (_, tables) = self
-            .entries
-            .get(&JPEG_TABLES)
-            .ok_or("a level has no tables")?;
         Ok(LevelIndex {
-            tables: tables.to_vec(),
+            level,
+            coding,
             tiles,
+            edges,
         })
     }
 }

@@ -1,35 +1,20 @@
 //! Writing the head.
 
-use dlcs_core::iiif::{Level, Pyramid};
+use dlcs_core::iiif::TileSize;
 
 use super::super::pixels::Channels;
 use super::{
-    BITS_PER_SAMPLE, COMPRESSION, COMPRESSION_JPEG, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, LONG,
-    LONG8, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_YCBCR, PLANAR_CONFIGURATION,
-    RATIONAL, REFERENCE_BLACK_WHITE, SAMPLES_PER_PIXEL, SHORT, SUBFILE_TYPE, TILE_BYTE_COUNTS,
-    TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING,
+    BITS_PER_SAMPLE, COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, Coding, EXTRA_SAMPLES,
+    EXTRA_SAMPLES_UNASSOCIATED, IMAGE_LENGTH, IMAGE_WIDTH, Index, JPEG_TABLES, LONG, LONG8,
+    LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR,
+    PLANAR_CONFIGURATION, PREDICTOR, PREDICTOR_HORIZONTAL, Place, RATIONAL, REFERENCE_BLACK_WHITE,
+    SAMPLES_PER_PIXEL, SHORT, STREAMS, SUBFILE_TYPE, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
+    TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING, streams,
 };
-
-/// Writes the head of a derivative: everything before the first tile.
-///
-/// `lengths` are those of the tiles of each level, full resolution first, row by row.
-pub(in super::super) fn write_head(
-    pyramid: Pyramid,
-    channels: Channels,
-    tables: &[u8],
-    lengths: &[Vec<u32>],
-) -> Vec<u8> {
-    let data: u64 = lengths.iter().flatten().copied().map(u64::from).sum();
-    let classic = write_variant(Variant::Classic, pyramid, channels, tables, lengths);
-    if classic.len() as u64 + data <= u64::from(u32::MAX) {
-        return classic;
-    }
-    write_variant(Variant::Big, pyramid, channels, tables, lengths)
-}
 
 /// Classic TIFF has offsets of 32 bits, `BigTIFF` of 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Variant {
+pub(super) enum Variant {
     Classic,
     Big,
 }
@@ -75,6 +60,15 @@ impl Entry {
         }
     }
 
+    fn bytes(tag: u16, value: Vec<u8>) -> Self {
+        Self {
+            tag,
+            kind: UNDEFINED,
+            count: value.len(),
+            value,
+        }
+    }
+
     fn longs(tag: u16, values: &[u32]) -> Self {
         Self {
             tag,
@@ -88,109 +82,96 @@ impl Entry {
     }
 }
 
-fn write_variant(
-    variant: Variant,
-    pyramid: Pyramid,
-    channels: Channels,
-    tables: &[u8],
-    lengths: &[Vec<u32>],
-) -> Vec<u8> {
-    let directories = |head_length: u64| -> Vec<Vec<Entry>> {
-        let offsets = offsets(head_length, lengths);
-        pyramid
-            .levels()
-            .zip(lengths.iter().zip(&offsets))
-            .map(|(level, (lengths, offsets))| {
-                let offsets = Entry {
-                    tag: TILE_OFFSETS,
-                    kind: if variant == Variant::Big { LONG8 } else { LONG },
-                    count: offsets.len(),
-                    value: offsets
-                        .iter()
-                        .flat_map(|offset| offset.to_le_bytes().into_iter().take(variant.word()))
-                        .collect(),
-                };
-                directory(
-                    level,
-                    pyramid.tile.get(),
-                    channels,
-                    tables,
-                    offsets,
-                    lengths,
-                )
-            })
-            .collect()
-    };
-    // The length does not depend on the offsets.
-    let length = assemble(variant, &directories(0)).len();
-    assemble(variant, &directories(length as u64))
-}
-
-/// Where the tiles go: smallest level first.
-fn offsets(start: u64, lengths: &[Vec<u32>]) -> Vec<Vec<u64>> {
-    let mut end = start;
-    let mut offsets: Vec<Vec<u64>> = lengths
+/// Writes the head that an index describes. Its length depends on the variant and on how many places there are, not on where they are.
+pub(super) fn write_head(variant: Variant, index: &Index) -> Vec<u8> {
+    let directories: Vec<Vec<Entry>> = index
+        .levels
         .iter()
-        .rev()
         .map(|level| {
-            level
-                .iter()
-                .map(|length| {
-                    let offset = end;
-                    end += u64::from(*length);
-                    offset
-                })
-                .collect()
+            let mut entries = directory(variant, level, index.pyramid.tile, index.channels);
+            if level.level.exponent == 0 {
+                entries.push(Entry::bytes(STREAMS, streams::write(index)));
+            }
+            entries
         })
         .collect();
-    offsets.reverse();
-    offsets
+    assemble(variant, &directories)
 }
 
 fn directory(
-    level: Level,
-    tile: u32,
+    variant: Variant,
+    level: &LevelIndex,
+    tile: TileSize,
     channels: Channels,
-    tables: &[u8],
-    offsets: Entry,
-    lengths: &[u32],
 ) -> Vec<Entry> {
-    let count = channels.count();
-    let photometric = match channels {
-        Channels::Grey => PHOTOMETRIC_BLACK_IS_ZERO,
-        _ => PHOTOMETRIC_YCBCR,
+    let (compression, colours) = match level.coding {
+        Coding::Jpeg { .. } => (COMPRESSION_JPEG, PHOTOMETRIC_YCBCR),
+        Coding::Deflate => (COMPRESSION_DEFLATE, PHOTOMETRIC_RGB),
     };
+    let photometric = match channels {
+        Channels::Grey | Channels::GreyAlpha => PHOTOMETRIC_BLACK_IS_ZERO,
+        Channels::Rgb | Channels::Rgba => colours,
+    };
+    let (count, dimensions) = (channels.count(), level.level.dimensions);
     // In ascending order of their tags, as the format demands.
     let mut entries = vec![
-        Entry::longs(SUBFILE_TYPE, &[u32::from(level.exponent > 0)]),
-        Entry::longs(IMAGE_WIDTH, &[level.dimensions.width()]),
-        Entry::longs(IMAGE_LENGTH, &[level.dimensions.height()]),
-        Entry::shorts(BITS_PER_SAMPLE, &[8; 3][..count]),
-        Entry::shorts(COMPRESSION, &[COMPRESSION_JPEG]),
+        Entry::longs(SUBFILE_TYPE, &[u32::from(level.level.exponent > 0)]),
+        Entry::longs(IMAGE_WIDTH, &[dimensions.width()]),
+        Entry::longs(IMAGE_LENGTH, &[dimensions.height()]),
+        Entry::shorts(BITS_PER_SAMPLE, &[8; 4][..count]),
+        Entry::shorts(COMPRESSION, &[compression]),
         Entry::shorts(PHOTOMETRIC, &[photometric]),
         Entry::shorts(SAMPLES_PER_PIXEL, &[count as u16]),
         Entry::shorts(PLANAR_CONFIGURATION, &[1]),
-        Entry::longs(TILE_WIDTH, &[tile]),
-        Entry::longs(TILE_LENGTH, &[tile]),
-        offsets,
-        Entry::longs(TILE_BYTE_COUNTS, lengths),
-        Entry {
-            tag: JPEG_TABLES,
-            kind: UNDEFINED,
-            count: tables.len(),
-            value: tables.to_vec(),
-        },
     ];
-    if channels == Channels::Rgb {
-        entries.push(Entry::shorts(YCBCR_SUBSAMPLING, &[2, 2]));
-        let mut reference = Entry::longs(
-            REFERENCE_BLACK_WHITE,
-            &[0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1],
-        );
-        (reference.kind, reference.count) = (RATIONAL, 6);
-        entries.push(reference);
+    if level.coding == Coding::Deflate {
+        entries.push(Entry::shorts(PREDICTOR, &[PREDICTOR_HORIZONTAL]));
+    }
+    entries.extend([
+        Entry::longs(TILE_WIDTH, &[tile.get()]),
+        Entry::longs(TILE_LENGTH, &[tile.get()]),
+        offsets(variant, &level.tiles),
+        lengths(&level.tiles),
+    ]);
+    if channels.has_alpha() {
+        entries.push(Entry::shorts(EXTRA_SAMPLES, &[EXTRA_SAMPLES_UNASSOCIATED]));
+    }
+    if let Coding::Jpeg {
+        tables,
+        sampling: (columns, rows),
+    } = &level.coding
+    {
+        entries.push(Entry::bytes(JPEG_TABLES, tables.clone()));
+        if photometric == PHOTOMETRIC_YCBCR {
+            let sampling = [u16::from(*columns), u16::from(*rows)];
+            entries.push(Entry::shorts(YCBCR_SUBSAMPLING, &sampling));
+            let mut reference = Entry::longs(
+                REFERENCE_BLACK_WHITE,
+                &[0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1],
+            );
+            (reference.kind, reference.count) = (RATIONAL, 6);
+            entries.push(reference);
+        }
     }
     entries
+}
+
+fn offsets(variant: Variant, places: &[Place]) -> Entry {
+    let mut value = Vec::with_capacity(places.len() * variant.word());
+    for place in places {
+        variant.put_word(&mut value, place.offset);
+    }
+    Entry {
+        tag: TILE_OFFSETS,
+        kind: if variant == Variant::Big { LONG8 } else { LONG },
+        count: places.len(),
+        value,
+    }
+}
+
+fn lengths(places: &[Place]) -> Entry {
+    let lengths: Vec<u32> = places.iter().map(|place| place.length).collect();
+    Entry::longs(TILE_BYTE_COUNTS, &lengths)
 }
 
 fn assemble(variant: Variant, directories: &[Vec<Entry>]) -> Vec<u8> {

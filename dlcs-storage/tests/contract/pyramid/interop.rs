@@ -1,23 +1,58 @@
 //! What libtiff and libvips see in a derivative.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use dlcs_core::derivative::ProcessOptions;
+use dlcs_core::policy::ImageOptimisationPolicy;
 use dlcs_testkit::program;
 
-use super::support::{Raster, process, run};
+use super::support::{Raster, Ready, process, process_as, run};
+
+/// Sizes, channels and policies of derivatives that others must understand.
+fn derivatives() -> [(u32, u32, usize, ImageOptimisationPolicy); 8] {
+    use ImageOptimisationPolicy::{FastHigher, FastLossy, Lossless};
+    [
+        (1300, 1100, 3, FastLossy),
+        (513, 1025, 1, FastLossy),
+        (1, 700, 3, FastLossy),
+        (40, 30, 3, FastLossy),
+        (1300, 700, 3, FastHigher),
+        (1100, 600, 3, Lossless),
+        (600, 300, 1, Lossless),
+        // What is transparent is never stored as JPEG.
+        (700, 600, 4, FastLossy),
+    ]
+}
+
+async fn made(
+    (width, height, channels, policy): (u32, u32, usize, ImageOptimisationPolicy),
+) -> Ready {
+    let options = ProcessOptions::default().with_policy(policy);
+    let source = Raster::photograph(width, height, channels).to_png();
+    process_as(&options, source).await.unwrap()
+}
 
 #[tokio::test]
-async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
-    let test = "libtiff_and_libvips_read_the_same_levels_and_pixels";
-    let Some([tiffinfo, tiffdump, tiffcp, vips, vipsheader]) = program::find(
+async fn libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels() {
+    let test = "libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels";
+    let Some([tiffinfo, tiffdump, tiffcp, vips, vipsheader, convert]) = program::find(
         test,
-        ["tiffinfo", "tiffdump", "tiffcp", "vips", "vipsheader"],
+        [
+            "tiffinfo",
+            "tiffdump",
+            "tiffcp",
+            "vips",
+            "vipsheader",
+            "convert",
+        ],
     ) else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
-    for (width, height, channels) in [(1300, 1100, 3), (513, 1025, 1), (1, 700, 3), (40, 30, 3)] {
-        let ready = process(Raster::photograph(width, height, channels).to_png())
-            .await
-            .unwrap();
+    for case in derivatives() {
+        let ready = made(case).await;
         let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let derivative = at("derivative.tif");
         std::fs::write(&derivative, &ready.bytes).unwrap();
@@ -37,7 +72,12 @@ async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
             .filter(|line| line.starts_with("Image Width"))
             .collect();
         assert_eq!(found, sizes);
-        assert!(info.contains("Compression Scheme: JPEG"), "{info}");
+        let is_lossless = case.3 == ImageOptimisationPolicy::Lossless || case.2 == 4;
+        let coding = if is_lossless { "AdobeDeflate" } else { "JPEG" };
+        assert!(
+            info.contains(&format!("Compression Scheme: {coding}")),
+            "{info}"
+        );
         assert_eq!(
             info.matches("reduced-resolution image").count(),
             sizes.len() - 1,
@@ -45,30 +85,24 @@ async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
         );
         run(&tiffdump, &[&derivative]);
 
+        // Decoders of JPEG may round differently, and no more than that.
+        let tolerance = if is_lossless { 0 } else { 4 };
         for level in pyramid.levels() {
             let ours = ready.level(level).await;
             let page = level.exponent;
             let (plain, copied) = (at("plain.tif"), at("copied.png"));
+            let check = |by: &str, theirs: &Raster| {
+                let difference = theirs.largest_difference(&ours);
+                assert!(
+                    difference <= tolerance,
+                    "{by} at level {page} of {case:?}: {difference}"
+                );
+            };
             run(
                 &tiffcp,
                 &["-s", "-c", "none", &format!("{derivative},{page}"), &plain],
             );
-            let decoded = image::open(&plain).unwrap();
-            let by_libtiff = Raster {
-                width: decoded.width(),
-                height: decoded.height(),
-                channels,
-                data: if channels == 1 {
-                    decoded.into_luma8().into_raw()
-                } else {
-                    decoded.into_rgb8().into_raw()
-                },
-            };
-            // Decoders may round differently, and no more than that.
-            assert!(
-                by_libtiff.largest_difference(&ours) <= 4,
-                "libtiff at level {page} of {width} x {height}"
-            );
+            check("libtiff", &Raster::from_plain_tiff(&plain, ours.channels));
             let header = run(&vipsheader, &[&format!("{derivative}[page={page}]")]);
             let size = format!(
                 "{}x{} ",
@@ -80,13 +114,119 @@ async fn libtiff_and_libvips_read_the_same_levels_and_pixels() {
                 &vips,
                 &["copy", &format!("{derivative}[page={page}]"), &copied],
             );
-            let by_libvips = Raster::from_png(&std::fs::read(&copied).unwrap());
-            assert!(
-                by_libvips.largest_difference(&ours) <= 4,
-                "libvips at level {page} of {width} x {height}"
+            check(
+                "libvips",
+                &Raster::from_png(&std::fs::read(&copied).unwrap()),
             );
+            let kind = ["", "gray", "graya", "rgb", "rgba"][ours.channels];
+            let raw = at(&format!("raw.{kind}"));
+            let depth = ["-depth", "8"];
+            run(
+                &convert,
+                &[
+                    &format!("{derivative}[{page}]"),
+                    depth[0],
+                    depth[1],
+                    &format!("{kind}:{raw}"),
+                ],
+            );
+            let by_imagemagick = Raster {
+                data: std::fs::read(&raw).unwrap(),
+                ..ours.clone()
+            };
+            check("ImageMagick", &by_imagemagick);
         }
     }
+}
+
+#[tokio::test]
+async fn iipimage_serves_a_derivative() {
+    let test = "iipimage_serves_a_derivative";
+    let Some([client]) = program::find(test, ["cgi-fcgi"]) else {
+        return;
+    };
+    let server = Path::new("/usr/lib/iipimage-server/iipsrv.fcgi");
+    if !server.is_file() {
+        program::skip(test, "iipimage-server");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let _running = Running(
+        Command::new(server)
+            .args(["--bind", socket.to_str().unwrap()])
+            .env(
+                "FILESYSTEM_PREFIX",
+                format!("{}/", directory.path().display()),
+            )
+            .env("LOGFILE", directory.path().join("log"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    wait_for(&socket).await;
+    let ask = |what: &str| {
+        let output = Command::new(&client)
+            .args(["-bind", "-connect", socket.to_str().unwrap()])
+            .env("REQUEST_METHOD", "GET")
+            .env("REQUEST_URI", format!("/{what}"))
+            .env("QUERY_STRING", format!("IIIF={what}"))
+            .output()
+            .unwrap();
+        // Headers end with an empty line, however lines end.
+        let text = &output.stdout;
+        let ends = [&b"\r\n\r\n"[..], b"\n\n"].map(|end| {
+            let start = text.windows(end.len()).position(|bytes| bytes == end);
+            start.map(|start| start + end.len())
+        });
+        let start = ends.into_iter().flatten().min();
+        let start = start.unwrap_or_else(|| panic!("{what}: {}", String::from_utf8_lossy(text)));
+        text[start..].to_vec()
+    };
+    for (number, case @ (width, height, channels, _)) in derivatives().into_iter().enumerate() {
+        // It was made for photographs: one tile is enough of everything else.
+        if channels == 4 || width == 1 {
+            continue;
+        }
+        let ready = made(case).await;
+        // It remembers files by their names.
+        let name = format!("{number}.tif");
+        std::fs::write(directory.path().join(&name), &ready.bytes).unwrap();
+        let info = String::from_utf8(ask(&format!("{name}/info.json"))).unwrap();
+        for said in [
+            format!("\"width\" : {width}"),
+            format!("\"height\" : {height}"),
+        ] {
+            assert!(info.contains(&said), "{info}");
+        }
+        let region = format!("0,0,{},{}", width.min(256), height.min(256));
+        let theirs = Raster::from_jpeg(&ask(&format!("{name}/{region}/full/0/native.jpg")));
+        let ours = ready.pixels(&format!("{region}/max/0/default.png")).await;
+        assert!(theirs.psnr(&ours) > 30.0, "{case:?}");
+    }
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until a server has made its socket.
+async fn wait_for(socket: &Path) {
+    let there = async {
+        while !socket.try_exists().unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), there)
+        .await
+        .expect("the server starts");
 }
 
 #[tokio::test]

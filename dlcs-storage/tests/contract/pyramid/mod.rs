@@ -5,12 +5,15 @@
     reason = "helpers of tests end the test where they fail"
 )]
 mod admission;
+mod colour;
+mod delta_e;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
 mod formats;
 mod interop;
+mod policy;
 mod process;
 #[expect(
     clippy::unwrap_used,

@@ -12,6 +12,10 @@ use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 use super::support::{Raster, process, process_with};
 
+fn progressive(raster: &Raster) -> Vec<u8> {
+    jpeg(raster).progressive(true).encode().unwrap()
+}
+
 fn jpeg(raster: &Raster) -> Encoder<'_> {
     let format = if raster.channels == 1 {
         PixelFormat::Grayscale
@@ -315,7 +319,7 @@ async fn images_over_the_limits_are_refused_from_their_header() {
     let mut config = PyramidProcessorConfig::default();
     config.max_side = 1000;
     config.max_pixels = 500_000;
-    config.max_decoded_bytes = 600_000;
+    config.decode_budget = 600_000;
     let processor = PyramidProcessor::new(config);
     let refused = async |source: Vec<u8>| {
         process_with(&processor, source)
@@ -327,11 +331,11 @@ async fn images_over_the_limits_are_refused_from_their_header() {
     let large = Raster::photograph(800, 700, 3);
     let heavy = Raster::photograph(600, 400, 3);
     for (wide, large, heavy) in [
-        (wide.to_png(), large.to_png(), heavy.to_png()),
+        (wide.to_png(), large.to_png(), progressive(&heavy)),
         (
             jpeg(&wide).encode().unwrap(),
             jpeg(&large).encode().unwrap(),
-            jpeg(&heavy).encode().unwrap(),
+            progressive(&heavy),
         ),
     ] {
         assert!(matches!(
@@ -348,7 +352,7 @@ async fn images_over_the_limits_are_refused_from_their_header() {
         ));
         assert!(matches!(
             refused(heavy).await,
-            ProcessError::TooManyPixels { limit: 200_000, .. }
+            ProcessError::TooManyBytes { limit: 600_000, .. }
         ));
     }
     process_with(&processor, Raster::photograph(400, 400, 3).to_png())
@@ -378,7 +382,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[tokio::test]
-async fn alpha_lies_on_white() {
+async fn alpha_is_kept_where_the_format_can_and_lies_on_white_elsewhere() {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 64, 64);
     encoder.set_color(png::ColorType::Rgba);
@@ -387,13 +391,43 @@ async fn alpha_lies_on_white() {
         .unwrap()
         .write_image_data(&[10, 20, 30, 0].repeat(64 * 64))
         .unwrap();
-    let pixels = process(bytes)
-        .await
+    let ready = process(bytes).await.unwrap();
+    let kept = ready.pixels("full/max/0/default.png").await;
+    assert_eq!(kept.channels, 4);
+    assert!(
+        kept.data
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .all(|p| *p == [10, 20, 30, 0])
+    );
+    for path in ["full/max/0/default.jpg", "full/40,/0/default.jpg"] {
+        let composed = ready.pixels(path).await;
+        assert_eq!(composed.channels, 3);
+        assert!(composed.data.iter().all(|value| *value >= 254), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn alpha_that_hides_nothing_costs_nothing() {
+    let opaque = Raster::photograph(700, 300, 3);
+    let data: Vec<u8> = opaque
+        .data
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .flat_map(|[r, g, b]| [*r, *g, *b, 255])
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 700, 300);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder
+        .write_header()
         .unwrap()
-        .pixels("full/max/0/default.png")
-        .await;
-    assert_eq!(pixels.channels, 3);
-    assert!(pixels.data.iter().all(|value| *value >= 254));
+        .write_image_data(&data)
+        .unwrap();
+    let with_alpha = process(bytes).await.unwrap().bytes;
+    assert!(with_alpha == process(opaque.to_png()).await.unwrap().bytes);
 }
 
 #[tokio::test]

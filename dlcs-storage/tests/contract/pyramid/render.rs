@@ -191,6 +191,7 @@ async fn a_damaged_derivative_is_said_to_be_damaged() {
     let requests = [
         "0,0,512,512/512,512/0/default.jpg",
         "full/max/0/default.png",
+        "1024,1024,276,76/276,76/0/default.jpg",
     ];
     let good = process(source.clone()).await.unwrap();
     let whole = good.bytes.to_vec();

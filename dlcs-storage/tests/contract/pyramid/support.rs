@@ -42,6 +42,11 @@ impl Raster {
                 let noise =
                     f64::from((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 16 & 7);
                 for channel in 0..channels {
+                    if channel == 3 {
+                        // Opacity: from one side to the other.
+                        data.push((255 * x / width) as u8);
+                        continue;
+                    }
                     let tint = [0.0, 18.0, -22.0][channel] * (fy / 200.0).sin();
                     data.push((70.0 + slope + waves + edge + noise + tint).clamp(0.0, 255.0) as u8);
                 }
@@ -109,6 +114,46 @@ impl Raster {
         10.0 * (255.0_f64.powi(2) / (squares / self.data.len() as f64).max(1e-9)).log10()
     }
 
+    /// The structural similarity of the luma, averaged over squares of eight pixels (Wang et al. 2004, without their Gaussian window).
+    pub(super) fn ssim(&self, other: &Self) -> f64 {
+        let luma = |raster: &Self, x: u32, y: u32| {
+            let pixel = raster.pixel(x, y);
+            match raster.channels {
+                3 => {
+                    0.299 * f64::from(pixel[0])
+                        + 0.587 * f64::from(pixel[1])
+                        + 0.114 * f64::from(pixel[2])
+                }
+                _ => f64::from(pixel[0]),
+            }
+        };
+        let (c1, c2) = ((0.01_f64 * 255.0).powi(2), (0.03_f64 * 255.0).powi(2));
+        let mut all = Vec::new();
+        for (top, left) in
+            (0..self.height / 8).flat_map(|y| (0..self.width / 8).map(move |x| (y, x)))
+        {
+            let places = || (0..64).map(|place| (8 * left + place % 8, 8 * top + place / 8));
+            let a: Vec<f64> = places().map(|(x, y)| luma(self, x, y)).collect();
+            let b: Vec<f64> = places().map(|(x, y)| luma(other, x, y)).collect();
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / 64.0;
+            let (mean_a, mean_b) = (mean(&a), mean(&b));
+            let covariance = |p: &[f64], q: &[f64], mean_p: f64, mean_q: f64| {
+                let products = p.iter().zip(q).map(|(p, q)| (p - mean_p) * (q - mean_q));
+                products.sum::<f64>() / 64.0
+            };
+            let (aa, bb) = (
+                covariance(&a, &a, mean_a, mean_a),
+                covariance(&b, &b, mean_b, mean_b),
+            );
+            let ab = covariance(&a, &b, mean_a, mean_b);
+            all.push(
+                (2.0 * mean_a * mean_b + c1) * (2.0 * ab + c2)
+                    / ((mean_a.powi(2) + mean_b.powi(2) + c1) * (aa + bb + c2)),
+            );
+        }
+        all.iter().sum::<f64>() / all.len() as f64
+    }
+
     pub(super) fn largest_difference(&self, other: &Self) -> u8 {
         assert_eq!(
             (self.width, self.height, self.channels),
@@ -127,10 +172,10 @@ impl Raster {
     pub(super) fn to_png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
-        encoder.set_color(if self.channels == 1 {
-            png::ColorType::Grayscale
-        } else {
-            png::ColorType::Rgb
+        encoder.set_color(match self.channels {
+            1 => png::ColorType::Grayscale,
+            4 => png::ColorType::Rgba,
+            _ => png::ColorType::Rgb,
         });
         encoder.set_compression(png::Compression::Fastest);
         encoder
@@ -139,6 +184,29 @@ impl Raster {
             .write_image_data(&self.data)
             .unwrap();
         bytes
+    }
+
+    pub(super) fn to_ppm(&self) -> Vec<u8> {
+        let kind = if self.channels == 1 { "P5" } else { "P6" };
+        let mut bytes = format!("{kind} {} {} 255\n", self.width, self.height).into_bytes();
+        bytes.extend(&self.data);
+        bytes
+    }
+
+    /// Reads a binary PGM or PPM without comments.
+    pub(super) fn from_pnm(bytes: &[u8]) -> Self {
+        let mut fields = bytes.splitn(4, u8::is_ascii_whitespace);
+        let mut field = || fields.next().unwrap();
+        let channels = if field() == b"P5" { 1 } else { 3 };
+        let number = |field: &[u8]| std::str::from_utf8(field).unwrap().parse().unwrap();
+        let (width, height) = (number(field()), number(field()));
+        let data = field().strip_prefix(b"255\n").unwrap().to_vec();
+        Self {
+            width,
+            height,
+            channels,
+            data,
+        }
     }
 
     pub(super) fn from_png(bytes: &[u8]) -> Self {
@@ -153,6 +221,21 @@ impl Raster {
             height: info.height,
             channels,
             data,
+        }
+    }
+
+    /// Reads an uncompressed TIFF.
+    pub(super) fn from_plain_tiff(path: &str, channels: usize) -> Self {
+        let decoded = image::open(path).unwrap();
+        Self {
+            width: decoded.width(),
+            height: decoded.height(),
+            channels,
+            data: match channels {
+                1 => decoded.into_luma8().into_raw(),
+                4 => decoded.into_rgba8().into_raw(),
+                _ => decoded.into_rgb8().into_raw(),
+            },
         }
     }
 
@@ -214,14 +297,27 @@ pub(super) async fn process(source: impl Into<Bytes>) -> Result<Ready, ProcessEr
     process_with(&PyramidProcessor::default(), source).await
 }
 
+pub(super) async fn process_as(
+    options: &ProcessOptions,
+    source: impl Into<Bytes>,
+) -> Result<Ready, ProcessError> {
+    make(&PyramidProcessor::default(), options, source).await
+}
+
 pub(super) async fn process_with(
     processor: &PyramidProcessor,
     source: impl Into<Bytes>,
 ) -> Result<Ready, ProcessError> {
+    make(processor, &ProcessOptions::default(), source).await
+}
+
+async fn make(
+    processor: &PyramidProcessor,
+    options: &ProcessOptions,
+    source: impl Into<Bytes>,
+) -> Result<Ready, ProcessError> {
     let response = OriginResponse::from_bytes(source);
-    let processed = processor
-        .process(response, &ProcessOptions::default())
-        .await?;
+    let processed = processor.process(response, options).await?;
     let (store, key) = (
         MemoryDerivatives::new(),
         "uploads/67e5504410b1426f9247bb680e5fe0c8".parse().unwrap(),
@@ -250,10 +346,16 @@ pub(super) async fn process_with(
     })
 }
 
-/// Runs a program and returns what it printed; both its failure and a warning are failures here.
+/// What libtiff says of the private tag of derivatives; it passes it over.
+const PRIVATE_TAG: &str = "Unknown field with tag 65117";
+
+/// Runs a program and returns what it printed; both its failure and a warning are failures here, but for the one on the private tag.
 pub(super) fn run(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors: String = String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|line| !line.contains(PRIVATE_TAG))
+        .collect();
     assert!(
         output.status.success() && errors.is_empty(),
         "{} {arguments:?}: {errors}",

@@ -1,17 +1,19 @@
 //! Whether the scans of a JPEG hold all the blocks that its header promises.
 //!
-//! Decoders fill what is missing with grey and say nothing, where the stream ends as it should. So the Huffman codes are read once more, for
-//! their count alone: nothing is transformed, and nothing but one bit for each coefficient is kept.
+//! Asked where the decoder warns: some warnings are of bytes too many, which cameras write, and others of pixels that were made up. So the
+//! Huffman codes are read once more, for their count alone: nothing is transformed, and nothing but one bit for each coefficient is kept.
 
-use std::io::BufRead;
+use std::io::Read;
 
-use super::bits::{Bits, Huffman};
+use super::bits::Bits;
+use super::huffman::{self, Huffman};
+use super::markers::Fault;
 
 const SHORT: &str = "a part of its pixels is missing";
 const BAD: &str = "its markers contradict each other";
 
 /// Reads a stream of Huffman codes to its end.
-pub(super) fn check(reader: &mut impl BufRead) -> Result<(), String> {
+pub(in crate::pyramid) fn check(reader: impl Read) -> Result<(), Fault> {
     let mut stream = Stream::default();
     let mut bits = Bits::new(reader);
     loop {
@@ -41,7 +43,7 @@ pub(super) fn check(reader: &mut impl BufRead) -> Result<(), String> {
     if stream.channels.iter().all(|channel| channel.begun) {
         Ok(())
     } else {
-        Err(SHORT.to_owned())
+        Err(SHORT.into())
     }
 }
 
@@ -129,18 +131,14 @@ impl Stream {
         ))
     }
 
-    fn tables(&mut self, mut segment: &[u8]) -> Option<()> {
-        while let [kind, rest @ ..] = segment {
-            let (counts, rest) = rest.split_first_chunk::<16>()?;
-            let total = counts.iter().map(|count| usize::from(*count)).sum();
-            let (symbols, rest) = rest.split_at_checked(total)?;
-            let tables = if kind >> 4 == 0 {
-                &mut self.dc
-            } else {
+    fn tables(&mut self, segment: &[u8]) -> Option<()> {
+        for table in huffman::tables(segment)? {
+            let kind = if table.is_ac {
                 &mut self.ac
+            } else {
+                &mut self.dc
             };
-            *tables.get_mut(usize::from(kind & 15))? = Some(Huffman::new(counts, symbols)?);
-            segment = rest;
+            kind[table.id] = Some(Huffman::new(table.counts, table.symbols)?);
         }
         Some(())
     }
@@ -185,7 +183,7 @@ impl Stream {
     }
 
     /// Reads every block of a scan.
-    fn walk(&mut self, scan: &Scan, bits: &mut Bits<'_, impl BufRead>) -> Result<(), String> {
+    fn walk(&mut self, scan: &Scan, bits: &mut Bits<impl Read>) -> Result<(), Fault> {
         let (most_h, most_v) = self.most().ok_or(BAD)?;
         // A channel on its own has no more blocks than it has pixels for.
         let alone = match scan.channels.as_slice() {
@@ -207,7 +205,7 @@ impl Stream {
             if self.restart > 0 {
                 if until_restart == 0 {
                     if bits.next_marker()? != 0xD0 + restarts {
-                        return Err(SHORT.to_owned());
+                        return Err(SHORT.into());
                     }
                     bits.begin();
                     (run, until_restart, restarts) = (0, self.restart, (restarts + 1) % 8);
@@ -226,11 +224,14 @@ impl Stream {
                     let index = (row * v + y) as usize * channel.stride + (column * h + x) as usize;
                     let mut unkept = 0;
                     let nonzero = channel.nonzero.get_mut(index).unwrap_or(&mut unkept);
-                    block(self.progressive, scan, tables, bits, nonzero, &mut run).ok_or(SHORT)?;
+                    if block(self.progressive, scan, tables, bits, nonzero, &mut run).is_none() {
+                        bits.failure()?;
+                        return Err(SHORT.into());
+                    }
                 }
             }
             if bits.is_overdrawn() {
-                return Err(SHORT.to_owned());
+                return Err(SHORT.into());
             }
         }
         Ok(())
@@ -242,7 +243,7 @@ fn block(
     progressive: bool,
     scan: &Scan,
     (dc, ac): (Option<&Huffman>, Option<&Huffman>),
-    bits: &mut Bits<'_, impl BufRead>,
+    bits: &mut Bits<impl Read>,
     nonzero: &mut u64,
     run: &mut u32,
 ) -> Option<()> {
@@ -269,7 +270,7 @@ fn details(
     table: &Huffman,
     start: u32,
     end: u32,
-    bits: &mut Bits<'_, impl BufRead>,
+    bits: &mut Bits<impl Read>,
     nonzero: &mut u64,
     run: &mut u32,
 ) -> Option<()> {
@@ -304,7 +305,7 @@ fn details(
 fn refinements(
     table: &Huffman,
     scan: &Scan,
-    bits: &mut Bits<'_, impl BufRead>,
+    bits: &mut Bits<impl Read>,
     nonzero: &mut u64,
     run: &mut u32,
 ) -> Option<()> {

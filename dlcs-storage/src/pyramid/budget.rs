@@ -1,0 +1,82 @@
+//! How many sources are decoded at once, and how much memory they may hold together.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use dlcs_core::derivative::ProcessError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::PyramidError;
+
+/// What one permit of bytes stands for.
+const UNIT: u64 = 1 << 10;
+
+/// Lets sources in by number and by bytes, in the order in which they ask.
+#[derive(Debug, Clone)]
+pub(super) struct DecodeBudget {
+    turns: Arc<Semaphore>,
+    units: Arc<Semaphore>,
+    bytes: u64,
+}
+
+/// The right to decode one source; ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _units: OwnedSemaphorePermit,
+}
+
+impl DecodeBudget {
+    pub(super) fn new(concurrency: NonZeroUsize, bytes: u64) -> Self {
+        let units = (bytes / UNIT).clamp(1, u64::from(u32::MAX));
+        Self {
+            turns: Arc::new(Semaphore::new(concurrency.get())),
+            units: Arc::new(Semaphore::new(units as usize)),
+            bytes,
+        }
+    }
+
+    /// Waits until a source may hold this many bytes.
+    ///
+    /// # Errors
+    /// [`ProcessError::TooManyBytes`] where it never may.
+    pub(super) async fn turn(&self, bytes: u64) -> Result<Turn, ProcessError> {
+        if bytes > self.bytes {
+            return Err(ProcessError::TooManyBytes {
+                needed: bytes,
+                limit: self.bytes,
+            });
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = Arc::clone(&self.units).acquire_many_owned(units).await;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        Ok(Turn {
+            _units: units.map_err(PyramidError::Closed)?,
+            _turn: turn.map_err(PyramidError::Closed)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sources_wait_for_bytes_and_for_turns_and_those_that_never_fit_are_refused() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let budget = DecodeBudget::new(two, 10 * UNIT);
+        let first = budget.turn(6 * UNIT).await.unwrap();
+        assert!(budget.turn(5 * UNIT).now_or_never().is_none(), "by bytes");
+        let second = budget.turn(0).await.unwrap();
+        assert!(budget.turn(0).now_or_never().is_none(), "by turns");
+        drop((first, second));
+        budget.turn(10 * UNIT).await.unwrap();
+        let refused = budget.turn(10 * UNIT + 1).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "decoding the image takes 10241 bytes of memory at once; at most 10240 are allowed"
+        );
+    }
+}

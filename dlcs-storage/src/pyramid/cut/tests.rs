@@ -1,0 +1,286 @@
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use dlcs_testkit::program;
+
+use super::super::jpeg::{prefix, splice};
+use super::*;
+
+/// Pixels as the programs of the JPEG group write them: PGM or PPM.
+#[derive(Debug, PartialEq, Eq)]
+struct Image {
+    width: usize,
+    height: usize,
+    channels: usize,
+    data: Vec<u8>,
+}
+
+impl Image {
+    /// Slopes, waves and noise.
+    fn made(width: usize, height: usize, channels: usize) -> Self {
+        let mut noise = 1_u32;
+        let data = (0..width * height * channels).map(|index| {
+            let (pixel, channel) = (index / channels, index % channels);
+            let (x, y) = ((pixel % width) as f64, (pixel / width) as f64);
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let wave = 60.0 * (x / 31.0 + channel as f64).sin() * (y / 19.0).cos();
+            (110.0 + wave + y / 20.0 + f64::from(noise >> 27)) as u8
+        });
+        Self {
+            width,
+            height,
+            channels,
+            data: data.collect(),
+        }
+    }
+
+    fn to_pnm(&self) -> Vec<u8> {
+        let kind = if self.channels == 1 { 5 } else { 6 };
+        let mut bytes = format!("P{kind}\n{} {}\n255\n", self.width, self.height).into_bytes();
+        bytes.extend(&self.data);
+        bytes
+    }
+
+    fn from_pnm(bytes: &[u8]) -> Self {
+        let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
+        let mut text = || {
+            std::str::from_utf8(lines.next().unwrap())
+                .unwrap()
+                .to_owned()
+        };
+        let (kind, size, _) = (text(), text(), text());
+        let (width, height) = size.split_once(' ').unwrap();
+        Self {
+            width: width.parse().unwrap(),
+            height: height.parse().unwrap(),
+            channels: if kind == "P5" { 1 } else { 3 },
+            data: lines.next().unwrap().to_vec(),
+        }
+    }
+
+    fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+        let stride = self.width * self.channels;
+        let rows = self.data.chunks(stride).skip(top).take(height);
+        Self {
+            width,
+            height,
+            channels: self.channels,
+            data: rows
+                .flat_map(|row| row[left * self.channels..(left + width) * self.channels].to_vec())
+                .collect(),
+        }
+    }
+}
+
+/// Runs a program with something to read, and returns what it writes.
+fn pipe(program: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(input).unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{arguments:?}: {said}"
+    );
+    output.stdout
+}
+
+fn spooled(bytes: &[u8]) -> SpooledFile {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    SpooledFile::new(file).unwrap()
+}
+
+fn cutter(bytes: &[u8], tile: TileSize) -> Box<Cutter> {
+    match Cutter::open(&spooled(bytes), tile).unwrap() {
+        Cut::Cutter(cutter) => cutter,
+        Cut::Impossible(reason) => panic!("{reason}"),
+    }
+}
+
+fn all_rows(mut cutter: Box<Cutter>) -> Result<Vec<Vec<CutTile>>, ProcessError> {
+    let mut rows = Vec::new();
+    loop {
+        match cutter.next_row()? {
+            row if row.is_empty() => return Ok(rows),
+            row => rows.push(row),
+        }
+    }
+}
+
+/// The tools that make and read sources here.
+fn tools(test: &str) -> Option<[std::path::PathBuf; 2]> {
+    program::find(test, ["cjpeg", "djpeg"])
+}
+
+#[test]
+fn tiles_are_bit_for_bit_what_the_source_decodes_to() {
+    let Some([cjpeg, djpeg]) = tools("tiles_are_bit_for_bit_what_the_source_decodes_to") else {
+        return;
+    };
+    let kinds: [(usize, &[&str]); 12] = [
+        (3, &["-sample", "1x1"]),
+        (3, &["-sample", "2x1"]),
+        (3, &["-sample", "1x2"]),
+        (3, &["-sample", "2x2"]),
+        (3, &["-sample", "4x1"]),
+        (3, &["-sample", "4x2"]),
+        (3, &["-sample", "2x2", "-restart", "3B"]),
+        (3, &["-sample", "2x1", "-restart", "1"]),
+        (3, &["-sample", "2x2", "-optimize", "-quality", "30"]),
+        (3, &["-sample", "1x1", "-quality", "100"]),
+        (1, &["-grayscale"]),
+        (
+            1,
+            &[
+                "-grayscale",
+                "-sample",
+                "2x2",
+                "-optimize",
+                "-restart",
+                "7B",
+            ],
+        ),
+    ];
+    for ((channels, arguments), (width, height, tile)) in kinds.into_iter().zip(
+        [
+            (700, 530, 256),
+            (512, 300, 256),
+            (1000, 1025, 512),
+            (255, 257, 256),
+        ]
+        .into_iter()
+        .cycle(),
+    ) {
+        let source = pipe(
+            &cjpeg,
+            arguments,
+            &Image::made(width, height, channels).to_pnm(),
+        );
+        let whole = Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], &source));
+        let cutter = cutter(&source, TileSize::new(tile).unwrap());
+        assert_eq!(cutter.channels().count(), channels);
+        let prefix = prefix(cutter.tables()).unwrap();
+        let decoded = |stream: &[u8]| {
+            let stream = splice(&prefix, stream).unwrap();
+            Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], &stream))
+        };
+        let side = tile as usize;
+        let rows = all_rows(cutter).unwrap();
+        assert_eq!(rows.len(), height.div_ceil(side), "{arguments:?}");
+        for (row, tiles) in rows.iter().enumerate() {
+            assert_eq!(tiles.len(), width.div_ceil(side), "{arguments:?}");
+            for (column, tile) in tiles.iter().enumerate() {
+                let (left, top) = (column * side, row * side);
+                let (across, down) = (side.min(width - left), side.min(height - top));
+                let expected = whole.crop(left, top, across, down);
+                let padded = decoded(&tile.padded);
+                assert_eq!((padded.width, padded.height), (side, side));
+                let what = format!("{arguments:?}: tile {column}, {row}");
+                assert!(
+                    padded.crop(0, 0, across, down) == expected,
+                    "{what}, padded"
+                );
+                assert_eq!(tile.exact.is_some(), across < side || down < side, "{what}");
+                if let Some(exact) = &tile.exact {
+                    assert!(decoded(exact) == expected, "{what}, exact");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tile_that_is_cut_again_stays_as_it_is() {
+    let Some([cjpeg, _]) = tools("a_tile_that_is_cut_again_stays_as_it_is") else {
+        return;
+    };
+    let source = pipe(&cjpeg, &["-optimize"], &Image::made(300, 300, 3).to_pnm());
+    let first = cutter(&source, TileSize::Px256);
+    let prefix = prefix(first.tables()).unwrap();
+    let tile = all_rows(first)
+        .unwrap()
+        .swap_remove(0)
+        .swap_remove(0)
+        .padded;
+    let again = all_rows(cutter(&splice(&prefix, &tile).unwrap(), TileSize::Px256)).unwrap();
+    assert!(again[0][0].padded == tile, "the same coefficients");
+    assert_eq!((again.len(), again[0].len()), (1, 1));
+}
+
+#[test]
+fn what_cannot_be_cut_says_why() {
+    let Some([cjpeg, _]) = tools("what_cannot_be_cut_says_why") else {
+        return;
+    };
+    let image = Image::made(90, 70, 3).to_pnm();
+    for (arguments, reason) in [
+        (&["-progressive"][..], "progressive"),
+        (&["-rgb"], "neither grey nor YCbCr"),
+        (&["-sample", "3x1"], "unusual"),
+        (&["-sample", "1x1,2x2,1x1"], "unusual"),
+        (&["-arithmetic"], "arithmetically"),
+    ] {
+        let source = pipe(&cjpeg, arguments, &image);
+        match Cutter::open(&spooled(&source), TileSize::Px256).unwrap() {
+            Cut::Impossible(said) => assert!(said.contains(reason), "{said}"),
+            Cut::Cutter(_) => panic!("{arguments:?} is cut"),
+        }
+    }
+}
+
+#[test]
+fn a_source_of_which_a_part_is_missing_is_never_cut_to_its_end() {
+    let Some([cjpeg, _]) = tools("a_source_of_which_a_part_is_missing_is_never_cut_to_its_end")
+    else {
+        return;
+    };
+    for arguments in [&["-sample", "2x2"][..], &["-restart", "1"], &["-optimize"]] {
+        let source = pipe(&cjpeg, arguments, &Image::made(400, 300, 3).to_pnm());
+        let start = source
+            .windows(2)
+            .position(|pair| pair == b"\xFF\xDA")
+            .unwrap()
+            + 14;
+        for step in 0..40 {
+            let end = start + (source.len() - 4 - start) * step / 39;
+            for tail in [&b""[..], b"\xFF\xD9"] {
+                let cut = [&source[..end], tail].concat();
+                match all_rows(cutter(&cut, TileSize::Px256)) {
+                    Err(ProcessError::Damaged { format: "JPEG", .. }) => {}
+                    other => panic!("{arguments:?} cut at {end}: {:?}", other.map(|_| ())),
+                }
+            }
+        }
+        for end in 0..start - 14 {
+            let opened = Cutter::open(&spooled(&source[..end]), TileSize::Px256);
+            assert!(opened.is_err(), "{end}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_end_in_tiles_or_in_a_sentence() {
+    let Some([cjpeg, _]) = tools("flipped_bits_end_in_tiles_or_in_a_sentence") else {
+        return;
+    };
+    let source = pipe(
+        &cjpeg,
+        &["-restart", "2"],
+        &Image::made(130, 90, 3).to_pnm(),
+    );
+    for bit in (0..source.len() * 8).step_by(7) {
+        let mut bad = source.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        match Cutter::open(&spooled(&bad), TileSize::Px256) {
+            Ok(Cut::Cutter(cutter)) => drop(all_rows(cutter)),
+            Ok(Cut::Impossible(_)) | Err(ProcessError::Damaged { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}

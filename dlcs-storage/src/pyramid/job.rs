@@ -1,0 +1,117 @@
+//! From one spooled source to its derivative.
+
+use std::sync::Arc;
+
+use dlcs_core::derivative::{ProcessError, ProcessOptions};
+use dlcs_core::iiif::{Pyramid, TileSize};
+use dlcs_core::policy::{ImageOptimisationPolicy, TileCoding};
+
+use super::PyramidProcessorConfig;
+use super::build::{BuildError, BuildOptions, Built, FullResolution, build};
+use super::cut::{Cut, Cutter};
+use super::sniff::SourceFormat;
+use super::source::{Source, SourceLimits, open, recognise};
+use super::spool::SpooledSource;
+use super::upright::{UprightRows, held_bytes};
+
+/// One source, and what is to be made of it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) config: Arc<PyramidProcessorConfig>,
+    pub(super) source: Arc<SpooledSource>,
+    pub(super) options: ProcessOptions,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) format: SourceFormat,
+    pub(super) built: Built,
+}
+
+impl Job {
+    /// The bytes that the job will hold at once beyond what every job holds; found from the header alone.
+    pub(super) fn needed_bytes(&self) -> Result<u64, ProcessError> {
+        let header = self.open()?.header;
+        Ok(header.held_bytes.saturating_add(held_bytes(&header)))
+    }
+
+    /// Makes the derivative.
+    pub(super) fn make(&self) -> Result<Made, ProcessError> {
+        let source = self.open()?;
+        let format = source.format;
+        let full = self.full_resolution(format)?;
+        let coding = match (self.options.policy, &full) {
+            // What is made smaller is no more without loss.
+            (ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
+                ImageOptimisationPolicy::FastHigher.coding()
+            }
+            (policy, _) => policy.coding(),
+        };
+        let built = match self.build(source, full, coding) {
+            // Nearly always seen in the first rows; images whose alpha says nothing are the common ones.
+            Err(BuildError::Transparent) => {
+                self.build(self.open()?, FullResolution::Encode, TileCoding::Lossless)
+            }
+            built => built,
+        };
+        match built {
+            Ok(built) => Ok(Made { format, built }),
+            Err(BuildError::Process(error)) => Err(error),
+            Err(BuildError::Transparent) => unreachable!("lossless tiles keep their alpha"),
+        }
+    }
+
+    /// Whether the tiles of full resolution are cut: where no loss is wanted, and the source allows it.
+    fn full_resolution(&self, format: SourceFormat) -> Result<FullResolution, ProcessError> {
+        let is_wanted =
+            self.options.use_original || self.options.policy == ImageOptimisationPolicy::Lossless;
+        if !is_wanted || format != SourceFormat::Jpeg {
+            return Ok(FullResolution::Encode);
+        }
+        match Cutter::open(&self.source.file, self.tile())? {
+            Cut::Cutter(cutter) => Ok(FullResolution::Cut(cutter)),
+            Cut::Impossible(reason) => {
+                tracing::debug!(reason, "the tiles of a JPEG are not cut");
+                Ok(FullResolution::Encode)
+            }
+        }
+    }
+
+    fn tile(&self) -> TileSize {
+        self.config.tile.unwrap_or(self.options.policy.tile())
+    }
+
+    fn open(&self) -> Result<Source, ProcessError> {
+        let format = recognise(&self.source.file)?;
+        let limits = SourceLimits {
+            max_side: self.config.max_side,
+            max_pixels: self.config.max_pixels,
+        };
+        open(&self.source.file, format, &limits)
+    }
+
+    fn build(
+        &self,
+        source: Source,
+        full: FullResolution,
+        coding: TileCoding,
+    ) -> Result<Built, BuildError> {
+        let rows = UprightRows::start(source)?;
+        let pyramid = Pyramid {
+            dimensions: rows.dimensions(),
+            tile: self.tile(),
+        };
+        build(
+            rows,
+            full,
+            BuildOptions {
+                pyramid,
+                coding,
+                thumbnails: &self.options.thumbnails,
+                threads: self.config.encode_threads.get(),
+                spool_directory: self.config.spool_directory.as_deref(),
+            },
+        )
+    }
+}

@@ -1,0 +1,6 @@
+//! Rows of TIFF files that other programs made, held against those programs' own decoding.
+
+mod handmade;
+mod hostile;
+mod variants;
+mod workshop;

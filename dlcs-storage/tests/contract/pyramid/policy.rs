@@ -1,0 +1,126 @@
+//! What the policies of an image make of it.
+
+use dlcs_core::derivative::ProcessOptions;
+use dlcs_core::policy::ImageOptimisationPolicy;
+use dlcs_testkit::program;
+
+use super::support::{Raster, Ready, process_as, run};
+
+/// The least PSNR of full resolution, in dB, that each policy promises of a photograph.
+const FLOORS: [(ImageOptimisationPolicy, f64, f64); 3] = [
+    (ImageOptimisationPolicy::FastLossy, 33.0, 0.93),
+    (ImageOptimisationPolicy::FastHigher, 38.0, 0.97),
+    (ImageOptimisationPolicy::Lossless, f64::INFINITY, 1.0),
+];
+
+async fn full(ready: &Ready) -> Raster {
+    ready.pixels("full/max/0/default.png").await
+}
+
+#[tokio::test]
+async fn policies_keep_their_promises_of_quality() {
+    for channels in [1, 3] {
+        let source = Raster::photograph(1300, 900, channels);
+        for (policy, psnr, ssim) in FLOORS {
+            let options = ProcessOptions::default().with_policy(policy);
+            let ready = process_as(&options, source.to_png()).await.unwrap();
+            let stored = full(&ready).await;
+            if psnr.is_infinite() {
+                assert!(stored == source, "{policy} of {channels} channels");
+            }
+            let (found, similar) = (source.psnr(&stored), source.ssim(&stored));
+            assert!(found >= psnr.min(100.0), "{policy}: {found} dB");
+            assert!(similar >= ssim - 1e-9, "{policy}: SSIM {similar}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn transparent_images_are_stored_without_loss_whatever_the_policy() {
+    let source = Raster::photograph(700, 300, 4);
+    let ready = process_as(&ProcessOptions::default(), source.to_png())
+        .await
+        .unwrap();
+    assert!(full(&ready).await == source);
+}
+
+#[tokio::test]
+async fn thumbnails_are_those_of_the_policy() {
+    for (squares, expected) in [
+        (&[400, 100][..], vec![(100, 75), (400, 300), (325, 244)]),
+        (&[], vec![(325, 244)]),
+        (&[5000], vec![(325, 244), (1300, 975)]),
+    ] {
+        let options = ProcessOptions::default().with_thumbnails(squares);
+        let source = Raster::photograph(1300, 975, 3);
+        let ready = process_as(&options, source.to_png()).await.unwrap();
+        let mut found: Vec<_> = ready
+            .service
+            .derivative
+            .thumbnails
+            .iter()
+            .map(|size| (size.width(), size.height()))
+            .collect();
+        found.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+        for (width, height) in found {
+            let path = format!("full/{width},{height}/0/default");
+            let stored = ready.pixels(&format!("{path}.jpg")).await;
+            assert_eq!((stored.width, stored.height), (width, height));
+            // Made from another level, so that it is close and not the same.
+            let rendered = ready.pixels(&format!("{path}.png")).await;
+            assert!(stored.psnr(&rendered) > 30.0, "{width} x {height}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn jpegs_are_cut_without_loss_where_that_is_wanted_and_can_be() {
+    let test = "jpegs_are_cut_without_loss_where_that_is_wanted_and_can_be";
+    let Some([cjpeg, djpeg]) = program::find(test, ["cjpeg", "djpeg"]) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let photograph = Raster::photograph(1300, 900, 3);
+    std::fs::write(at("source.ppm"), photograph.to_ppm()).unwrap();
+    let lossless = ProcessOptions::default().with_policy(ImageOptimisationPolicy::Lossless);
+    let original = ProcessOptions::default().with_original();
+    for (name, arguments, is_cut) in [
+        ("4:4:4", &["-quality", "60", "-sample", "1x1"][..], true),
+        ("4:2:0", &["-quality", "60", "-sample", "2x2"], true),
+        ("restarts", &["-quality", "60", "-restart", "3B"], true),
+        ("grey", &["-quality", "60", "-grayscale"], true),
+        ("progressive", &["-quality", "60", "-progressive"], false),
+    ] {
+        let jpeg = at("source.jpg");
+        let mut made = arguments.to_vec();
+        let source = at("source.ppm");
+        made.extend(["-outfile", &jpeg, &source]);
+        run(&cjpeg, &made);
+        let plain = at("plain.pnm");
+        run(&djpeg, &["-nosmooth", "-pnm", "-outfile", &plain, &jpeg]);
+        let theirs = Raster::from_pnm(&std::fs::read(&plain).unwrap());
+        for options in [&lossless, &original] {
+            let ready = process_as(options, std::fs::read(&jpeg).unwrap())
+                .await
+                .unwrap();
+            // One tile, and an edge tile, as they are sent.
+            for (region, x, y, width, height) in [
+                ("512,0,512,512", 512, 0, 512, 512),
+                ("1024,512,276,388", 1024, 512, 276, 388),
+            ] {
+                let path = format!("{region}/{width},{height}/0/default.jpg");
+                let sent = ready.render(&path).await.unwrap();
+                std::fs::write(at("tile.jpg"), &sent.bytes).unwrap();
+                let (tile, decoded) = (at("tile.jpg"), at("tile.pnm"));
+                run(&djpeg, &["-nosmooth", "-pnm", "-outfile", &decoded, &tile]);
+                let ours = Raster::from_pnm(&std::fs::read(&decoded).unwrap());
+                let same = ours == theirs.crop(x, y, width, height);
+                assert_eq!(same, is_cut, "{name} {options:?} {region}");
+            }
+        }
+    }
+}
