@@ -151,6 +151,24 @@ impl Scaling {
     }
 }
 
+/// Scales a part of the pixels to exactly this size.
+pub(super) fn resize(
+    pixels: &Pixels,
+    crop: Crop,
+    size: Dimensions,
+) -> Result<Pixels, PyramidError> {
+    let scaling = Scaling {
+        area: (pixels.width, pixels.height),
+        crop,
+        size,
+    };
+    let rows = 0..size.height();
+    let needed = scaling.needs(&rows);
+    let stride = pixels.stride();
+    let source = &pixels.data[needed.start as usize * stride..needed.end as usize * stride];
+    scaling.scale(&mut Resizer::new(), pixels.channels, source, &rows)
+}
+
 /// The same pixels without colour.
 pub(super) fn grey(pixels: Pixels) -> Pixels {
     let (channels, data) = match pixels.channels {

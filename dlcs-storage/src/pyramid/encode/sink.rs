@@ -35,8 +35,8 @@ pub(in super::super) struct Sink {
 enum Rows {
     /// All that has come.
     Held(Option<Pixels>),
-    Jpeg(JpegRows),
-    Png(PngRows),
+    Jpeg(Box<JpegRows>),
+    Png(Box<PngRows>),
     Tiff(TiffRows),
     /// Bits that are packed.
     Bits(Vec<u8>),
@@ -55,9 +55,9 @@ impl Sink {
         let rows = match format {
             Format::Pdf if is_bitonal(channels, depth) => Rows::Bits(Vec::new()),
             Format::Jpg | Format::Pdf if streams => {
-                Rows::Jpeg(JpegRows::start(size, channels, losses.jpeg)?)
+                Rows::Jpeg(Box::new(JpegRows::start(size, channels, losses.jpeg)?))
             }
-            Format::Png if streams => Rows::Png(PngRows::start(size, channels, depth)?),
+            Format::Png if streams => Rows::Png(Box::new(PngRows::start(size, channels, depth)?)),
             Format::Tif => Rows::Tiff(TiffRows::start(size, channels, depth)),
             _ => Rows::Held(None),
         };

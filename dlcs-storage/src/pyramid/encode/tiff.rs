@@ -5,7 +5,6 @@ use std::io::Write;
 use dlcs_core::iiif::Dimensions;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use tiff::tags::Tag;
 
 use super::super::error::PyramidError;
 use super::super::pixels::{Channels, Pixels};
@@ -14,7 +13,19 @@ use super::{Depth, failed, is_bitonal, pack_bits};
 /// Bytes of pixels in one strip, about.
 const STRIP: usize = 1 << 18;
 
-// Values of TIFF 6.0 and of its technical notes.
+// Tags, values and types of TIFF 6.0 and of its technical notes.
+const IMAGE_WIDTH: u16 = 256;
+const IMAGE_LENGTH: u16 = 257;
+const BITS_PER_SAMPLE: u16 = 258;
+const COMPRESSION: u16 = 259;
+const PHOTOMETRIC_INTERPRETATION: u16 = 262;
+const STRIP_OFFSETS: u16 = 273;
+const SAMPLES_PER_PIXEL: u16 = 277;
+const ROWS_PER_STRIP: u16 = 278;
+const STRIP_BYTE_COUNTS: u16 = 279;
+const PLANAR_CONFIGURATION: u16 = 284;
+const PREDICTOR: u16 = 317;
+const EXTRA_SAMPLES: u16 = 338;
 const BLACK_IS_ZERO: u32 = 1;
 const RGB: u32 = 2;
 const DEFLATE: u32 = 8;
@@ -26,13 +37,13 @@ const LONG: u16 = 4;
 
 /// An entry of a directory.
 struct Entry {
-    tag: Tag,
+    tag: u16,
     kind: u16,
     values: Vec<u32>,
 }
 
 impl Entry {
-    const fn short(tag: Tag, values: Vec<u32>) -> Self {
+    const fn short(tag: u16, values: Vec<u32>) -> Self {
         Self {
             tag,
             kind: SHORT,
@@ -40,7 +51,7 @@ impl Entry {
         }
     }
 
-    const fn long(tag: Tag, values: Vec<u32>) -> Self {
+    const fn long(tag: u16, values: Vec<u32>) -> Self {
         Self {
             tag,
             kind: LONG,
@@ -131,22 +142,22 @@ impl TiffRows {
         };
         let bits = vec![if self.is_bitonal { 1 } else { 8 }; samples];
         let mut entries = vec![
-            Entry::long(Tag::ImageWidth, vec![self.size.width()]),
-            Entry::long(Tag::ImageLength, vec![self.size.height()]),
-            Entry::short(Tag::BitsPerSample, bits),
-            Entry::short(Tag::Compression, vec![DEFLATE]),
-            Entry::short(Tag::PhotometricInterpretation, vec![photometric]),
-            Entry::long(Tag::StripOffsets, std::mem::take(&mut self.offsets)),
-            Entry::short(Tag::SamplesPerPixel, vec![samples as u32]),
-            Entry::long(Tag::RowsPerStrip, vec![self.rows as u32]),
-            Entry::long(Tag::StripByteCounts, std::mem::take(&mut self.lengths)),
-            Entry::short(Tag::PlanarConfiguration, vec![1]),
+            Entry::long(IMAGE_WIDTH, vec![self.size.width()]),
+            Entry::long(IMAGE_LENGTH, vec![self.size.height()]),
+            Entry::short(BITS_PER_SAMPLE, bits),
+            Entry::short(COMPRESSION, vec![DEFLATE]),
+            Entry::short(PHOTOMETRIC_INTERPRETATION, vec![photometric]),
+            Entry::long(STRIP_OFFSETS, std::mem::take(&mut self.offsets)),
+            Entry::short(SAMPLES_PER_PIXEL, vec![samples as u32]),
+            Entry::long(ROWS_PER_STRIP, vec![self.rows as u32]),
+            Entry::long(STRIP_BYTE_COUNTS, std::mem::take(&mut self.lengths)),
+            Entry::short(PLANAR_CONFIGURATION, vec![1]),
         ];
         if !self.is_bitonal {
-            entries.push(Entry::short(Tag::Predictor, vec![HORIZONTAL_DIFFERENCES]));
+            entries.push(Entry::short(PREDICTOR, vec![HORIZONTAL_DIFFERENCES]));
         }
         if self.channels.has_alpha() {
-            entries.push(Entry::short(Tag::ExtraSamples, vec![UNASSOCIATED_ALPHA]));
+            entries.push(Entry::short(EXTRA_SAMPLES, vec![UNASSOCIATED_ALPHA]));
         }
         self.write_directory(&entries)?;
         Ok(self.bytes)
@@ -171,7 +182,7 @@ impl TiffRows {
         let end = self.bytes.len() + 2 + 12 * entries.len() + 4;
         for entry in entries {
             let values = entry.bytes();
-            directory.extend(entry.tag.to_u16().to_le_bytes());
+            directory.extend(entry.tag.to_le_bytes());
             directory.extend(entry.kind.to_le_bytes());
             directory.extend((entry.values.len() as u32).to_le_bytes());
             let mut place = [0; 4];

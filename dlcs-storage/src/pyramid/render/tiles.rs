@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
-use dlcs_core::iiif::Level;
 use futures_util::future::try_join_all;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -58,7 +57,6 @@ impl DecodedTiles {
 /// One tile, as it is found.
 pub(super) struct Tile {
     name: TileName,
-    level: Level,
     found: Found,
 }
 
@@ -85,7 +83,7 @@ impl Tile {
         match self.found {
             Found::Decoded(tile) => Ok(tile),
             Found::Stream(stream) => {
-                let tile = Arc::new(index.decode(self.level.exponent, &stream)?);
+                let tile = Arc::new(index.decode(self.name.level, &stream)?);
                 if let Some(decoded) = remember {
                     decoded.tiles.insert(self.name, Arc::clone(&tile));
                 }
@@ -142,7 +140,7 @@ pub(super) async fn fetch(
     band: &Band,
     decoded: &DecodedTiles,
 ) -> Result<Vec<Tile>, RenderError> {
-    let level = cover.level;
+    let level = cover.level.exponent;
     let mut tiles = Vec::new();
     let mut missing = Vec::new();
     for (column, row) in band
@@ -152,17 +150,17 @@ pub(super) async fn fetch(
     {
         let name = TileName {
             key: key.clone(),
-            level: level.exponent,
+            level,
             column,
             row,
         };
         let found = if let Some(tile) = decoded.tiles.get(&name) {
             Found::Decoded(tile)
         } else {
-            missing.push((tiles.len(), index.tile(level.exponent, column, row)?));
+            missing.push((tiles.len(), index.tile(level, column, row)?));
             Found::Stream(Bytes::new())
         };
-        tiles.push(Tile { name, level, found });
+        tiles.push(Tile { name, found });
     }
     let runs = runs(missing);
     let reads = runs

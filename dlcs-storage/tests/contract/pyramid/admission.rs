@@ -162,28 +162,38 @@ async fn large_renders_share_a_budget_of_bytes() {
     server.render(ANOTHER).await.unwrap();
 }
 
+/// The bytes that a request takes of the budget.
+async fn needed(path: &str) -> u64 {
+    let server = Server::start(|config| config.max_total_bytes = 1).await;
+    match server.render(path).await {
+        Err(RenderError::TooLarge { needed, .. }) => needed,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn what_has_not_been_sent_yet_takes_of_the_budget() {
+    let path = "full/2100,2100/0/default.tif";
+    let needed = needed(path).await;
     let server = Server::start(|config| {
         config.concurrency = NonZeroUsize::new(8).unwrap();
-        config.max_total_bytes = 20 << 20;
+        config.max_total_bytes = needed + (1 << 18);
         config.max_wait = Duration::from_millis(20);
         config.result_cache_bytes = 0;
     })
     .await;
     server.slow.gate.open();
-    // A few megabytes, without loss.
-    let unsent = server.render("full/2100,2100/0/default.tif").await.unwrap();
-    assert!(unsent.bytes.len() > 2 << 20, "{}", unsent.bytes.len());
+    let unsent = server.render(path).await.unwrap();
+    assert!(unsent.bytes.len() > 1 << 20, "{}", unsent.bytes.len());
     let part = unsent.bytes.slice(..1);
     drop(unsent);
-    let refused = server.render(LARGE).await;
+    let refused = server.render(path).await;
     assert!(
         matches!(refused, Err(RenderError::Overloaded)),
         "{refused:?}"
     );
     drop(part);
-    server.render(LARGE).await.unwrap();
+    server.render(path).await.unwrap();
 }
 
 #[tokio::test]

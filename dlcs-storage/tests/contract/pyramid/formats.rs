@@ -310,7 +310,11 @@ async fn what_is_encoded_row_by_row_is_what_is_encoded_whole() {
     let ready = process(source.to_png()).await.unwrap();
     // The top of it, few enough pixels to be encoded whole.
     let expected = ready.pixels("0,0,2300,1000/max/0/default.png").await;
-    for (reader, program) in READERS.iter().zip(&programs) {
+    let by_rows = READERS
+        .iter()
+        .zip(&programs)
+        .filter(|(reader, _)| matches!(reader.format, "jpg" | "png" | "tif" | "pdf"));
+    for (reader, program) in by_rows {
         let path = format!("full/max/0/default.{}", reader.format);
         let found = bench.read(&ready, &path, reader, program).await;
         assert_eq!((found.width, found.height), (2300, 2100), "{path}");

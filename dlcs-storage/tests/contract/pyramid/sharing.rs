@@ -121,6 +121,14 @@ impl Server {
             .await
     }
 
+    /// Has the index read, and no more.
+    async fn warm(&self) {
+        self.render("0,0,512,512/512,512/0/default.jpg")
+            .await
+            .unwrap();
+        self.store.reads();
+    }
+
     async fn render(&self, path: &str) -> Result<Rendered, RenderError> {
         self.render_of(&self.ready.key, path).await
     }
@@ -204,6 +212,7 @@ async fn identical_requests_at_the_same_time_are_rendered_once() {
 #[tokio::test]
 async fn a_request_that_is_given_up_takes_no_other_with_it() {
     let mut server = Server::start(|config| config.result_cache_bytes = 0).await;
+    server.warm().await;
     server.store.gate = Some(Gate::new());
     let server = Arc::new(server);
     let begin = || {
@@ -227,6 +236,7 @@ async fn a_request_that_is_given_up_takes_no_other_with_it() {
 #[tokio::test]
 async fn a_failure_is_shared_by_those_who_wait_and_by_nobody_later() {
     let mut server = Server::start(|_| {}).await;
+    server.warm().await;
     server.store.gate = Some(Gate::new());
     server.store.failures = AtomicUsize::new(1);
     let server = Arc::new(server);
