@@ -43,6 +43,7 @@ macro_rules! derivative_contract {
                 failing_overwrite_keeps_the_old_bytes,
                 ranges_give_the_bytes,
                 ranges_are_cut_at_the_end,
+                ranges_come_behind_what_is_given,
                 missing_is_not_found,
                 deleted_is_gone_and_others_are_not,
                 deleting_what_is_not_there_succeeds,
@@ -254,6 +255,33 @@ pub async fn ranges_are_cut_at_the_end(store: &dyn DerivativeStore) {
         require_range(store, &key, range, &bytes.slice(..length), WHY).await;
     }
     clean(store, &[key]).await;
+}
+
+/// The given bytes come first, also when the range is empty; the rest is as for a range alone.
+pub async fn ranges_come_behind_what_is_given(store: &dyn DerivativeStore) {
+    const WHY: &str = "a tile is sent as its tables and its own bytes";
+    let (key, bytes) = (pyramid(16), letters(b'a', 1000));
+    done(store.put(&key, body(&bytes, 100)).await);
+    for (range, rest) in [(7..19, 7..19), (990..5000, 990..1000), (1000..1001, 0..0)] {
+        for before in [&b"the tables"[..], b""] {
+            let expected = [before, &bytes[rest.clone()]].concat();
+            let got = store.get_range_after(&key, range.clone(), before).await;
+            require(
+                matches!(&got, Ok(got) if *got == expected),
+                format_args!("{} bytes and those of {rest:?}", before.len()),
+                summary(&got),
+                WHY,
+            );
+        }
+    }
+    clean(store, std::slice::from_ref(&key)).await;
+    let got = store.get_range_after(&key, 0..10, b"the tables").await;
+    require(
+        matches!(&got, Err(DerivativeError::NotFound { key: said }) if *said == key),
+        "no bytes, but NotFound",
+        summary(&got),
+        WHY,
+    );
 }
 
 /// A missing object is [`DerivativeError::NotFound`], for its bytes and for its length.

@@ -45,24 +45,32 @@ impl LocalFiles {
         Ok(self.file(key).await?.length)
     }
 
-    /// Reads a range, cut at the end of the file: at once when it is in memory, otherwise off the calling thread.
-    pub(super) async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
+    /// Reads a range behind other bytes, cut at the end of the file: at once when it is in memory, otherwise off the calling thread.
+    pub(super) async fn get_range_after(
+        &self,
+        key: &DerivativeKey,
+        range: Range<u64>,
+        before: &[u8],
+    ) -> Result<Bytes> {
         let file = self.file(key).await?;
         let (start, end) = (range.start, range.end.min(file.length));
         if start >= end {
-            return Ok(Bytes::new());
+            return Ok(Bytes::copy_from_slice(before));
         }
         // No file of 2^64 bytes fits a memory of less: what does not is refused by the allocation.
         let length = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let (given, whole) = (before.len(), before.len().saturating_add(length));
+        let mut bytes = Vec::with_capacity(whole);
+        bytes.extend_from_slice(before);
         if length <= AT_ONCE {
-            let mut bytes = vec![0; length];
-            if read_cached(&file.file, &mut bytes, start) {
+            bytes.resize(whole, 0);
+            if read_cached(&file.file, &mut bytes[given..], start) {
                 return Ok(bytes.into());
             }
         }
         let read = move || {
-            let mut bytes = vec![0; length];
-            read_exact_at(&file.file, &mut bytes, start).map(|()| bytes)
+            bytes.resize(whole, 0);
+            read_exact_at(&file.file, &mut bytes[given..], start).map(|()| bytes)
         };
         in_background(read).await.map(Bytes::from)
     }

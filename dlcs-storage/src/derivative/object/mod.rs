@@ -131,7 +131,7 @@ impl DerivativeStore for ObjectDerivatives {
 
     async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
         if let Some(local) = &self.local {
-            return local.get_range(key, range).await;
+            return local.get_range_after(key, range, &[]).await;
         }
         if range.is_empty() {
             self.length(key).await?;
@@ -148,6 +148,19 @@ impl DerivativeStore for ObjectDerivatives {
             return Ok(Bytes::new());
         }
         Err(about(key)(error))
+    }
+
+    async fn get_range_after(
+        &self,
+        key: &DerivativeKey,
+        range: Range<u64>,
+        before: &[u8],
+    ) -> Result<Bytes> {
+        if let Some(local) = &self.local {
+            return local.get_range_after(key, range, before).await;
+        }
+        let range = self.get_range(key, range).await?;
+        Ok([before, &range].concat().into())
     }
 
     async fn length(&self, key: &DerivativeKey) -> Result<u64> {
