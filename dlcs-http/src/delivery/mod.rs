@@ -8,6 +8,7 @@ mod route;
 use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
+use dlcs_core::policy::Channel;
 use dlcs_core::{Error, Image, ImageId};
 use futures_util::stream;
 use http::request::Parts;
@@ -108,7 +109,10 @@ async fn serve(
     route: &DeliveryRoute,
     image: &Image,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let service = image.service().ok_or_else(nothing_here)?;
+    let service = image
+        .service()
+        .filter(|_| image.has_channel(Channel::IiifImg))
+        .ok_or_else(nothing_here)?;
     match &route.wanted {
         Wanted::Base => {
             let base = service_address(context, route.target.version, &image.id);

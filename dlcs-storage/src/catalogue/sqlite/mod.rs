@@ -23,6 +23,7 @@ mod queue;
 mod reader;
 mod row;
 mod seal;
+mod service;
 mod space;
 #[cfg(test)]
 mod testing;
