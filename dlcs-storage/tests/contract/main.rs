@@ -13,3 +13,5 @@ mod pyramid;
 mod queue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
 mod sqlite_fixture;
+#[cfg(feature = "catalogue-sqlite")]
+mod sqlite_upgrade;
