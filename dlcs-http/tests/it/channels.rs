@@ -36,7 +36,7 @@ async fn use_original_and_policies_reach_the_processor() {
     let expected = ProcessOptions::default()
         .with_policy(Lossless)
         .with_original();
-    assert_eq!(app.take_asked(), [expected.clone()]);
+    assert_eq!(app.take_asked(), std::slice::from_ref(&expected));
     let channels = json!([{"channel": "iiif-img", "policy": "use-original"}, {"channel": "thumbs", "policy": "default"}]);
     assert_eq!(
         (&made["deliveryChannels"], &made["imageOptimisationPolicy"]),

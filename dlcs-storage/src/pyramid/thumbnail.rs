@@ -2,12 +2,11 @@
 
 use dlcs_core::iiif::{Dimensions, Level, Pyramid};
 use dlcs_core::policy::TileCoding;
-use fast_image_resize::Resizer;
 
 use super::error::PyramidError;
 use super::level::Strip;
 use super::pixels::{Channels, Pixels};
-use super::resample::{Crop, Scaling};
+use super::resample::{Crop, resize};
 use super::tile::encode_tile;
 
 /// Collects the level that thumbnails are made from, as its strips come by.
@@ -83,18 +82,11 @@ impl ThumbnailMaker {
             height: f64::from(self.pixels.height),
         };
         let mut thumbnails = Thumbnails::default();
-        let mut resizer = Resizer::new();
         let mut pixels = self.pixels;
         let mut crop = whole;
         // From the largest to the smallest, each from the one before while that is at least twice as large: nothing is seen of the detour.
         for size in self.sizes.into_iter().rev() {
-            let scaling = Scaling {
-                area: (pixels.width, pixels.height),
-                crop,
-                size,
-            };
-            let rows = 0..size.height();
-            let scaled = scaling.scale(&mut resizer, pixels.channels, &pixels.data, &rows)?;
+            let scaled = resize(&pixels, crop, size)?;
             let encoded = encode_tile(&scaled, coding)?;
             thumbnails.tables = encoded.tables;
             thumbnails.streams.push((size, encoded.stream));

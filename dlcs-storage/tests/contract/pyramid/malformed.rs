@@ -173,8 +173,9 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
         run(&tiffcp, &["-c", coding, &plain, &at(&name)]);
         names.push(name);
     }
-    let save = [&source, &at("tiles.tif"), "--tile", "--compression", "jpeg"].map(String::as_str);
-    run(&vips, &[&["tiffsave"], &save[..]].concat());
+    let tiles = at("tiles.tif");
+    let save = ["tiffsave", &source, &tiles, "--tile", "--compression", "jpeg"];
+    run(&vips, &save);
     names.push("tiles.tif".to_owned());
     let read = |name: String| {
         let bytes = std::fs::read(directory.path().join(Path::new(&name))).unwrap();
