@@ -174,7 +174,14 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
         names.push(name);
     }
     let tiles = at("tiles.tif");
-    let save = ["tiffsave", &source, &tiles, "--tile", "--compression", "jpeg"];
+    let save = [
+        "tiffsave",
+        &source,
+        &tiles,
+        "--tile",
+        "--compression",
+        "jpeg",
+    ];
     run(&vips, &save);
     names.push("tiles.tif".to_owned());
     let read = |name: String| {

@@ -9,6 +9,7 @@ mod colour;
 mod delta_e;
 mod formats;
 mod interop;
+mod kept;
 mod malformed;
 mod policy;
 mod process;
