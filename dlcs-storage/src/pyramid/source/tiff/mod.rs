@@ -13,7 +13,10 @@ mod image;
 mod jpeg;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "for sources that are kept as they are, which processing does not do yet")
+    expect(
+        dead_code,
+        reason = "for sources that are kept as they are, which processing does not do yet"
+    )
 )]
 pub(in crate::pyramid) mod original;
 mod packed;

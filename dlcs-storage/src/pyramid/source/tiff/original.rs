@@ -149,7 +149,8 @@ struct Level {
 
 impl Level {
     fn is_followed_by(&self, next: &Self) -> bool {
-        let halves = |whole: u32, half: u32| half == whole.div_ceil(2) || half == (whole / 2).max(1);
+        let halves =
+            |whole: u32, half: u32| half == whole.div_ceil(2) || half == (whole / 2).max(1);
         let same_kind = match (&self.coding, &next.coding) {
             (
                 OriginalCoding::Jpeg { sampling: one, .. },

@@ -44,7 +44,10 @@ fn assemble(file: &SpooledFile, pyramid: &OriginalPyramid) -> Vec<u8> {
                 flate2::read::ZlibDecoder::new(&packed[..])
                     .read_to_end(&mut bytes)
                     .unwrap();
-                for row in bytes.chunks_exact_mut(tile * channels).filter(|_| *differences) {
+                for row in bytes
+                    .chunks_exact_mut(tile * channels)
+                    .filter(|_| *differences)
+                {
                     for at in channels..row.len() {
                         row[at] = row[at].wrapping_add(row[at - channels]);
                     }
@@ -79,20 +82,40 @@ fn pyramids_of_other_programs_are_found_with_all_their_tiles() {
         return;
     };
     let rows = [
-        ("colour.ppm --tile-width 256 --tile-height 256 --compression jpeg --Q 80", TileSize::Px256),
-        ("colour.ppm --tile-width 512 --tile-height 512 --compression jpeg --Q 95", TileSize::Px512),
-        ("grey.pgm --tile-width 256 --tile-height 256 --compression jpeg", TileSize::Px256),
-        ("colour.ppm --tile-width 256 --tile-height 256 --compression jpeg --subifd", TileSize::Px256),
-        ("colour.ppm --tile-width 1024 --tile-height 1024 --compression deflate", TileSize::Px1024),
+        (
+            "colour.ppm --tile-width 256 --tile-height 256 --compression jpeg --Q 80",
+            TileSize::Px256,
+        ),
+        (
+            "colour.ppm --tile-width 512 --tile-height 512 --compression jpeg --Q 85",
+            TileSize::Px512,
+        ),
+        (
+            "grey.pgm --tile-width 256 --tile-height 256 --compression jpeg",
+            TileSize::Px256,
+        ),
+        (
+            "colour.ppm --tile-width 256 --tile-height 256 --compression jpeg --subifd",
+            TileSize::Px256,
+        ),
+        (
+            "colour.ppm --tile-width 1024 --tile-height 1024 --compression deflate",
+            TileSize::Px1024,
+        ),
         (
             "colour.ppm --tile-width 256 --tile-height 256 --compression deflate --predictor horizontal",
             TileSize::Px256,
         ),
-        ("grey.pgm --tile-width 256 --tile-height 256 --compression none --bigtiff", TileSize::Px256),
+        (
+            "grey.pgm --tile-width 256 --tile-height 256 --compression none --bigtiff",
+            TileSize::Px256,
+        ),
     ];
     for (line, tile) in rows {
         let (name, options) = line.split_once(' ').unwrap();
-        shop.run(&format!("vips tiffsave @{name} @x.tif --tile --pyramid {options}"));
+        shop.run(&format!(
+            "vips tiffsave @{name} @x.tif --tile --pyramid {options}"
+        ));
         let (file, found) = look(&shop);
         let Original::Pyramid(pyramid) = found else {
             panic!("{line}: {found:?}");
@@ -103,7 +126,11 @@ fn pyramids_of_other_programs_are_found_with_all_their_tiles() {
         for level in &pyramid.levels {
             let dimensions = level.dimensions;
             // libvips rounds down.
-            assert_eq!((dimensions.width(), dimensions.height()), (width, height), "{line}");
+            assert_eq!(
+                (dimensions.width(), dimensions.height()),
+                (width, height),
+                "{line}"
+            );
             let count = width.div_ceil(tile.get()) * height.div_ceil(tile.get());
             assert_eq!(level.tiles.len(), count as usize, "{line}");
             (width, height) = (width / 2, height / 2);
@@ -112,7 +139,10 @@ fn pyramids_of_other_programs_are_found_with_all_their_tiles() {
         let (_, ours) = shop.decode("x.tif").unwrap();
         let theirs = assemble(&file, &pyramid);
         let worst = ours.iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max();
-        assert!(ours.len() == theirs.len() && worst <= Some(1), "{line}: {worst:?}");
+        assert!(
+            ours.len() == theirs.len() && worst <= Some(1),
+            "{line}: {worst:?}"
+        );
     }
 }
 
@@ -124,10 +154,33 @@ fn what_cannot_be_served_as_it_is_says_why() {
     shop.run("convert @colour.ppm -compress None @rgb.tif");
     for (lines, reason) in [
         (&["tiffcp -c none @rgb.tif @x.tif"][..], "no square tiles"),
-        (&["vips tiffsave @rgb.tif @x.tif --tile --compression jpeg --tile-width 256 --tile-height 256"], "down to one tile"),
-        (&["vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression jpeg"], "unusual size"),
-        (&["vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression lzw --tile-width 256 --tile-height 256"], "not served"),
-        (&["tiffcp -c jpeg:r -t -w 256 -l 256 @rgb.tif @x.tif"], "not served"),
+        (
+            &[
+                "vips tiffsave @rgb.tif @x.tif --tile --compression jpeg --tile-width 256 --tile-height 256",
+            ],
+            "down to one tile",
+        ),
+        (
+            &["vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression jpeg"],
+            "unusual size",
+        ),
+        (
+            &[
+                "vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression lzw --tile-width 256 --tile-height 256",
+            ],
+            "not served",
+        ),
+        // libvips writes red, green and blue from quality 90 on, which no stream alone says of itself.
+        (
+            &[
+                "vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression jpeg --Q 95 --tile-width 256 --tile-height 256",
+            ],
+            "not served",
+        ),
+        (
+            &["tiffcp -c jpeg:r -t -w 256 -l 256 @rgb.tif @x.tif"],
+            "not served",
+        ),
         (
             &[
                 "vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression deflate --tile-width 256 --tile-height 256",
@@ -142,7 +195,12 @@ fn what_cannot_be_served_as_it_is_says_why() {
             ],
             "not those that are served",
         ),
-        (&["vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression deflate --tile-width 256 --tile-height 512"], "square"),
+        (
+            &[
+                "vips tiffsave @rgb.tif @x.tif --tile --pyramid --compression deflate --tile-width 256 --tile-height 512",
+            ],
+            "square",
+        ),
     ] {
         lines.iter().for_each(|line| shop.run(line));
         match look(&shop).1 {
