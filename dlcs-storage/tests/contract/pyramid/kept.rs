@@ -21,7 +21,7 @@ async fn pyramids_of_others_are_kept_and_served() {
         for (name, arguments, tile, is_kept) in [
             (
                 "jpeg",
-                &["--compression", "jpeg", "--Q", "90"][..],
+                &["--compression", "jpeg", "--Q", "85"][..],
                 256,
                 true,
             ),
