@@ -52,7 +52,9 @@ use job::Job;
 pub use render::PyramidRenderer;
 use spool::receive;
 
-/// Makes tiled pyramidal TIFFs from JPEG, PNG, WebP, GIF and TIFF sources.
+/// Makes tiled pyramidal TIFFs from sources of many formats.
+///
+/// JPEG, JPEG 2000, PNG, WebP, GIF, BMP and TIFF; AVIF, HEIC and the first page of a PDF each behind a feature.
 #[derive(Debug, Clone)]
 pub struct PyramidProcessor {
     config: Arc<PyramidProcessorConfig>,

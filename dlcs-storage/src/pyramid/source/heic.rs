@@ -104,6 +104,10 @@ fn decode(bytes: &[u8], samples: Samples) -> Result<Vec<u8>, ProcessError> {
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` wants"
+)]
 fn fault(error: HeifError) -> ProcessError {
     let reason = error.to_string();
     match error {
