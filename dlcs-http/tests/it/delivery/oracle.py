@@ -288,26 +288,26 @@ def number(random, most):
             [0, 1, 2, most - 1, most, most + 1, most // 2, most // 2 + 1, 511, 512, 513, 1024]
             + [random.randint(0, 2 * most) for _ in range(6)]
             + [2**31, 2**32 - 1, 2**32, 10**20]
-            if random.random() < 0.3
+            if random.random() < 0.15
             else [random.randint(1, most) for _ in range(3)] + [most, max(1, most // 2)]
         )
     )
 
 
 def real(random, most):
-    text = random.choice(
+    if random.random() < 0.02:
+        return f"{random.randint(0, most)}."
+    return random.choice(
         [
             str(random.randint(0, most)),
             f"{random.uniform(0, most):.{random.randint(1, 12)}f}",
             f"{random.uniform(0, most / 10):.3f}",
             f".{random.randint(1, 999)}",
-            f"{random.randint(0, most)}.",
             f"0{random.randint(0, most)}.50",
             f"{most}.{'0' * random.randint(1, 30)}{random.randint(0, 1)}",
-            "0.000000000000001",
+            "0.000000000000001" if random.random() < 0.2 else "50",
         ]
     )
-    return text
 
 
 def spoil(random, text):
@@ -353,9 +353,9 @@ def make(random, count):
         )
         w, h = number(random, width), number(random, height)
         size = random.choice(
-            ["max", "full", f"{w},", f",{h}", f"{w},{h}", f"!{w},{h}", "pct:" + real(random, 110)]
+            ["max", "max" if version == 3 else "full", f"{w},", f",{h}", f"{w},{h}", f"!{w},{h}", "pct:" + real(random, 110)]
         )
-        if random.random() < 0.3:
+        if random.random() < (0.05 if version == 2 else 0.5):
             size = "^" + size
         rotation = random.choice(["0", "0", "90", "180", "270", "360", real(random, 361), real(random, 90)])
         if random.random() < 0.3:
@@ -363,7 +363,7 @@ def make(random, count):
         quality = random.choice(QUALITIES * 8 + ("native", "grey"))
         form = random.choice(["jpg", "png"] * 8 + [*TYPES, "jpeg", "bmp"])
         parts = [region, size, rotation, f"{quality}.{form}"]
-        if random.random() < 0.25:
+        if random.random() < 0.15:
             index = random.randrange(4)
             parts[index] = spoil(random, parts[index])
         # A slash would be another path, and a control character none.
