@@ -72,12 +72,13 @@ impl PyramidRenderer {
         if let Some(index) = self.indexes.get(key) {
             return Ok(index);
         }
-        let head = store
-            .get_range(key, service.derivative.index.clone())
-            .await?;
-        let index = Arc::new(ReadyIndex::read(&head, service)?);
-        self.indexes.insert(key.clone(), Arc::clone(&index));
-        Ok(index)
+        // Those that miss it at the same time read it once.
+        let read = async {
+            let range = service.derivative.index.clone();
+            let head = store.get_range(key, range).await?;
+            Ok(Arc::new(ReadyIndex::read(&head, service)?))
+        };
+        self.indexes.get_or_insert_async(key, read).await
     }
 
     /// Chooses the level, from the one that suffices down to one that may be had.
