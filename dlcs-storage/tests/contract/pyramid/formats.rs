@@ -56,8 +56,9 @@ const READERS: [Reader; 7] = [
     },
     Reader {
         format: "pdf",
-        program: "pdftoppm",
-        arguments: &["-r", "72", "-singlefile", "-png", "{in}", "{out}"],
+        // Poppler resamples images of one bit, even one to one.
+        program: "mutool",
+        arguments: &["draw", "-q", "-r", "72", "-o", "{out}.png", "{in}"],
         least: Some(30.0),
     },
 ];

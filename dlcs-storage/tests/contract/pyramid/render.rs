@@ -115,7 +115,7 @@ async fn regions_sizes_turns_and_qualities_give_what_they_say() {
         ("13,17,555,333/7,99/90/default.png", (99, 7)),
         ("1000,700,1000,1000/^400,/!270/gray.jpg", (1104, 400)),
         ("1024,768,1,1/^9,11/0/default.png", (9, 11)),
-        ("pct:10,10,0.1,0.2/^max/0/bitonal.png", (5000, 10000)),
+        ("pct:10,10,0.1,0.2/^5000,10000/0/bitonal.png", (5000, 10000)),
         ("full/1,1/0/default.jpg", (1, 1)),
         ("full/1025,1/180/default.jpg", (1025, 1)),
     ] {
