@@ -20,13 +20,13 @@ mod process;
     reason = "helpers of tests end the test where they fail"
 )]
 mod render;
-mod source_formats;
-mod source_tiff;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
 mod sharing;
+mod source_formats;
+mod source_tiff;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
