@@ -99,7 +99,12 @@ pub(super) async fn require_range(
     );
 }
 
-pub(super) async fn require_whole(store: &dyn DerivativeStore, key: &DerivativeKey, bytes: &Bytes, why: &str) {
+pub(super) async fn require_whole(
+    store: &dyn DerivativeStore,
+    key: &DerivativeKey,
+    bytes: &Bytes,
+    why: &str,
+) {
     let length = store.length(key).await;
     let expected = bytes.len() as u64;
     require(
