@@ -53,6 +53,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width,
         height,
         samples,
+        nature: super::Nature::Shaded,
         profile,
         // The decoder has turned it.
         orientation: Orientation::NoTransforms,

@@ -46,6 +46,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
             depth: Depth::U8,
             alpha: Alpha::None,
         },
+        nature: super::Nature::Shaded,
         profile: Profile::Untagged,
         orientation: Orientation::NoTransforms,
         // The file, the page as it is drawn with all that is laid over each other, and the result.

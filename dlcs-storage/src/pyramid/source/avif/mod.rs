@@ -56,6 +56,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width,
         height,
         samples,
+        nature: super::Nature::Shaded,
         profile: profile(item),
         orientation: orientation(item),
         // The codes; of one tile what the decoder holds and its planes; the result.
