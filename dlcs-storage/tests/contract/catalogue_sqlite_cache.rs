@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::CustomerName;
 use dlcs_core::image::ImageChanges;
-use dlcs_core::queue::IngestQueue;
+use dlcs_core::queue::{Completion, IngestQueue};
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
 
@@ -18,7 +18,7 @@ async fn no_reader_sees_an_image_as_it_was_before_an_acknowledged_write() {
     const WRITES: u64 = 200;
     let place = Place::new();
     let catalogue = Arc::new(place.open_with_space().await);
-    catalogue.begin(item("a"), CLAIM).await.unwrap();
+    let _begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
     let acknowledged = Arc::new(AtomicU64::new(1));
     let readers: Vec<_> = (0..8)
         .map(|_| {
@@ -56,10 +56,8 @@ async fn what_is_kept_of_images_and_customers_follows_every_change() {
     let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
     let found = catalogue.find_image(&image("a")).await.unwrap();
     assert_eq!(found, Some(begun.claimed.image));
-    catalogue
-        .complete(begun.claimed.lease, derivative().into())
-        .await
-        .unwrap();
+    let completed = catalogue.complete(begun.claimed.lease, derivative().into());
+    assert!(matches!(completed.await.unwrap(), Completion::Recorded(_)));
     let found = catalogue.find_image(&image("a")).await.unwrap().unwrap();
     assert!(found.service().is_some());
     let changes = ImageChanges {

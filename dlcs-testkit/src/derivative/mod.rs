@@ -9,9 +9,10 @@ use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore};
 use dlcs_core::queue::{Generation, LeaseToken};
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::gate::Gate;
-use crate::verdict::{require, soon};
+use crate::verdict::{broken, require, soon};
 use given::{
     body, clean, done, failing, halting, image, letters, pyramid, require_absent, require_missing,
     require_range, require_whole, summary, upload, usize_of,

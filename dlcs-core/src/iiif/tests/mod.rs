@@ -336,5 +336,3 @@ fn canonical_requests_are_those_of_the_specification() {
     let turned = resolve(V3, (1000, 600), "full/max/90/default.jpg").unwrap();
     assert_eq!(turned.output(), size(600, 1000));
 }
-
-/// What OpenSeadragon asks for one tile, in version 2.1 and in version 3.0, and the size that it expects.

@@ -25,6 +25,7 @@ fn plan_of(pyramid: Pyramid, request: &ResolvedRequest) -> Plan {
     plan(&stored, request)
 }
 
+/// What OpenSeadragon asks for one tile, in version 2.1 and in version 3.0, and the size that it expects.
 fn viewer_requests(
     pyramid: Pyramid,
     level: Level,

@@ -2,7 +2,7 @@
 
 use dlcs_core::derivative::ProcessError;
 
-use super::{Workshop, read};
+use super::read;
 
 /// Cut at every sixteenth, and with a changed bit at 256 places.
 fn check_broken(file: &str, whole: &[u8]) {
