@@ -26,7 +26,7 @@ pub(super) fn files() -> Vec<Malformed> {
             Refused,
             gif(65_535, 65_535, &[]),
         ),
-        ("GIF: 0 columns", Refused, gif(0, 2, FRAME)),
+        ("GIF: 0 columns", RefusedOrRead, gif(0, 2, FRAME)),
         ("GIF: 100000 frames without delay", Read, gif(1, 1, &many)),
         (
             "GIF: a frame beyond the canvas",

@@ -239,7 +239,7 @@ fn powers_of_light_take_the_curve_of_srgb() {
     let grey = opaque(ColourModel::Grey, Depth::U8);
     assert_eq!(
         convert(grey, Profile::Gamma(2.2), &[0, 10, 128, 255]),
-        [0, 3, 128, 255]
+        [0, 3, 129, 255]
     );
     for nonsense in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(convert(grey, Profile::Gamma(nonsense), &[0, 77]), [0, 77]);
