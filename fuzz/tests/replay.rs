@@ -1,7 +1,6 @@
 //! Replays every saved file, and what becomes of it by chance, on any toolchain.
 //!
 //! `DLCS_FUZZ_SECONDS` says how long each target may take; 5 without it. The same run tries the same bytes in the same order.
-#![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
