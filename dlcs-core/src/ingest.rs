@@ -15,11 +15,13 @@ use crate::derivative::{
     Processed,
 };
 use crate::id::ImageId;
-use crate::image::{Image, ImageSource, OriginUrl};
+use crate::image::{Image, ImageSource, OriginUrl, Processing, UnknownPolicy};
 use crate::origin::{
     OriginError, OriginRegistry, OriginRequest, OriginResponse, OriginStrategyKind, match_strategy,
 };
-use crate::queue::{Generation, IngestQueue, Lease, LeaseToken, QueueError, StoredDerivative};
+use crate::queue::{
+    Generation, IngestQueue, Lease, LeaseToken, QueueError, StoredDerivative, Success,
+};
 
 /// Bytes that are read at once from an upload.
 const UPLOAD_CHUNK: u64 = 1 << 20;
@@ -57,11 +59,14 @@ pub enum IngestError {
         /// Why.
         source: ProcessError,
     },
+    /// The image, or its space, names a policy that is not known.
+    #[error("what is to be made of the image is not known")]
+    Policy(#[from] UnknownPolicy),
     /// The derivative could not be stored.
     #[error("the derivative could not be stored")]
     Store(#[from] DerivativeError),
-    /// The customer's origin strategies could not be read.
-    #[error("the origin strategies could not be read")]
+    /// The customer's origin strategies, or the image's space, could not be read.
+    #[error("the origin strategies or the space could not be read")]
     Catalogue(#[from] CatalogueError),
     /// A part of this program panicked over the image.
     #[error("processing panicked")]
@@ -79,7 +84,7 @@ impl IngestError {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
-            Self::Panicked | Self::LeaseLost => false,
+            Self::Policy(_) | Self::Panicked | Self::LeaseLost => false,
         }
     }
 
@@ -129,6 +134,7 @@ impl IngestError {
                 "the image could not be processed because of a fault of this server; try again".to_owned()
             }
             Self::Process { source } => source.to_string(),
+            Self::Policy(unknown) => unknown.to_string(),
             Self::Store(DerivativeError::Full { .. }) => {
                 "the derivative could not be stored because the store is full; make room and try again".to_owned()
             }
@@ -188,12 +194,12 @@ pub(crate) struct Ingester<'a> {
 }
 
 impl Ingester<'_> {
-    /// Fetches, processes and stores an image once, renewing its lease meanwhile.
+    /// Fetches, processes and stores an image once, as far as that is asked for, renewing its lease meanwhile.
     pub(crate) async fn attempt(
         &self,
         image: &Image,
         lease: &mut Lease,
-    ) -> Result<StoredDerivative, IngestError> {
+    ) -> Result<Success, IngestError> {
         let (generation, token) = (lease.generation(), lease.token());
         // A backend that panics must not take the other workers with it.
         let work = AssertUnwindSafe(self.make(image, generation, token)).catch_unwind();
@@ -230,12 +236,37 @@ impl Ingester<'_> {
         image: &Image,
         generation: Generation,
         token: LeaseToken,
+    ) -> Result<Success, IngestError> {
+        match self.processing(image).await? {
+            Processing::Nothing => Ok(Success::Nothing),
+            Processing::Derivative(options) => {
+                let stored = self.derive(image, &options, generation, token).await?;
+                Ok(Success::Derivative(stored))
+            }
+        }
+    }
+
+    /// What is to be made, by the defaults that the space has now.
+    async fn processing(&self, image: &Image) -> Result<Processing, IngestError> {
+        let id = &image.id;
+        match self.catalogue.find_space(id.customer(), id.space()).await? {
+            Some(space) => Ok(image.processing(&space)?),
+            // Only an empty space can be deleted: the image is gone too, and with it the lease.
+            None => Err(IngestError::LeaseLost),
+        }
+    }
+
+    async fn derive(
+        &self,
+        image: &Image,
+        options: &ProcessOptions,
+        generation: Generation,
+        token: LeaseToken,
     ) -> Result<StoredDerivative, IngestError> {
         let (source, context) = self.open(image).await?;
-        let options = ProcessOptions::default();
         let processed =
             self.processor
-                .process(source, &options)
+                .process(source, options)
                 .await
                 .map_err(|error| match error {
                     ProcessError::Origin(source) => IngestError::Fetch {

@@ -1,4 +1,4 @@
-//! Policies: by which rules derivatives are made.
+//! Policies: by which rules derivatives are made, and through which channels images are delivered.
 //!
 //! The names are those of the DLCS; what each one means is said here, and nowhere else.
 
@@ -151,6 +151,80 @@ impl FromStr for ThumbnailPolicy {
     }
 }
 
+/// A way of delivering an image, as a registration names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// The IIIF Image API.
+    IiifImg,
+    /// Thumbnails that lie ready.
+    Thumbs,
+    /// The source as it came.
+    File,
+    /// No way at all: registered, and not processed.
+    None,
+    /// The channels that an image has when nothing is said of them.
+    Default,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 5] = [
+        Self::IiifImg,
+        Self::Thumbs,
+        Self::File,
+        Self::None,
+        Self::Default,
+    ];
+    /// What [`Self::Default`] stands for.
+    pub const DEFAULTS: [Self; 2] = [Self::IiifImg, Self::Thumbs];
+    /// The policy of [`Self::IiifImg`] that keeps the source's own coding where that can be.
+    pub const USE_ORIGINAL: &'static str = "use-original";
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IiifImg => "iiif-img",
+            Self::Thumbs => "thumbs",
+            Self::File => "file",
+            Self::None => "none",
+            Self::Default => "default",
+        }
+    }
+
+    /// The names of the policies that it knows; the first is the one that it has when none is named.
+    #[must_use]
+    pub const fn policies(self) -> &'static [&'static str] {
+        match self {
+            Self::IiifImg => &["default", Self::USE_ORIGINAL],
+            Self::Thumbs | Self::Default => &["default"],
+            Self::File | Self::None => &["none"],
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that no channel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no delivery channel has this name")]
+pub struct ChannelNameError;
+
+impl FromStr for Channel {
+    type Err = ChannelNameError;
+
+    fn from_str(name: &str) -> Result<Self, ChannelNameError> {
+        Self::ALL
+            .into_iter()
+            .find(|channel| channel.as_str() == name)
+            .ok_or(ChannelNameError)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +237,10 @@ mod tests {
         for policy in ThumbnailPolicy::ALL {
             assert_eq!(policy.as_str().parse(), Ok(policy));
         }
+        for channel in Channel::ALL {
+            assert_eq!(channel.as_str().parse(), Ok(channel));
+        }
+        assert!("iiif-av".parse::<Channel>().is_err());
         assert!("Lossless".parse::<ImageOptimisationPolicy>().is_err());
         assert!("".parse::<ThumbnailPolicy>().is_err());
     }

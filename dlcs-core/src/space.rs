@@ -23,9 +23,9 @@ pub struct Space {
     pub default_roles: Vec<String>,
     /// How large images that do not say may be seen without a role.
     pub default_max_unauthorised: OpenAccess,
-    /// The policy that pyramids are made by.
+    /// The policy that the pyramids of images without one of their own are made by, whenever they are; `None`: the default.
     pub image_optimisation_policy: Option<String>,
-    /// The policy that thumbnails are made by.
+    /// The policy that the thumbnails of images without one of their own are made by, whenever they are; `None`: the default.
     pub thumbnail_policy: Option<String>,
     /// When it was made.
     pub created: Timestamp,

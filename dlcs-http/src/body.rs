@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body::Body;
-use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
-use http_body_util::{BodyExt, Full};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -18,19 +20,58 @@ use crate::error::{ApiError, Kind};
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The body of every response.
-pub type ResponseBody = BoxBody<Bytes, BoxError>;
+/// The body of every response: its bytes are all here, and go out in one piece.
+#[derive(Debug, Default)]
+pub struct ResponseBody {
+    bytes: Bytes,
+    /// Whether there would be bytes that are not sent: then nothing is said of their length.
+    left_out: bool,
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let bytes = std::mem::take(&mut self.bytes);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && !self.left_out
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.left_out {
+            SizeHint::default()
+        } else {
+            SizeHint::with_exact(self.bytes.len() as u64)
+        }
+    }
+}
 
 /// A response body whose bytes are all here.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> ResponseBody {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed()
+    ResponseBody {
+        bytes: bytes.into(),
+        left_out: false,
+    }
 }
 
 /// A response body without bytes.
 pub(crate) fn empty() -> ResponseBody {
-    full(Bytes::new())
+    ResponseBody::default()
+}
+
+/// A body that is left out: unlike an empty one, it says nothing of its length.
+pub(crate) fn left_out() -> ResponseBody {
+    ResponseBody {
+        bytes: Bytes::new(),
+        left_out: true,
+    }
 }
 
 /// The body of a request that has not been read yet.

@@ -41,8 +41,8 @@ pub struct DlcsService(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dlcs: Dlcs,
-    public_url: Option<String>,
-    delivery_url: Option<String>,
+    public_url: Option<Arc<str>>,
+    delivery_url: Option<Arc<str>>,
     body_limit: u64,
 }
 
@@ -82,10 +82,8 @@ impl DlcsServiceBuilder {
 }
 
 /// A URL as the start of links: without query, fragment and trailing slash.
-fn base(url: &Url) -> String {
-    url[..url::Position::AfterPath]
-        .trim_end_matches('/')
-        .to_owned()
+fn base(url: &Url) -> Arc<str> {
+    url[..url::Position::AfterPath].trim_end_matches('/').into()
 }
 
 impl DlcsService {
@@ -108,14 +106,17 @@ impl DlcsService {
     {
         let (parts, body) = request.into_parts();
         let context = self.context(&parts);
-        let payload = Payload::new(&parts.headers, body, self.0.body_limit);
-        let span = span(&context, &parts);
-        let answered = AssertUnwindSafe(answer(&context, &parts, payload))
-            .catch_unwind()
-            .instrument(span.clone())
-            .await;
+        let answered = if is_delivery(&parts) {
+            let answer = delivery::respond(&context, &parts);
+            AssertUnwindSafe(answer).catch_unwind().await
+        } else {
+            let payload = Payload::new(&parts.headers, body, self.0.body_limit);
+            let answer = AssertUnwindSafe(answer(&context, &parts, payload)).catch_unwind();
+            // In a box, because the many handlers of the API take more room than a tile should have to move.
+            Box::pin(answer.instrument(context.span(&parts))).await
+        };
         let mut response = answered.unwrap_or_else(|_| {
-            let _entered = span.enter();
+            let _entered = context.span(&parts).entered();
             let detail = "the server failed: give the `instance` to the operator, and try again";
             ApiError::new(Kind::Internal, detail)
                 .with_cause("a handler panicked")
@@ -131,7 +132,7 @@ impl DlcsService {
     #[cfg(feature = "server")]
     pub(crate) fn refuse(&self, parts: &Parts, reason: &str) -> Response<ResponseBody> {
         let context = self.context(parts);
-        let _entered = span(&context, parts).entered();
+        let _entered = context.span(parts).entered();
         ApiError::new(Kind::MalformedHead, reason).into_response(&context)
     }
 
@@ -141,39 +142,34 @@ impl DlcsService {
             .public_url
             .clone()
             .unwrap_or_else(|| from_host(parts));
-        let delivery = self.0.delivery_url.clone().unwrap_or_else(|| api.clone());
+        let delivery = self.0.delivery_url.as_ref().unwrap_or(&api);
+        let delivery = Arc::clone(delivery);
         let accepts = parts
             .headers
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        Context {
-            dlcs: self.0.dlcs.clone(),
-            wants_json_ld: accepts
-                .into_iter()
-                .any(|value| value.contains("application/ld+json")),
-            api,
-            delivery,
-            request_id: uuid::Uuid::new_v4().to_string(),
-        }
+        let wants_json_ld = accepts
+            .into_iter()
+            .any(|value| value.contains("application/ld+json"));
+        Context::new(self.0.dlcs.clone(), api, delivery, wants_json_ld)
     }
 }
 
-/// What every line of the log says of the request; never its query string, which may hold anything.
-fn span(context: &Context, parts: &Parts) -> tracing::Span {
-    let (id, method, path) = (&context.request_id, &parts.method, parts.uri.path());
-    tracing::info_span!("request", id, %method, path)
+/// Whether a request is answered by delivery, which makes its span only where there is something to say.
+fn is_delivery(parts: &Parts) -> bool {
+    Route::parse_delivery(&parts.method, parts.uri.path()).is_some()
 }
 
 /// The address that the client used, where no other is configured.
-fn from_host(parts: &Parts) -> String {
+fn from_host(parts: &Parts) -> Arc<str> {
     let header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = header.or_else(|| parts.uri.authority().map(Authority::as_str));
     let host = host.filter(|host| {
         host.parse::<Authority>()
             .is_ok_and(|authority| !authority.as_str().contains('@'))
     });
-    format!("http://{}", host.unwrap_or("localhost"))
+    format!("http://{}", host.unwrap_or("localhost")).into()
 }
 
 /// Takes the body out of the answer to a HEAD request; its length stays.
@@ -189,9 +185,6 @@ fn strip(response: &mut Response<ResponseBody>) {
 
 async fn answer(context: &Context, parts: &Parts, payload: Payload) -> Response<ResponseBody> {
     let route = Route::parse(&parts.method, parts.uri.path());
-    if route == Ok(Route::Delivery) {
-        return delivery::respond(context, parts).await;
-    }
     match dispatch(context, parts, route, payload).await {
         Ok(response) => response,
         Err(error) => error.into_response(context),

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod fake;
 pub mod fixture;
 pub mod gate;
+pub mod malformed;
 pub mod program;
 pub mod server;
 

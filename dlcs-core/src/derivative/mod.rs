@@ -60,6 +60,25 @@ pub trait DerivativeStore: fmt::Debug + Send + Sync + 'static {
     /// See [`DerivativeError`].
     async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes>;
 
+    /// Reads a range of bytes behind others that are given, in one piece.
+    ///
+    /// For streams whose common beginning is stored once: a store that reads into memory of its own need not copy the range again.
+    ///
+    /// # Behaviour
+    /// * The given bytes come first, also when the range is empty; the rest is as [`get_range`](Self::get_range) says.
+    ///
+    /// # Errors
+    /// See [`DerivativeError`].
+    async fn get_range_after(
+        &self,
+        key: &DerivativeKey,
+        range: Range<u64>,
+        before: &[u8],
+    ) -> Result<Bytes> {
+        let range = self.get_range(key, range).await?;
+        Ok([before, &range].concat().into())
+    }
+
     /// Returns the length of an object in bytes.
     ///
     /// # Behaviour

@@ -135,11 +135,23 @@ impl Ceiling {
         if size.area() <= area {
             return size;
         }
-        let ratio = u128::from(area) * u128::from(region.width()) / u128::from(region.height());
-        let width = (ratio.isqrt() as u64).clamp(1, u64::from(size.width()).min(area)) as u32;
-        let height = proportional(width, region.height(), region.width())
-            .clamp(1, (area / u64::from(width)).min(u64::from(size.height())));
-        dimensions(width, height as u32)
+        // The longer side first: rounding it down loses the least.
+        let by_area = |long: (u32, u32), short: (u32, u32)| {
+            let ratio = u128::from(area) * u128::from(long.0) / u128::from(short.0);
+            let length = (ratio.isqrt() as u64).clamp(1, u64::from(long.1).min(area)) as u32;
+            let other = proportional(length, short.0, long.0)
+                .clamp(1, (area / u64::from(length)).min(u64::from(short.1)));
+            (length, other as u32)
+        };
+        let across = (region.width(), size.width());
+        let down = (region.height(), size.height());
+        if region.width() >= region.height() {
+            let (width, height) = by_area(across, down);
+            dimensions(width, height)
+        } else {
+            let (height, width) = by_area(down, across);
+            dimensions(width, height)
+        }
     }
 
     /// A size of the shape of a region that is smaller by what its turned box has too much, and by at least one pixel.

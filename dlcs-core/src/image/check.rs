@@ -2,14 +2,8 @@
 
 use std::fmt;
 
-use super::{ImageChanges, LIST_MAX_ITEMS, STRING_MAX_CHARS};
-
-/// Delivery channels that are known.
-pub const CHANNELS: [&str; 4] = ["iiif-img", "thumbs", "file", "none"];
-/// Image optimisation policies that are known.
-pub const IMAGE_OPTIMISATION_POLICIES: [&str; 3] = ["fast-lossy", "fast-higher", "lossless"];
-/// Thumbnail policies that are known.
-pub const THUMBNAIL_POLICIES: [&str; 1] = ["standard"];
+use super::{DeliveryChannel, ImageChanges, LIST_MAX_ITEMS, STRING_MAX_CHARS};
+use crate::policy::{Channel, ImageOptimisationPolicy, ThumbnailPolicy};
 
 /// A field of a change that says something that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +67,9 @@ impl ImageChanges {
         if let Some(media_type) = self.media_type.as_deref().filter(|text| !text.is_empty()) {
             let only_stored = self.delivery_channels.as_ref().is_some_and(|channels| {
                 !channels.is_empty()
-                    && channels
-                        .iter()
-                        .all(|c| matches!(c.channel.as_str(), "file" | "none"))
+                    && channels.iter().all(|named| {
+                        matches!(named.channel.parse(), Ok(Channel::File | Channel::None))
+                    })
             });
             if !media_type.starts_with("image/") && !only_stored {
                 add(
@@ -84,44 +78,94 @@ impl ImageChanges {
                 );
             }
         }
-        for (place, channel) in self.delivery_channels.iter().flatten().enumerate() {
-            if !CHANNELS.contains(&channel.channel.as_str()) && channel.channel != "default" {
-                let reason = format!(
-                    "names the channel `{}`; known are {}",
-                    shorten(&channel.channel),
-                    CHANNELS.join(", ")
-                );
-                add(format!("deliveryChannels/{place}"), reason);
-            }
+        if let Some(channels) = &self.delivery_channels {
+            channel_problems(channels, &mut add);
         }
-        let policies = [
-            (
-                "imageOptimisationPolicy",
-                &self.image_optimisation_policy,
-                IMAGE_OPTIMISATION_POLICIES.as_slice(),
-            ),
-            (
-                "thumbnailPolicy",
-                &self.thumbnail_policy,
-                THUMBNAIL_POLICIES.as_slice(),
-            ),
-        ];
-        for (field, policy, known) in policies {
-            if let Some(name) = policy
-                .as_deref()
-                .filter(|name| !name.is_empty() && !known.contains(name))
-            {
-                add(
-                    field.to_owned(),
-                    format!(
-                        "names the policy `{}`; known are {}",
-                        shorten(name),
-                        known.join(", ")
-                    ),
-                );
-            }
-        }
+        policy_problem(
+            "imageOptimisationPolicy",
+            self.image_optimisation_policy.as_deref(),
+            &ImageOptimisationPolicy::ALL.map(ImageOptimisationPolicy::as_str),
+            &mut add,
+        );
+        policy_problem(
+            "thumbnailPolicy",
+            self.thumbnail_policy.as_deref(),
+            &ThumbnailPolicy::ALL.map(ThumbnailPolicy::as_str),
+            &mut add,
+        );
         problems
+    }
+}
+
+/// What is wrong with the name of a policy; the empty one clears it.
+fn policy_problem(
+    field: &str,
+    policy: Option<&str>,
+    known: &[&str],
+    add: &mut impl FnMut(String, String),
+) {
+    if let Some(name) = policy.filter(|name| !name.is_empty() && !known.contains(name)) {
+        let reason = format!(
+            "names the policy `{}`; known are {}",
+            shorten(name),
+            known.join(", ")
+        );
+        add(field.to_owned(), reason);
+    }
+}
+
+/// What is wrong with a list of delivery channels.
+fn channel_problems(channels: &[DeliveryChannel], add: &mut impl FnMut(String, String)) {
+    const FIELD: &str = "deliveryChannels";
+    if channels.len() > LIST_MAX_ITEMS {
+        add(
+            FIELD.to_owned(),
+            format!(
+                "has {} items; at most {LIST_MAX_ITEMS} are allowed",
+                channels.len()
+            ),
+        );
+        return;
+    }
+    for (place, DeliveryChannel { channel, policy }) in channels.iter().enumerate() {
+        let at = format!("{FIELD}/{place}");
+        let Ok(known) = channel.parse::<Channel>() else {
+            let reason = if channel == "iiif-av" {
+                "names the channel `iiif-av`, but audio and video are not delivered here".to_owned()
+            } else {
+                format!("names the channel `{}`", shorten(channel))
+            };
+            let all = Channel::ALL.map(Channel::as_str).join(", ");
+            add(at, format!("{reason}; known are {all}"));
+            continue;
+        };
+        if channels[..place]
+            .iter()
+            .any(|other| other.channel == *channel)
+        {
+            add(
+                at.clone(),
+                format!("names the channel `{known}` again: leave one of them out"),
+            );
+        }
+        let policies = known.policies();
+        if let Some(name) = policy.as_deref().filter(|name| !policies.contains(name)) {
+            add(
+                format!("{at}/policy"),
+                format!(
+                    "names the policy `{}`, which the channel `{known}` does not know; known are {}",
+                    shorten(name),
+                    policies.join(", ")
+                ),
+            );
+        }
+    }
+    let is_none = |channel: &DeliveryChannel| channel.channel == Channel::None.as_str();
+    if channels.iter().any(is_none) && !channels.iter().all(is_none) {
+        add(
+            FIELD.to_owned(),
+            "names `none` beside other channels: `none` says that the image is not processed, so send it alone, or leave it out".to_owned(),
+        );
     }
 }
 
@@ -193,16 +237,66 @@ mod tests {
         assert_eq!(fields(&changes), expected);
     }
 
+    /// Channels as `channel/policy`, separated by spaces.
+    fn channels(text: &str) -> ImageChanges {
+        let channel = |text: &str| {
+            let (channel, policy) = text.split_once('/').unwrap_or((text, ""));
+            DeliveryChannel {
+                channel: channel.into(),
+                policy: (!policy.is_empty()).then(|| policy.into()),
+            }
+        };
+        ImageChanges {
+            delivery_channels: Some(text.split_whitespace().map(channel).collect()),
+            ..ImageChanges::default()
+        }
+    }
+
+    #[test]
+    fn channels_and_their_policies_are_those_that_are_known() {
+        for sound in [
+            "",
+            "iiif-img",
+            "iiif-img/use-original thumbs/default file/none",
+            "none",
+            "none/none",
+            "default",
+            "default/default file",
+        ] {
+            assert_eq!(channels(sound).problems(0), [], "{sound}");
+        }
+        for (faulty, expected) in [
+            ("iiif-av", &["deliveryChannels/0"][..]),
+            ("thumbs IIIF-IMG", &["deliveryChannels/1"]),
+            (
+                "iiif-img/open-max thumbs/use-original",
+                &["deliveryChannels/0/policy", "deliveryChannels/1/policy"],
+            ),
+            ("none/default", &["deliveryChannels/0/policy"]),
+            (
+                "iiif-img file iiif-img/use-original",
+                &["deliveryChannels/2"],
+            ),
+            ("none file", &["deliveryChannels"]),
+            ("default none", &["deliveryChannels"]),
+            ("none none", &["deliveryChannels/1"]),
+            (&"thumbs ".repeat(101), &["deliveryChannels"]),
+        ] {
+            assert_eq!(fields(&channels(faulty)), expected, "{faulty}");
+        }
+        let beside = channels("iiif-img none").problems(0);
+        assert_eq!(
+            beside[0].to_string(),
+            "`deliveryChannels` names `none` beside other channels: `none` says that the image is not processed, so send it alone, or \
+             leave it out"
+        );
+    }
+
     #[test]
     fn what_is_allowed_has_no_problem() {
-        let channel = |name: &str| DeliveryChannel {
-            channel: name.into(),
-            policy: None,
-        };
         let file = ImageChanges {
             media_type: Some("application/pdf".into()),
-            delivery_channels: Some(vec![channel("file")]),
-            ..ImageChanges::default()
+            ..channels("file")
         };
         let cleared = ImageChanges {
             media_type: Some(String::new()),

@@ -2,15 +2,15 @@
 
 mod check;
 mod metadata;
+mod processing;
 mod query;
 mod registration;
 mod source;
 mod state;
 
-pub use check::{
-    CHANNELS, FieldProblem, IMAGE_OPTIMISATION_POLICIES, THUMBNAIL_POLICIES, shorten, text_problem,
-};
+pub use check::{FieldProblem, shorten, text_problem};
 pub use metadata::{LIST_MAX_ITEMS, Metadata, OpenAccess, STRING_MAX_CHARS};
+pub use processing::{Processing, UnknownPolicy};
 pub use query::{ImageOrder, ImageOrderBy, ImageQuery, Third};
 pub use registration::{DeliveryChannel, ImageChanges, Registration, RegistrationMode};
 pub use source::{ImageSource, ORIGIN_MAX_BYTES, OriginUrl, OriginUrlError};
@@ -39,9 +39,9 @@ pub struct Image {
     pub max_unauthorised: OpenAccess,
     /// How it is to be delivered; empty: the defaults.
     pub delivery_channels: Vec<DeliveryChannel>,
-    /// The policy that its pyramid is made by; `None`: the default.
+    /// The policy that its pyramid is made by; `None`: that of its space, or else the default.
     pub image_optimisation_policy: Option<String>,
-    /// The policy that its thumbnails are made by; `None`: the default.
+    /// The policy that its thumbnails are made by; `None`: that of its space, or else the default.
     pub thumbnail_policy: Option<String>,
     /// When it was first registered.
     pub created: Timestamp,
@@ -149,6 +149,11 @@ impl Image {
     /// Ends a registration well; returns the service that was served before.
     pub fn succeed(&mut self, service: ImageService) -> Option<ImageService> {
         std::mem::replace(&mut self.state, ImageState::Ready { service }).into_service()
+    }
+
+    /// Ends a registration that makes nothing well; returns the service that was served before and is not any more.
+    pub fn settle(&mut self, now: Timestamp) -> Option<ImageService> {
+        std::mem::replace(&mut self.state, ImageState::Registered { finished: now }).into_service()
     }
 
     /// Ends a registration badly: what was served before stays.

@@ -9,7 +9,7 @@ use crate::space::Space;
 /// How an image is to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryChannel {
-    /// `iiif-img`, `thumbs`, `file` or `none`.
+    /// The name of a [`Channel`](crate::policy::Channel).
     pub channel: String,
     /// The policy of the channel; `None`: its default.
     pub policy: Option<String>,
@@ -161,6 +161,13 @@ impl Registration {
     #[must_use]
     pub fn with_tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.changes.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Says how the image is to be delivered.
+    #[must_use]
+    pub fn with_channels(mut self, channels: impl IntoIterator<Item = DeliveryChannel>) -> Self {
+        self.changes.delivery_channels = Some(channels.into_iter().collect());
         self
     }
 

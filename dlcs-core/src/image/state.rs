@@ -57,6 +57,11 @@ pub enum ImageState {
         /// What is served.
         service: ImageService,
     },
+    /// Registered and, as was asked, not processed: nothing is served.
+    Registered {
+        /// Since when.
+        finished: Timestamp,
+    },
     /// The last registration failed.
     Failed {
         /// One sentence for people.
@@ -77,6 +82,7 @@ impl ImageState {
             | Self::Ingesting { previous, .. }
             | Self::Failed { previous, .. } => previous.as_ref(),
             Self::Ready { service } => Some(service),
+            Self::Registered { .. } => None,
         }
     }
 
@@ -88,6 +94,7 @@ impl ImageState {
             | Self::Ingesting { previous, .. }
             | Self::Failed { previous, .. } => previous,
             Self::Ready { service } => Some(service),
+            Self::Registered { .. } => None,
         }
     }
 
@@ -106,11 +113,11 @@ impl ImageState {
         }
     }
 
-    /// When the image was processed last.
+    /// When a registration of the image ended last.
     #[must_use]
     pub const fn finished(&self) -> Option<Timestamp> {
         match self {
-            Self::Failed { finished, .. } => Some(*finished),
+            Self::Failed { finished, .. } | Self::Registered { finished } => Some(*finished),
             _ => match self.service() {
                 Some(service) => Some(service.finished),
                 None => None,

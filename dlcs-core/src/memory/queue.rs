@@ -12,7 +12,7 @@ use crate::id::{BatchId, CustomerId, ImageId};
 use crate::image::{Image, RegistrationMode};
 use crate::queue::{
     Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
-    StoredDerivative, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
+    SubmissionItem, SubmissionProblem, SubmissionProblemKind, Success,
 };
 use crate::time::Timestamp;
 
@@ -80,17 +80,22 @@ impl IngestQueue for MemoryCatalogue {
         Ok(())
     }
 
-    async fn complete(&self, lease: Lease, derivative: StoredDerivative) -> Result<Completion> {
+    async fn complete(&self, lease: Lease, success: Success) -> Result<Completion> {
         let now = self.now();
         let mut state = self.lock();
         let Some((job, mut image)) = state.end_job(&lease) else {
             return state.late(&lease);
         };
-        let served_before = image.succeed(derivative.into_service(&lease, now));
+        let served_before = match success {
+            Success::Derivative(derivative) => {
+                state.discard_upload(&image.source, now);
+                image.succeed(derivative.into_service(&lease, now))
+            }
+            Success::Nothing => image.settle(now),
+        };
         if let Some(service) = served_before {
             state.discard(service.key(&image.id), now, GRACE_OF_SERVED);
         }
-        state.discard_upload(&image.source, now);
         state.images.insert(image.id.clone(), image.clone());
         state.end_member(job.batch, &image.id, Member::Completed, now);
         Ok(Completion::Recorded(Box::new(image)))

@@ -91,6 +91,21 @@ impl StoredDerivative {
     }
 }
 
+/// What a registration that went well has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Success {
+    /// A derivative.
+    Derivative(StoredDerivative),
+    /// Nothing, as was asked: the image is registered and not processed.
+    Nothing,
+}
+
+impl From<StoredDerivative> for Success {
+    fn from(derivative: StoredDerivative) -> Self {
+        Self::Derivative(derivative)
+    }
+}
+
 /// What became of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -175,18 +190,22 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// [`QueueError::LeaseLost`], or the backend's failure.
     async fn renew(&self, lease: &mut Lease, lease_for: Duration) -> Result<()>;
 
-    /// Makes a stored derivative what is served of its image, and ends the job.
+    /// Makes a stored derivative, or nothing, what is served of its image, and ends the job.
     ///
     /// # Behaviour
     /// * Image, job and batch change in one transaction.
+    /// * Everything that is known of the derivative comes back as it was given.
+    /// * Without a derivative, the image is [`ImageState::Registered`](crate::image::ImageState::Registered), and its batch counts it as
+    ///   completed.
     /// * A batch whose last image ends is finished then.
     /// * A lost lease changes nothing.
     /// * A result that was overtaken by a later registration or a deletion changes nothing.
     /// * The derivative that was served before becomes collectable.
+    /// * Bytes that came with the registration become collectable once there is a derivative of them, and not without one.
     ///
     /// # Errors
     /// [`QueueError::LeaseLost`], or the backend's failure.
-    async fn complete(&self, lease: Lease, derivative: StoredDerivative) -> Result<Completion>;
+    async fn complete(&self, lease: Lease, success: Success) -> Result<Completion>;
 
     /// Records that processing failed.
     ///

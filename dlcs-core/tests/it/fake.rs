@@ -111,16 +111,27 @@ impl OriginStrategy for FakeOrigin {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct FakePixels;
+/// Remembers what it was asked to make.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakePixels {
+    asked: Arc<Mutex<Vec<ProcessOptions>>>,
+}
+
+impl FakePixels {
+    /// What it was asked to make since it was last looked at.
+    pub(crate) fn take_asked(&self) -> Vec<ProcessOptions> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
 
 #[async_trait]
 impl ImageProcessor for FakePixels {
     async fn process(
         &self,
         source: OriginResponse,
-        _: &ProcessOptions,
+        options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
+        self.asked.lock().unwrap().push(options.clone());
         let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
         let bytes = Bytes::from(chunks.concat());
         let dimensions = std::str::from_utf8(&bytes)
@@ -238,10 +249,11 @@ impl Clock for TokioClock {
     }
 }
 
-/// A facade over memory, its origin, its catalogue and its store, and a space.
+/// A facade over memory, its origin, its pixels and its store, and a space.
 pub(crate) struct Setting {
     pub(crate) dlcs: Dlcs,
     pub(crate) origin: FakeOrigin,
+    pub(crate) pixels: FakePixels,
     pub(crate) store: FakeStore,
     pub(crate) space: Space,
 }
@@ -253,14 +265,15 @@ impl Setting {
 
     pub(crate) async fn with(settings: Settings) -> Self {
         let (origin, store) = (FakeOrigin::default(), FakeStore::default());
+        let pixels = FakePixels::default();
         let dlcs = Dlcs::builder()
             .with_catalogue(MemoryCatalogue::with_clock(Arc::new(TokioClock(
                 tokio::time::Instant::now(),
             ))))
             .with_derivatives(store.clone())
             .with_origin(origin.clone())
-            .with_processor(FakePixels)
-            .with_renderer(FakePixels)
+            .with_processor(pixels.clone())
+            .with_renderer(pixels.clone())
             .with_settings(settings)
             .build()
             .unwrap();
@@ -268,6 +281,7 @@ impl Setting {
         Self {
             dlcs,
             origin,
+            pixels,
             store,
             space,
         }

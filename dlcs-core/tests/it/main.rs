@@ -1,6 +1,7 @@
 //! The facade over the reference backends, with fakes for what touches the world.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod channels;
 mod fake;
 mod registration;
 mod workers;

@@ -1,5 +1,7 @@
 //! Headers of delivery: who may read it, how long it holds, and whether the client has it already.
 
+use std::borrow::Cow;
+
 use dlcs_core::iiif::Version;
 use dlcs_core::image::ImageService;
 use dlcs_core::time::Timestamp;
@@ -13,8 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::info::{context_of, profile_of};
-use super::left_out;
-use crate::body::{ResponseBody, empty};
+use crate::body::{ResponseBody, empty, left_out};
 
 /// The methods of every address of delivery.
 pub(super) const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -40,7 +41,7 @@ impl Description {
         headers.insert(CONTENT_TYPE, self.content_type.clone());
         headers.insert(LINK, self.link.clone());
         headers.insert(ETAG, self.etag.clone());
-        headers.insert(LAST_MODIFIED, value(&self.modified.to_http_date()));
+        headers.insert(LAST_MODIFIED, value(self.modified.to_http_date()));
         headers.insert(CACHE_CONTROL, CACHED);
         if self.by_accept {
             headers.insert(VARY, HeaderValue::from_name(ACCEPT));
@@ -95,13 +96,12 @@ fn tag_list(text: &str) -> impl Iterator<Item = &str> {
 ///
 /// Generation and token name the registration; the checksum tells apart catalogues that were started anew.
 pub(super) fn etag(service: &ImageService, what: &str) -> HeaderValue {
-    let checksum = service.derivative.checksum.to_string();
     let ImageService {
         generation, token, ..
     } = service;
-    value(&format!(
-        "\"{generation}-{token}-{}-{what}\"",
-        &checksum[..8]
+    let [a, b, c, d, ..] = service.derivative.checksum.0;
+    value(format!(
+        "\"{generation}-{token}-{a:02x}{b:02x}{c:02x}{d:02x}-{what}\""
     ))
 }
 
@@ -114,13 +114,17 @@ pub(super) fn info_etag(service: &ImageService, json_ld: bool, body: &[u8]) -> H
     etag(service, &format!("info-{kind}-{digest}"))
 }
 
-/// The links of pixels: their canonical address and the profile.
-pub(super) fn image_link(version: Version, canonical: &str) -> HeaderValue {
+/// The links of pixels: their canonical address, which is given below the service's, and the profile.
+pub(super) fn image_link(version: Version, service: &str, canonical: &str) -> HeaderValue {
     // A caret cannot stand in an address as it is.
-    let canonical = canonical.replace('^', "%5E");
+    let canonical = if canonical.contains('^') {
+        Cow::Owned(canonical.replace('^', "%5E"))
+    } else {
+        Cow::Borrowed(canonical)
+    };
     let profile = profile_of(version);
-    value(&format!(
-        "<{canonical}>;rel=\"canonical\", <{profile}>;rel=\"profile\""
+    value(format!(
+        "<{service}/{canonical}>;rel=\"canonical\", <{profile}>;rel=\"profile\""
     ))
 }
 
@@ -128,10 +132,10 @@ pub(super) fn image_link(version: Version, canonical: &str) -> HeaderValue {
 pub(super) fn info_link(version: Version, json_ld: bool) -> HeaderValue {
     let profile = profile_of(version);
     if json_ld {
-        return value(&format!("<{profile}>;rel=\"profile\""));
+        return value(format!("<{profile}>;rel=\"profile\""));
     }
     let context = context_of(version);
-    value(&format!(
+    value(format!(
         "<{profile}>;rel=\"profile\", <{context}>;rel=\"http://www.w3.org/ns/json-ld#context\";type=\"application/ld+json\""
     ))
 }
@@ -139,7 +143,7 @@ pub(super) fn info_link(version: Version, json_ld: bool) -> HeaderValue {
 /// The media type of info.json.
 pub(super) fn info_type(version: Version, json_ld: bool) -> HeaderValue {
     if json_ld {
-        value(&format!(
+        value(format!(
             "application/ld+json;profile=\"{}\"",
             context_of(version)
         ))
@@ -149,7 +153,7 @@ pub(super) fn info_type(version: Version, json_ld: bool) -> HeaderValue {
 }
 
 /// Says where the information is.
-pub(super) fn redirect(location: &str) -> Response<ResponseBody> {
+pub(super) fn redirect(location: String) -> Response<ResponseBody> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response
@@ -189,8 +193,8 @@ pub(super) fn open_to_all_origins(headers: &mut HeaderMap) {
 }
 
 /// A header of text that is built here: addresses are percent-encoded, the rest is ours.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("the text holds visible ASCII only")
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("the text holds visible ASCII only")
 }
 
 #[cfg(test)]

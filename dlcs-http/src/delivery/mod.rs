@@ -5,16 +5,17 @@ mod headers;
 mod info;
 mod route;
 
+use std::borrow::Cow;
+
 use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
+use dlcs_core::policy::Channel;
 use dlcs_core::{Error, Image, ImageId};
-use futures_util::stream;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response};
-use http_body_util::{BodyExt, StreamBody};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
-use crate::body::{ResponseBody, full};
+use crate::body::{ResponseBody, full, left_out};
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
 use crate::hydra::encode_segment;
@@ -22,6 +23,9 @@ use crate::route::DELIVERY;
 use accept::Accept;
 use headers::Description;
 use route::{CustomerRef, DeliveryRoute, Target, Wanted};
+
+/// Room for the headers of an answer, so that their table does not grow.
+const HEADERS: usize = 16;
 
 /// How often an image is looked up again because its derivative was replaced between the look and the read.
 const LOOKS: usize = 2;
@@ -42,28 +46,30 @@ fn service_address(context: &Context, version: Option<Version>, image: &ImageId)
     )
 }
 
-/// A body that is left out: unlike an empty one, it says nothing of its length.
-fn left_out() -> ResponseBody {
-    StreamBody::new(stream::empty()).boxed()
-}
-
 /// Answers a request below `/iiif-img`.
 pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<ResponseBody> {
     let mut response = match request.method {
         Method::OPTIONS => headers::preflight(),
         Method::GET | Method::HEAD => match answer(context, request).await {
             Ok(response) => response,
-            Err(error) => error.into_response(context),
+            Err(error) => refuse(context, request, error),
         },
-        _ => ApiError::new(
-            Kind::MethodNotAllowed,
-            "images are read with GET; register and delete them through the API",
-        )
-        .with_allow(headers::METHODS)
-        .into_response(context),
+        _ => {
+            let error = ApiError::new(
+                Kind::MethodNotAllowed,
+                "images are read with GET; register and delete them through the API",
+            );
+            refuse(context, request, error.with_allow(headers::METHODS))
+        }
     };
     headers::open_to_all_origins(response.headers_mut());
     response
+}
+
+/// Answers with an error. Only then is there something to log, and a span to log it in.
+fn refuse(context: &Context, request: &Parts, error: ApiError) -> Response<ResponseBody> {
+    let span = context.span(request);
+    span.in_scope(|| error.into_response(context))
 }
 
 async fn answer(context: &Context, request: &Parts) -> Result<Response<ResponseBody>, ApiError> {
@@ -105,14 +111,17 @@ impl From<ApiError> for Failure {
 async fn serve(
     context: &Context,
     request: &Parts,
-    route: &DeliveryRoute,
+    route: &DeliveryRoute<'_>,
     image: &Image,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let service = image.service().ok_or_else(nothing_here)?;
+    let service = image
+        .service()
+        .filter(|_| image.has_channel(Channel::IiifImg))
+        .ok_or_else(nothing_here)?;
     match &route.wanted {
         Wanted::Base => {
             let base = service_address(context, route.target.version, &image.id);
-            Ok(headers::redirect(&format!("{base}/info.json")))
+            Ok(headers::redirect(format!("{base}/info.json")))
         }
         Wanted::Info => {
             check_open(image)?;
@@ -203,7 +212,7 @@ async fn pixels(
     target: &Target,
     image: &Image,
     service: &ImageService,
-    parameters: &[String; 4],
+    parameters: &[Cow<'_, str>; 4],
 ) -> Result<Response<ResponseBody>, Failure> {
     let resolved = resolve(context, target.version, service, parameters)?;
     let version = target.version.unwrap_or(Version::V3);
@@ -211,7 +220,7 @@ async fn pixels(
     let base = service_address(context, target.version, &image.id);
     let description = Description {
         content_type: HeaderValue::from_static(resolved.format.media_type()),
-        link: headers::image_link(version, &format!("{base}/{canonical}")),
+        link: headers::image_link(version, &base, &canonical),
         etag: headers::etag(service, &canonical),
         modified: service.finished,
         by_accept: false,
@@ -220,6 +229,7 @@ async fn pixels(
         return Ok(response);
     }
     let mut response = Response::new(left_out());
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
     description.add_to(response.headers_mut());
     if request.method == Method::HEAD {
         return Ok(response);
@@ -237,7 +247,7 @@ fn resolve(
     context: &Context,
     version: Option<Version>,
     service: &ImageService,
-    [region, size, rotation, file]: &[String; 4],
+    [region, size, rotation, file]: &[Cow<'_, str>; 4],
 ) -> Result<ResolvedRequest, ApiError> {
     let grammar = match version {
         None => GrammarVersion::Unversioned,

@@ -1,10 +1,15 @@
 //! Addresses of delivery: pure, from the raw path.
 
+use std::borrow::Cow;
+
 use dlcs_core::customer::CustomerName;
 use dlcs_core::iiif::Version;
 use dlcs_core::{CustomerId, ModelId, SpaceId};
 
 use crate::route::{DELIVERY, RouteError, decode};
+
+/// The most segments that an address has: all others are too many.
+const SEGMENTS: usize = 9;
 
 /// The customer in an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,30 +32,33 @@ pub(super) struct Target {
 
 /// What is asked for of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Wanted<'a> {
     /// The base of the service, which redirects to the information.
     Base,
     /// The information.
     Info,
     /// Pixels: region, size, rotation, and quality with format.
-    Pixels([String; 4]),
+    Pixels([Cow<'a, str>; 4]),
 }
 
 /// An address of delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DeliveryRoute {
+pub(super) struct DeliveryRoute<'a> {
     pub(super) target: Target,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Wanted<'a>,
 }
 
-impl DeliveryRoute {
+impl<'a> DeliveryRoute<'a> {
     /// Parses a raw path: it is split first, and each segment is decoded once.
     ///
     /// # Errors
     /// [`RouteError::BadPath`] for what is no path at all, [`RouteError::NotFound`] for all else: an id that cannot be names nothing.
-    pub(super) fn parse(path: &str) -> Result<Self, RouteError> {
+    pub(super) fn parse(path: &'a str) -> Result<Self, RouteError> {
         let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
-        let segments = path.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
+        let mut segments = Vec::with_capacity(SEGMENTS);
+        for segment in path.split('/') {
+            segments.push(decode(segment)?);
+        }
         let (version, rest) = match segments.as_slice() {
             [root, version, rest @ ..] if root == DELIVERY && version == "v2" => {
                 (Some(Version::V2), rest)
@@ -68,14 +76,14 @@ impl DeliveryRoute {
             version,
             customer: parse_customer(customer).ok_or(RouteError::NotFound)?,
             space: space.parse().map_err(|_| RouteError::NotFound)?,
-            model: ModelId::parse(model.as_str()).map_err(|_| RouteError::NotFound)?,
+            model: ModelId::parse(model.as_ref()).map_err(|_| RouteError::NotFound)?,
         };
         let wanted = match wanted {
             [] => Wanted::Base,
             [slash] if slash.is_empty() => Wanted::Base,
             [info] if info == "info.json" => Wanted::Info,
             [region, size, rotation, file] => {
-                Wanted::Pixels([region, size, rotation, file].map(Clone::clone))
+                Wanted::Pixels([region, size, rotation, file].map(Cow::clone))
             }
             _ => return Err(RouteError::NotFound),
         };
@@ -94,7 +102,7 @@ fn parse_customer(text: &str) -> Option<CustomerRef> {
 mod tests {
     use super::*;
 
-    fn route(path: &str) -> Result<DeliveryRoute, RouteError> {
+    fn route(path: &str) -> Result<DeliveryRoute<'_>, RouteError> {
         DeliveryRoute::parse(path)
     }
 
@@ -139,12 +147,14 @@ mod tests {
             ("%F0%9F%97%BA", "🗺"),
             ("a%3Fb%23c", "a?b#c"),
         ] {
-            let parsed = route(&format!("/iiif-img/1/1/{written}/info.json")).unwrap();
+            let path = format!("/iiif-img/1/1/{written}/info.json");
+            let parsed = route(&path).unwrap();
             assert_eq!(parsed.target.model.as_str(), model);
         }
-        let parsed = route("/iiif-img/1/1/a/pct:0,0,50,50/%5E200,/%21%30/default.jpg").unwrap();
+        let path = "/iiif-img/1/1/a/pct:0,0,50,50/%5E200,/%21%30/default.jpg";
+        let parsed = route(path).unwrap();
         let expected = ["pct:0,0,50,50", "^200,", "!0", "default.jpg"];
-        assert_eq!(parsed.wanted, Wanted::Pixels(expected.map(str::to_owned)));
+        assert_eq!(parsed.wanted, Wanted::Pixels(expected.map(Cow::from)));
     }
 
     #[test]

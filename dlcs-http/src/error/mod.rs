@@ -125,7 +125,7 @@ impl ApiError {
     /// The response; the error is logged here, once.
     pub(crate) fn into_response(mut self, context: &Context) -> Response<ResponseBody> {
         let status = self.0.kind.status();
-        self.log(&context.request_id);
+        self.log(context.request_id());
         cap(&mut self.0.problems);
         let text = self.0.kind.text();
         let body = ErrorBody {
@@ -137,7 +137,7 @@ impl ApiError {
             status_code: status.as_u16(),
             detail: &self.0.detail,
             description: &self.0.detail,
-            instance: &context.request_id,
+            instance: context.request_id(),
             errors: &self.0.problems,
             image: self.0.image.as_ref().map(|image| context.image_link(image)),
         };

@@ -133,6 +133,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
                 | ProcessError::TooManyPixels { .. }
                 | ProcessError::SideTooLong { .. },
         } => Kind::NotAnImage,
+        IngestError::Policy(_) => Kind::Invalid,
         IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
         IngestError::Store(DerivativeError::Backend { .. })
         | IngestError::Catalogue(CatalogueError::Unavailable { .. }) => Kind::Unavailable,

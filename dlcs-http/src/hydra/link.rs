@@ -1,5 +1,7 @@
 //! The addresses of resources.
 
+use std::borrow::Cow;
+
 use dlcs_core::origin::OriginStrategyId;
 use dlcs_core::{BatchId, CustomerId, ImageId, SpaceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,8 +30,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// A text as one segment of a path.
-pub(crate) fn encode_segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+pub(crate) fn encode_segment(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, SEGMENT).into()
 }
 
 impl Context {

@@ -23,7 +23,7 @@ struct EntryPoint {
 /// `GET /`
 pub(crate) fn get(context: &Context) -> Outcome {
     let resource = EntryPoint {
-        header: Header::new(context.api.clone(), "vocab:EntryPoint"),
+        header: Header::new(context.api.to_string(), "vocab:EntryPoint"),
         customers: format!("{}/customers", context.api),
         origin_strategies: format!("{}/originStrategies", context.api),
     };

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use dlcs_core::id::IdError;
 use dlcs_core::origin::OriginStrategyId;
 use dlcs_core::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
@@ -179,6 +181,13 @@ static ROUTES: &[Entry] = &[
 ];
 
 impl Route {
+    /// Tells a request for delivery by the start of its path, without taking that apart.
+    pub(crate) fn parse_delivery(method: &Method, raw_path: &str) -> Option<Self> {
+        let rest = raw_path.strip_prefix('/')?.strip_prefix(DELIVERY)?;
+        let is_delivery = *method != Method::CONNECT && (rest.is_empty() || rest.starts_with('/'));
+        is_delivery.then_some(Self::Delivery)
+    }
+
     /// Parses a method and a path as it came, percent-encoding and all; HEAD is GET.
     pub(crate) fn parse(method: &Method, raw_path: &str) -> Result<Self, RouteError> {
         if *method == Method::CONNECT {
@@ -186,14 +195,10 @@ impl Route {
                 reason: "this is not a proxy",
             });
         }
-        let raw = raw_path.strip_prefix('/').ok_or(RouteError::NotFound)?;
-        if raw == DELIVERY
-            || raw
-                .strip_prefix(DELIVERY)
-                .is_some_and(|rest| rest.starts_with('/'))
-        {
-            return Ok(Self::Delivery);
+        if let Some(delivery) = Self::parse_delivery(method, raw_path) {
+            return Ok(delivery);
         }
+        let raw = raw_path.strip_prefix('/').ok_or(RouteError::NotFound)?;
         let segments = split(raw)?;
         let method = if *method == Method::HEAD {
             &Method::GET
@@ -234,14 +239,14 @@ fn split(raw: &str) -> Result<Vec<String>, RouteError> {
             if segment.is_empty() {
                 Err(RouteError::NotFound)
             } else {
-                decode(segment)
+                decode(segment).map(Cow::into_owned)
             }
         })
         .collect()
 }
 
 /// Decodes a segment of a path once, and strictly.
-pub(crate) fn decode(segment: &str) -> Result<String, RouteError> {
+pub(crate) fn decode(segment: &str) -> Result<Cow<'_, str>, RouteError> {
     let bytes = segment.as_bytes();
     let broken = |at: usize| {
         !bytes
@@ -267,7 +272,7 @@ pub(crate) fn decode(segment: &str) -> Result<String, RouteError> {
             reason: "the path holds a control character",
         });
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 fn matches(path: &str, segments: Segments<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! A whole DLCS in memory, and a client that talks to its service.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,6 +36,7 @@ pub(crate) struct App {
     pub(crate) service: DlcsService,
     pub(crate) origin: Arc<FakeOrigin>,
     pub(crate) clock: Arc<FakeClock>,
+    pub(crate) asked: Arc<Mutex<Vec<ProcessOptions>>>,
     /// `key:secret` of the administrator.
     pub(crate) admin: String,
 }
@@ -65,11 +66,12 @@ impl App {
     ) -> Self {
         let (origin, clock) = (FakeOrigin::new(), FakeClock::new());
         let catalogue = MemoryCatalogue::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        let asked = Arc::default();
         let dlcs = Dlcs::builder()
             .with_catalogue(catalogue)
             .with_derivatives(store)
             .with_origin(Shared(Arc::clone(&origin)))
-            .with_processor(FakeProcessor)
+            .with_processor(FakeProcessor(Arc::clone(&asked)))
             .with_renderer(FakeRenderer)
             .with_clock(Shared(Arc::clone(&clock)))
             .with_settings(settings.with_attempts(1, Duration::ZERO))
@@ -86,7 +88,13 @@ impl App {
             dlcs,
             origin,
             clock,
+            asked,
         }
+    }
+
+    /// What the processor was asked to make since it was last looked at.
+    pub(crate) fn take_asked(&self) -> Vec<ProcessOptions> {
+        std::mem::take(&mut *self.asked.lock().expect("no test panics under the lock"))
     }
 
     /// Serves a picture at an address of the origin.
@@ -264,17 +272,21 @@ impl Clock for Shared<FakeClock> {
     }
 }
 
-/// Takes `IMAGE width height` for an image, and panics at `PANIC`.
+/// Takes `IMAGE width height` for an image, and panics at `PANIC`; remembers what it was asked to make.
 #[derive(Debug)]
-struct FakeProcessor;
+struct FakeProcessor(Arc<Mutex<Vec<ProcessOptions>>>);
 
 #[async_trait]
 impl ImageProcessor for FakeProcessor {
     async fn process(
         &self,
         source: OriginResponse,
-        _: &ProcessOptions,
+        options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
+        self.0
+            .lock()
+            .expect("no test panics under the lock")
+            .push(options.clone());
         let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
         let bytes = chunks.concat();
         let seen = String::from_utf8_lossy(&bytes).into_owned();

@@ -3,6 +3,7 @@
 mod app;
 mod bad_input;
 mod bad_query;
+mod channels;
 mod customer;
 mod delivery;
 mod entry_point;

@@ -16,12 +16,12 @@ use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
 use super::spooled::{OrderedStreams, Spooled, StreamSpool};
 use super::thumbnail::{ThumbnailMaker, Thumbnails, thumbnail_sizes};
-use super::tiff::{Coding, LevelOutline, Outline, lay_out};
+use super::tiff::{Coding, LevelOutline, Outline, Samples, lay_out};
 use super::tile::encode_tile;
 use super::upright::UprightRows;
 
 /// How thumbnails are coded where tiles are not JPEG.
-const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
+pub(super) const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
     quality: 90,
     sampling: ChromaSampling::Quarter,
 };
@@ -53,6 +53,8 @@ pub(super) struct Built {
     pub(super) facts: DerivativeFacts,
     pub(super) head: Bytes,
     pub(super) streams: OrderedStreams,
+    /// What comes after the streams.
+    pub(super) tail: Bytes,
 }
 
 /// Why a derivative was not built.
@@ -87,15 +89,17 @@ pub(super) fn build(
         TileCoding::Jpeg { .. } => rows.channels().without_alpha(),
         TileCoding::Lossless => rows.channels(),
     };
-    let sizes = thumbnail_sizes(pyramid, options.thumbnails);
+    let mut sizes = thumbnail_sizes(pyramid.dimensions, options.thumbnails);
+    // What one tile of the pyramid holds alone needs no thumbnail.
+    sizes.retain(|size| !single_tiles(pyramid).any(|single| single == *size));
     let mut thumbnails = ThumbnailMaker::new(pyramid, channels, sizes);
     let mut levels = LevelBuilder::new(pyramid, channels);
     let (cutter, cut) = match full {
-        FullResolution::Encode => (None, None),
-        FullResolution::Cut(cutter) => {
+        FullResolution::Cut(cutter) if cutter.channels() == channels => {
             let (tables, sampling) = (cutter.tables().to_vec(), cutter.sampling());
             (Some(cutter), Some(Coding::Jpeg { tables, sampling }))
         }
+        _ => (None, None),
     };
     let is_cut = cut.is_some();
     let writer = TileWriter::new(options, cut)?;
@@ -322,6 +326,7 @@ impl<'a> TileWriter<'a> {
             facts,
             head: laid_out.head.into(),
             streams,
+            tail: Bytes::new(),
         })
     }
 }
@@ -354,7 +359,7 @@ impl Encoders for TileWriter<'_> {
 
 fn coding(coding: TileCoding, channels: Channels, tables: Vec<u8>) -> Coding {
     match (coding, channels) {
-        (TileCoding::Lossless, _) => Coding::Deflate,
+        (TileCoding::Lossless, _) => Coding::Deflate(Samples::Differences),
         (
             TileCoding::Jpeg {
                 sampling: ChromaSampling::Quarter,
@@ -372,14 +377,18 @@ fn coding(coding: TileCoding, channels: Channels, tables: Vec<u8>) -> Coding {
     }
 }
 
-/// The sizes of the whole image that a derivative holds ready, ascending: its thumbnails, and the level that is one tile.
-fn stored_sizes(pyramid: Pyramid, thumbnails: &[(Dimensions, u32)]) -> Vec<Dimensions> {
-    let single = pyramid
+/// The sizes of the whole image that a level of one tile has.
+fn single_tiles(pyramid: Pyramid) -> impl Iterator<Item = Dimensions> {
+    pyramid
         .levels()
         .filter(|level| level.columns * level.rows == 1)
-        .map(|level| level.dimensions);
+        .map(|level| level.dimensions)
+}
+
+/// The sizes of the whole image that a derivative holds ready, ascending: its thumbnails, and the level that is one tile.
+fn stored_sizes(pyramid: Pyramid, thumbnails: &[(Dimensions, u32)]) -> Vec<Dimensions> {
     let mut sizes: Vec<Dimensions> = thumbnails.iter().map(|(size, _)| *size).collect();
-    sizes.extend(single);
+    sizes.extend(single_tiles(pyramid));
     sizes.sort_by_key(|size| (size.width(), size.height()));
     sizes
 }

@@ -19,12 +19,7 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Bytes of its pixels.
-    pub(super) fn bytes(&self, channels: Channels) -> u64 {
-        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
-    }
-
-    /// Finds what a region needs of one level.
+    /// Finds them.
     pub(super) fn of(pyramid: Pyramid, region: Rect, level: Level) -> Self {
         let factor = (1_u64 << level.exponent) as f64;
         let span = |start: u32, length: u32, end: u32, level_end: u32| {
@@ -70,6 +65,11 @@ impl Cover {
                 height: crop_height,
             },
         }
+    }
+
+    /// Bytes of its pixels.
+    pub(super) fn bytes(&self, channels: Channels) -> u64 {
+        u64::from(self.area.width) * u64::from(self.area.height) * channels.count() as u64
     }
 
     /// How the region becomes this large.

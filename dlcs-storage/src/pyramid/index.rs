@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
-use dlcs_core::iiif::{Dimensions, Plan, ResolvedRequest, Stored, StoredLevel, plan};
+use dlcs_core::iiif::{Dimensions, Level, Plan, ResolvedRequest, Stored, StoredLevel, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 
-use super::cover::Cover;
 use super::edge::edge_place;
 use super::error::damaged;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
 use super::tiff::{Coding, Index, LevelIndex, Place, read_head};
-use super::tile::{decode_jpeg, inflate};
+use super::tile::{decode_jpeg, inflate, plain};
 
 /// An index that has been checked, with what makes its streams whole.
 pub(super) struct ReadyIndex {
@@ -52,7 +51,7 @@ impl ReadyIndex {
             .iter()
             .map(|level| match &level.coding {
                 Coding::Jpeg { tables, .. } => jpeg::prefix(tables),
-                Coding::Deflate => Some(Vec::new()),
+                _ => Some(Vec::new()),
             })
             .collect::<Option<_>>()
             .ok_or_else(no_tables)?;
@@ -89,10 +88,9 @@ impl ReadyIndex {
         plan(&stored, request)
     }
 
-    /// The pixels of a level that a request needs; `None` where there is no such level.
-    pub(super) fn cover(&self, request: &ResolvedRequest, exponent: u32) -> Option<Cover> {
-        let stored = self.levels.get(exponent as usize)?;
-        Some(Cover::of(self.index.pyramid, request.region, stored.level))
+    /// The levels that are stored, full resolution first.
+    pub(super) fn levels(&self) -> impl ExactSizeIterator<Item = Level> {
+        self.levels.iter().map(|stored| stored.level)
     }
 
     fn level(&self, exponent: u32) -> Result<&LevelIndex, RenderError> {
@@ -102,7 +100,7 @@ impl ReadyIndex {
             .ok_or_else(|| damaged("a level is missing"))
     }
 
-    /// Where a tile lies.
+    /// Where a tile of a level lies.
     pub(super) fn tile(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
         let level = self.level(exponent)?;
         let place = u64::from(row) * u64::from(level.level.columns) + u64::from(column);
@@ -115,13 +113,13 @@ impl ReadyIndex {
         find(&level.edges, place)
     }
 
-    /// A stored stream as a whole JPEG: its tables, and its own bytes; `None` where the plan is to render.
+    /// A stored stream as a whole JPEG: its tables, and its own bytes.
     pub(super) async fn stored(
         &self,
         store: &dyn DerivativeStore,
         key: &DerivativeKey,
         plan: Plan,
-    ) -> Result<Option<Bytes>, RenderError> {
+    ) -> Result<Bytes, RenderError> {
         let (prefix, place) = match plan {
             Plan::StoredTile { level, column, row } => (
                 &self.prefixes[level as usize],
@@ -139,12 +137,17 @@ impl ReadyIndex {
                     .map(|thumbnail| thumbnail.place)
                     .ok_or_else(missing)?,
             ),
-            Plan::Render { .. } => return Ok(None),
+            Plan::Render { .. } => return Err(damaged("it holds no such stream")),
         };
-        let stream = read_exactly(store, key, place.offset, place.end()).await?;
-        jpeg::splice(prefix, &stream)
-            .map(|whole| Some(Bytes::from(whole)))
-            .ok_or_else(|| damaged("a tile is no JPEG"))
+        // The first two bytes of the stream are those of the prefix, which the rest is read behind: nothing is copied twice.
+        let rest = place.offset + 2..place.end();
+        let length = prefix.len() as u64 + (rest.end - rest.start);
+        let whole = store.get_range_after(key, rest, prefix).await?;
+        if whole.len() as u64 == length {
+            Ok(whole)
+        } else {
+            Err(damaged("it ends early"))
+        }
     }
 
     /// Decodes one stored tile, padding included.
@@ -157,7 +160,8 @@ impl ReadyIndex {
                     jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
                 decode_jpeg(whole, side, self.channels())
             }
-            Coding::Deflate => inflate(stream, side, self.channels()),
+            Coding::Deflate(samples) => inflate(stream, samples, side, self.channels()),
+            Coding::Plain => plain(stream, side, self.channels()),
         }
     }
 
@@ -193,7 +197,6 @@ fn missing() -> RenderError {
     damaged("a tile is missing")
 }
 
-/// Reads bytes that must all be there.
 pub(super) async fn read_exactly(
     store: &dyn DerivativeStore,
     key: &DerivativeKey,

@@ -9,8 +9,10 @@ use dlcs_core::policy::{ImageOptimisationPolicy, TileCoding};
 use super::PyramidProcessorConfig;
 use super::build::{BuildError, BuildOptions, Built, FullResolution, build};
 use super::cut::{Cut, Cutter};
+use super::kept::keep;
 use super::sniff::SourceFormat;
-use super::source::{Source, SourceLimits, open, recognise};
+use super::source::tiff::original::{Original, OriginalPyramid, original};
+use super::source::{Nature, Source, SourceLimits, open, recognise};
 use super::spool::SpooledSource;
 use super::upright::{UprightRows, held_bytes};
 
@@ -40,13 +42,18 @@ impl Job {
     pub(super) fn make(&self) -> Result<Made, ProcessError> {
         let source = self.open()?;
         let format = source.format;
+        if let Some(original) = self.original(&source)? {
+            let built = self.keep(source, &original)?;
+            return Ok(Made { format, built });
+        }
         let full = self.full_resolution(format)?;
-        let coding = match (self.options.policy, &full) {
+        let coding = match (source.header.nature, self.options.policy, &full) {
+            (Nature::Flat, ..) => TileCoding::Lossless,
             // What is made smaller is no more without loss.
-            (ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
+            (_, ImageOptimisationPolicy::Lossless, FullResolution::Cut(_)) => {
                 ImageOptimisationPolicy::FastHigher.coding()
             }
-            (policy, _) => policy.coding(),
+            (_, policy, _) => policy.coding(),
         };
         let built = match self.build(source, full, coding) {
             // Nearly always seen in the first rows; images whose alpha says nothing are the common ones.
@@ -60,6 +67,31 @@ impl Job {
             Err(BuildError::Process(error)) => Err(error),
             Err(BuildError::Transparent) => unreachable!("lossless tiles keep their alpha"),
         }
+    }
+
+    /// The pyramid that a TIFF source already is, where that is wanted.
+    fn original(&self, source: &Source) -> Result<Option<OriginalPyramid>, ProcessError> {
+        if !self.options.use_original || source.format != SourceFormat::Tiff {
+            return Ok(None);
+        }
+        match original(&self.source.file, &source.header)? {
+            Original::Pyramid(pyramid) => Ok(Some(pyramid)),
+            Original::Other(reason) => {
+                tracing::debug!(reason, "a TIFF is not kept as it is");
+                Ok(None)
+            }
+        }
+    }
+
+    fn keep(&self, source: Source, original: &OriginalPyramid) -> Result<Built, ProcessError> {
+        let rows = UprightRows::start(source)?;
+        keep(
+            rows,
+            original,
+            &self.source.file,
+            &self.options.thumbnails,
+            self.options.policy.coding(),
+        )
     }
 
     /// Whether the tiles of full resolution are cut: where no loss is wanted, and the source allows it.

@@ -59,7 +59,12 @@ fn segment(stream: &[u8], position: usize) -> Option<(u8, Range<usize>)> {
 }
 
 /// What comes before an abbreviated stream, without its first two bytes, to make it whole; `None` where the tables are none.
+///
+/// Streams without common tables are whole already.
 pub(super) fn prefix(tables: &[u8]) -> Option<Vec<u8>> {
+    if tables.is_empty() {
+        return Some(vec![0xFF, SOI]);
+    }
     let tables = tables
         .strip_prefix(&[0xFF, SOI])?
         .strip_suffix(&[0xFF, EOI])?;

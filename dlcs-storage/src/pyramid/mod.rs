@@ -13,9 +13,13 @@ mod edge;
 mod encode;
 mod encoders;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod index;
 mod job;
 mod jpeg;
+mod kept;
 mod level;
 mod orientation;
 mod pixels;
@@ -33,7 +37,6 @@ mod upright;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dlcs_core::derivative::{
     DerivativeBody, DerivativeError, ImageProcessor, ProcessError, ProcessOptions, Processed,
     SourceFacts,
@@ -42,14 +45,16 @@ use dlcs_core::origin::OriginResponse;
 use futures_util::StreamExt;
 
 use budget::DecodeBudget;
+use build::Built;
 pub use config::{PyramidProcessorConfig, PyramidRendererConfig};
 use error::PyramidError;
 use job::Job;
 pub use render::PyramidRenderer;
 use spool::receive;
-use spooled::OrderedStreams;
 
-/// Makes tiled pyramidal TIFFs from JPEG, PNG, WebP, GIF and TIFF sources.
+/// Makes tiled pyramidal TIFFs from sources of many formats.
+///
+/// JPEG, JPEG 2000, PNG, WebP, GIF, BMP and TIFF; AVIF, HEIC and the first page of a PDF each behind a feature.
 #[derive(Debug, Clone)]
 pub struct PyramidProcessor {
     config: Arc<PyramidProcessorConfig>,
@@ -102,8 +107,8 @@ impl ImageProcessor for PyramidProcessor {
                 size: spooled.size,
                 checksum: spooled.checksum,
             },
-            derivative: made.built.facts,
-            body: body(made.built.head, made.built.streams),
+            derivative: made.built.facts.clone(),
+            body: body(made.built),
         })
     }
 }
@@ -114,8 +119,15 @@ async fn blocking<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(work).await?)
 }
 
-/// The bytes of a derivative: its head, then its streams, read off the reactor.
-fn body(head: Bytes, streams: OrderedStreams) -> DerivativeBody {
+/// The bytes of a derivative: its head, its streams, read off the reactor, and its tail.
+fn body(
+    Built {
+        head,
+        streams,
+        tail,
+        ..
+    }: Built,
+) -> DerivativeBody {
     let failed = |error: PyramidError| DerivativeError::Body {
         source: Box::new(error),
     };
@@ -129,5 +141,6 @@ fn body(head: Bytes, streams: OrderedStreams) -> DerivativeBody {
         });
     futures_util::stream::once(async { Ok(head) })
         .chain(rest)
+        .chain(futures_util::stream::once(async { Ok(tail) }))
         .boxed()
 }

@@ -3,10 +3,16 @@
 /// A source format that is read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceFormat {
+    #[cfg(feature = "source-avif")]
+    Avif,
     Bmp,
     Gif,
+    #[cfg(feature = "source-heic")]
+    Heic,
     Jp2,
     Jpeg,
+    #[cfg(feature = "source-pdf")]
+    Pdf,
     Png,
     Tiff,
     WebP,
@@ -16,10 +22,16 @@ impl SourceFormat {
     /// As people call it.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "source-avif")]
+            Self::Avif => "AVIF",
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
+            #[cfg(feature = "source-heic")]
+            Self::Heic => "HEIC",
             Self::Jp2 => "JPEG 2000",
             Self::Jpeg => "JPEG",
+            #[cfg(feature = "source-pdf")]
+            Self::Pdf => "PDF",
             Self::Png => "PNG",
             Self::Tiff => "TIFF",
             Self::WebP => "WebP",
@@ -28,10 +40,16 @@ impl SourceFormat {
 
     pub(super) const fn media_type(self) -> &'static str {
         match self {
+            #[cfg(feature = "source-avif")]
+            Self::Avif => "image/avif",
             Self::Bmp => "image/bmp",
             Self::Gif => "image/gif",
+            #[cfg(feature = "source-heic")]
+            Self::Heic => "image/heic",
             Self::Jp2 => "image/jp2",
             Self::Jpeg => "image/jpeg",
+            #[cfg(feature = "source-pdf")]
+            Self::Pdf => "application/pdf",
             Self::Png => "image/png",
             Self::Tiff => "image/tiff",
             Self::WebP => "image/webp",
@@ -67,7 +85,17 @@ pub(super) fn sniff(start: &[u8]) -> Result<SourceFormat, String> {
     if is(b"II*\0") || is(b"MM\0*") || is(b"II+\0") || is(b"MM\0+") {
         return Ok(SourceFormat::Tiff);
     }
-    Err(describe(start).to_owned())
+    #[cfg(feature = "source-pdf")]
+    if is(b"%PDF-") {
+        return Ok(SourceFormat::Pdf);
+    }
+    match describe(start) {
+        #[cfg(feature = "source-avif")]
+        "AVIF" => Ok(SourceFormat::Avif),
+        #[cfg(feature = "source-heic")]
+        "HEIC" => Ok(SourceFormat::Heic),
+        seen => Err(seen.to_owned()),
+    }
 }
 
 /// Two letters are not enough: a header of a known length has to follow.
@@ -164,6 +192,7 @@ mod tests {
             (b"<?xml version='1.0'?><svg", "SVG"),
             (b"<?xml version='1.0'?><Error>", "XML"),
             (b"{\"error\":1}", "JSON"),
+            #[cfg(not(feature = "source-pdf"))]
             (b"%PDF-1.7", "PDF"),
             (b"not found", "text"),
             ("h\u{e9}las".as_bytes(), "text"),
@@ -172,9 +201,41 @@ mod tests {
             (b"\x00", "unknown binary data"),
             (b"PK\x03\x04rest", "ZIP"),
             (b"RIFF\x00\x00\x00\x00WAVE", "unknown binary data"),
-            (b"\0\0\0\x20ftypavif", "AVIF"),
+            #[cfg(not(feature = "source-avif"))]
+            (b"\0\0\0\x1Cftypavif\0\0\0\0mif1avif", "AVIF"),
+            #[cfg(not(feature = "source-avif"))]
+            (b"\0\0\0\x18ftypmif1\0\0\0\0avif", "AVIF"),
+            #[cfg(not(feature = "source-heic"))]
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "HEIC"),
+            #[cfg(not(feature = "source-heic"))]
+            (b"\0\0\0\x18ftypmsf1\0\0\0\0hevc", "HEIC"),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0miaf", "HEIF"),
+            (b"\0\0\0\x14ftypisom\0\0\0\0mp41", "a film"),
+            (b"\0\0\0\x0Cftyp", "a film"),
+            (b"BM are the letters of a text", "text"),
+            (
+                b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x29\0\0\0",
+                "unknown binary data",
+            ),
+            (b"\0\0\0\x0CjP  \r\n", "unknown binary data"),
         ] {
             assert_eq!(sniff(start), Err(seen.to_owned()), "{start:?}");
+        }
+    }
+
+    #[test]
+    fn formats_are_found_in_their_first_bytes() {
+        for (start, format) in [
+            (&b"\xFF\xD8\xFF\xE0"[..], SourceFormat::Jpeg),
+            (b"\x89PNG\r\n\x1A\n", SourceFormat::Png),
+            (b"RIFF\x04\0\0\0WEBP", SourceFormat::WebP),
+            (b"GIF87a", SourceFormat::Gif),
+            (b"MM\0+", SourceFormat::Tiff),
+            (b"\0\0\0\x0CjP  \r\n\x87\n", SourceFormat::Jp2),
+            (b"\xFF\x4F\xFF\x51", SourceFormat::Jp2),
+            (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", SourceFormat::Bmp),
+        ] {
+            assert_eq!(sniff(start), Ok(format), "{start:?}");
         }
     }
 }

@@ -29,20 +29,11 @@ pub(super) struct Thumbnails {
 }
 
 /// The sizes of the thumbnails of an image, ascending: confined to these squares, never enlarged, each size once.
-///
-/// What one tile of the pyramid holds alone needs no thumbnail.
-pub(super) fn thumbnail_sizes(pyramid: Pyramid, squares: &[u32]) -> Vec<Dimensions> {
-    let image = pyramid.dimensions;
+pub(super) fn thumbnail_sizes(image: Dimensions, squares: &[u32]) -> Vec<Dimensions> {
     let mut sizes: Vec<Dimensions> = squares
         .iter()
         .filter(|side| **side > 0)
         .map(|side| image.confined_to(*side, *side))
-        .filter(|size| {
-            let is_level = pyramid
-                .levels()
-                .any(|level| level.dimensions == *size && level.columns * level.rows == 1);
-            !is_level
-        })
         .collect();
     sizes.sort_by_key(|size| (size.width(), size.height()));
     sizes.dedup();
@@ -113,16 +104,11 @@ impl ThumbnailMaker {
 
 #[cfg(test)]
 mod tests {
-    use dlcs_core::iiif::TileSize;
-
     use super::*;
 
     fn sizes(width: u32, height: u32) -> Vec<String> {
-        let pyramid = Pyramid {
-            dimensions: Dimensions::new(width, height).unwrap(),
-            tile: TileSize::Px512,
-        };
-        thumbnail_sizes(pyramid, &[1024, 400, 200, 100])
+        let image = Dimensions::new(width, height).unwrap();
+        thumbnail_sizes(image, &[1024, 400, 200, 100, 0])
             .iter()
             .map(ToString::to_string)
             .collect()
@@ -138,9 +124,8 @@ mod tests {
             sizes(700, 900),
             ["78 x 100", "156 x 200", "311 x 400", "700 x 900"]
         );
-        // The full image is one tile already.
-        assert_eq!(sizes(300, 150), ["100 x 50", "200 x 100"]);
-        assert_eq!(sizes(1, 1), [""; 0]);
+        assert_eq!(sizes(300, 150), ["100 x 50", "200 x 100", "300 x 150"]);
+        assert_eq!(sizes(1, 1), ["1 x 1"]);
         assert_eq!(
             sizes(5000, 1),
             ["100 x 1", "200 x 1", "400 x 1", "1024 x 1"]

@@ -3,19 +3,20 @@
 use std::io::{Read, Write};
 
 use dlcs_core::derivative::RenderError;
-use dlcs_core::policy::{ChromaSampling, TileCoding};
+use dlcs_core::policy::TileCoding;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::encode::encode_jpeg;
 use super::error::{PyramidError, damaged};
 use super::jpeg::{Abbreviated, abbreviate};
 use super::pixels::{Channels, Pixels};
+use super::tiff::Samples;
 
 /// Fast, and as small as the slower ones for what differences of neighbours leave.
 const DEFLATE_LEVEL: Compression = Compression::new(3);
@@ -35,26 +36,6 @@ pub(super) fn encode_tile(tile: &Pixels, coding: TileCoding) -> Result<Abbreviat
             tables: Vec::new(),
         }),
     }
-}
-
-fn encode_jpeg(
-    tile: &Pixels,
-    quality: u8,
-    sampling: ChromaSampling,
-) -> Result<Vec<u8>, PyramidError> {
-    let tile = &tile.on_white();
-    let (width, height) = (tile.width as usize, tile.height as usize);
-    let (format, sampling) = match (tile.channels, sampling) {
-        // libtiff refuses a single channel with any other factors than one.
-        (Channels::Grey | Channels::GreyAlpha, _) => (PixelFormat::Grayscale, Subsampling::S444),
-        (_, ChromaSampling::Full) => (PixelFormat::Rgb, Subsampling::S444),
-        (_, ChromaSampling::Quarter) => (PixelFormat::Rgb, Subsampling::S420),
-    };
-    Encoder::new(&tile.data, width, height, format)
-        .quality(quality)
-        .subsampling(sampling)
-        .encode()
-        .map_err(|error| PyramidError::Encode(error.into()))
 }
 
 /// Compresses the differences of neighbours: TIFF's predictor 2.
@@ -109,12 +90,30 @@ pub(super) fn decode_jpeg(
     Ok(tile)
 }
 
-/// Undoes [`deflate`] for a tile with this side.
-pub(super) fn inflate(stream: &[u8], side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+/// The samples of a tile with this side as they are stored.
+pub(super) fn plain(stream: &[u8], side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+    let mut tile = Pixels::blank(side, side, channels);
+    let stored = stream
+        .get(..tile.data.len())
+        .ok_or_else(|| damaged("a tile ends early"))?;
+    tile.data.copy_from_slice(stored);
+    Ok(tile)
+}
+
+/// Undoes Deflate, and differences of neighbours, for a tile with this side.
+pub(super) fn inflate(
+    stream: &[u8],
+    samples: Samples,
+    side: u32,
+    channels: Channels,
+) -> Result<Pixels, RenderError> {
     let mut tile = Pixels::blank(side, side, channels);
     ZlibDecoder::new(stream)
         .read_exact(&mut tile.data)
         .map_err(|error| damaged(format!("a tile cannot be decompressed: {error}")))?;
+    if samples == Samples::Plain {
+        return Ok(tile);
+    }
     let (stride, bytes) = (tile.stride(), channels.count());
     for row in tile.data.chunks_exact_mut(stride) {
         for index in bytes..stride {
@@ -126,6 +125,8 @@ pub(super) fn inflate(stream: &[u8], side: u32, channels: Channels) -> Result<Pi
 
 #[cfg(test)]
 mod tests {
+    use dlcs_core::policy::ChromaSampling;
+
     use super::*;
 
     #[test]
@@ -142,9 +143,12 @@ mod tests {
             }
             let stored = encode_tile(&tile, TileCoding::Lossless).unwrap();
             assert!(stored.tables.is_empty());
-            assert_eq!(inflate(&stored.stream, 16, channels).unwrap(), tile);
+            assert_eq!(
+                inflate(&stored.stream, Samples::Differences, 16, channels).unwrap(),
+                tile
+            );
             let cut = &stored.stream[..stored.stream.len() / 2];
-            assert!(inflate(cut, 16, channels).is_err());
+            assert!(inflate(cut, Samples::Differences, 16, channels).is_err());
         }
     }
 

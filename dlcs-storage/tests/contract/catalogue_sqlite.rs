@@ -122,7 +122,7 @@ async fn reopening_keeps_everything() {
     let batch = catalogue.submit(FIRST, items).await.unwrap();
     let claimed = catalogue.claim(CLAIM).await.unwrap().unwrap();
     let _ = catalogue
-        .complete(claimed.lease, derivative())
+        .complete(claimed.lease, derivative().into())
         .await
         .unwrap();
     let claimed = catalogue.claim(CLAIM).await.unwrap().unwrap();
@@ -199,7 +199,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = place.try_open().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema version 77, and this program knows versions up to 1: use a newer program"
+        "the database has schema version 77, and this program knows versions up to 2: use a newer program"
     );
     let kept: u32 = place
         .raw()

@@ -21,7 +21,7 @@ mod local {
 
     use bytes::Bytes;
     use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore, UploadId};
-    use dlcs_storage::derivative::object::ObjectDerivatives;
+    use dlcs_storage::derivative::object::{ObjectDerivatives, ObjectDerivativesConfig};
     use futures_util::{StreamExt, stream};
     use tempfile::TempDir;
 
@@ -150,6 +150,80 @@ mod local {
                 "{kind}: {length:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn deleted_and_replaced_objects_are_not_read_from_files_that_were_open() {
+        let (_directory, store) = new().await;
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let body = |text: &'static str| stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+        store.put(&key, body("first").boxed()).await.unwrap();
+        assert_eq!(store.get_range(&key, 0..9).await.unwrap(), "first");
+        store.put(&key, body("the other").boxed()).await.unwrap();
+        assert_eq!(store.get_range(&key, 0..9).await.unwrap(), "the other");
+        store.delete(&key).await.unwrap();
+        let read = store.get_range(&key, 0..9).await;
+        assert!(
+            matches!(read, Err(DerivativeError::NotFound { .. })),
+            "{read:?}"
+        );
+        let length = store.length(&key).await;
+        assert!(
+            matches!(length, Err(DerivativeError::NotFound { .. })),
+            "{length:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn ranges_longer_than_what_is_copied_at_once_are_read_whole() {
+        let (_directory, store) = new().await;
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let bytes: Bytes = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let body = stream::iter([Ok(bytes.clone())]).boxed();
+        store.put(&key, body).await.unwrap();
+        for (start, end) in [
+            (0, 3_000_000),
+            (1, 262_145),
+            (1, 262_146),
+            (17, 17 + 65_536),
+        ] {
+            let read = store.get_range(&key, start..end).await.unwrap();
+            assert_eq!(
+                read,
+                bytes.slice(start as usize..end as usize),
+                "{start}..{end}"
+            );
+        }
+    }
+
+    /// How many files below a directory this process has open.
+    #[cfg(target_os = "linux")]
+    fn open_below(directory: &Path) -> usize {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        let places = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        places.filter(|place| place.starts_with(directory)).count()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn files_stay_open_up_to_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        let config = ObjectDerivativesConfig::local(&root).with_open_files(8);
+        let store = ObjectDerivatives::open(&config).unwrap();
+        for number in 0..100 {
+            let key = DerivativeKey::Upload(UploadId::assign());
+            let body = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+            store.put(&key, body).await.unwrap();
+            assert_eq!(store.get_range(&key, 0..1).await.unwrap(), "x");
+            let open = open_below(&root);
+            assert!((1..=8).contains(&open), "{open} are open after {number}");
+            if number % 2 == 0 {
+                store.delete(&key).await.unwrap();
+            }
+        }
+        drop(store);
+        assert_eq!(open_below(&root), 0);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite;
+#[cfg(feature = "catalogue-sqlite")]
+mod catalogue_sqlite_cache;
 mod derivative_object;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
@@ -13,3 +15,5 @@ mod pyramid;
 mod queue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
 mod sqlite_fixture;
+#[cfg(feature = "catalogue-sqlite")]
+mod sqlite_upgrade;

@@ -66,9 +66,12 @@ async fn the_leases_of_a_dead_process_are_given_back_at_once() {
     let why = "a process that died is not the image's fault";
     assert_eq!((again.image(), again.attempt()), (&image("a"), 1), "{why}");
     assert!(again.token() > lost.token());
-    let late = catalogue.complete(lost, derivative()).await;
+    let late = catalogue.complete(lost, derivative().into()).await;
     assert!(matches!(late, Err(QueueError::LeaseLost)), "{late:?}");
-    let in_time = catalogue.complete(again, derivative()).await.unwrap();
+    let in_time = catalogue
+        .complete(again, derivative().into())
+        .await
+        .unwrap();
     assert!(matches!(in_time, Completion::Recorded(_)));
     let found = catalogue
         .find_batch(FIRST, batch.id)
@@ -110,7 +113,7 @@ async fn many_workers_share_a_batch_and_its_numbers_hold_at_every_moment() {
         while let Some(claimed) = catalogue.claim(CLAIM).await.unwrap() {
             done.push(claimed.image.id.clone());
             let _ = catalogue
-                .complete(claimed.lease, derivative())
+                .complete(claimed.lease, derivative().into())
                 .await
                 .unwrap();
         }
@@ -163,7 +166,10 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
         (1, 0, true)
     );
     assert!(first.finished.is_some());
-    let late = catalogue.complete(overtaken, derivative()).await.unwrap();
+    let late = catalogue
+        .complete(overtaken, derivative().into())
+        .await
+        .unwrap();
     assert_eq!(late, Completion::Superseded);
     assert!(
         catalogue
@@ -176,7 +182,7 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     );
 
     let _ = catalogue
-        .complete(begun.claimed.lease, derivative())
+        .complete(begun.claimed.lease, derivative().into())
         .await
         .unwrap();
     let served = catalogue.find_image(&image("a")).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use dlcs_core::catalogue::Catalogue;
 use dlcs_core::derivative::DerivativeKey;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::Image;
-use dlcs_core::queue::{Claimed, Completion, Failure, IngestQueue, Lease};
+use dlcs_core::queue::{Claimed, Completion, Failure, IngestQueue, Lease, Success};
 use dlcs_core::space::Space;
 
 use crate::fake::FakeClock;
@@ -79,7 +79,13 @@ impl QueueContext<'_> {
 
     /// Completes an image whose lease is held.
     pub(super) async fn complete(&self, lease: Lease, width: u32) -> Image {
-        let outcome = self.queue.complete(lease, fixture::derivative(width)).await;
+        let derivative = fixture::derivative(width);
+        self.succeed(lease, derivative.into()).await
+    }
+
+    /// Ends the registration of an image whose lease is held.
+    pub(super) async fn succeed(&self, lease: Lease, success: Success) -> Image {
+        let outcome = self.queue.complete(lease, success).await;
         match outcome.unwrap() {
             Completion::Recorded(image) => *image,
             Completion::Superseded => panic!("a result of the lease that is held counts"),

@@ -11,6 +11,7 @@ pub mod listing;
 pub mod outcome;
 pub mod retry;
 pub mod submit;
+pub mod success;
 
 mod context;
 
@@ -64,6 +65,14 @@ macro_rules! queue_contract {
                 expired_lease_that_nobody_took_still_counts,
                 one_of_racing_results_counts,
                 counts_add_up_in_every_snapshot_while_results_race,
+            }
+            $crate::queue::success {
+                every_fact_of_a_derivative_comes_back,
+                image_without_a_derivative_is_registered,
+                registration_without_a_derivative_ends_what_was_served,
+                image_that_is_registered_can_be_processed_later,
+                upload_is_kept_without_a_derivative_of_it,
+                lost_lease_registers_nothing,
             }
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
@@ -131,6 +140,7 @@ mod tests {
             include_str!("outcome.rs"),
             include_str!("retry.rs"),
             include_str!("submit.rs"),
+            include_str!("success.rs"),
         ] {
             let forgotten = unlisted(include_str!("mod.rs"), clauses);
             assert!(

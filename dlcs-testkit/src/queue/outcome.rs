@@ -76,7 +76,7 @@ pub async fn lost_lease_completes_nothing(on: &QueueContext<'_>) {
     let holder = on.claimed().await;
     let why = "two results of one registration would count twice";
     matching!(
-        on.queue.complete(lost, derivative(111)).await,
+        on.queue.complete(lost, derivative(111).into()).await,
         Err(QueueError::LeaseLost),
         why
     );
@@ -95,7 +95,7 @@ pub async fn result_overtaken_by_a_registration_changes_nothing(on: &QueueContex
     let newer = on.submit(&space, &["a"]).await;
     let before = on.image(overtaken.image()).await;
     let why = "the image may have another source by now";
-    let outcome = on.queue.complete(overtaken, derivative(111)).await;
+    let outcome = on.queue.complete(overtaken, derivative(111).into()).await;
     same(outcome.unwrap(), Completion::Superseded, why);
     same(on.image(&before.id).await, before.clone(), why);
     same(on.tally(&older).await, (1, 0, true, true), why);
@@ -118,7 +118,7 @@ pub async fn result_overtaken_by_a_deletion_changes_nothing(on: &QueueContext<'_
     let id = lease.image().clone();
     on.catalogue.delete_image(&id).await.unwrap();
     let why = "what was deleted must not come back";
-    let outcome = on.queue.complete(lease, derivative(111)).await;
+    let outcome = on.queue.complete(lease, derivative(111).into()).await;
     same(outcome.unwrap(), Completion::Superseded, why);
     let found = on.catalogue.find_image(&id).await.unwrap();
     same(found, None, why);
@@ -138,7 +138,7 @@ pub async fn result_for_an_image_deleted_and_made_again_changes_nothing(on: &Que
             let error = "too late".to_owned();
             on.queue.fail(lease, Failure::Final { error }).await
         } else {
-            on.queue.complete(lease, derivative(111)).await
+            on.queue.complete(lease, derivative(111).into()).await
         };
         matching!(
             outcome,
@@ -159,7 +159,7 @@ pub async fn counts_add_up_in_every_snapshot_while_results_race(on: &QueueContex
     }
     let finish = |lease| async move {
         on.queue
-            .complete(lease, derivative(100))
+            .complete(lease, derivative(100).into())
             .await
             .map(drop)
             .unwrap();
@@ -210,7 +210,8 @@ pub async fn one_of_racing_results_counts(on: &QueueContext<'_>) {
         on.clock.advance(LEASE);
     }
     let results = leases.into_iter().zip(1..);
-    let outcomes = race(results.map(|(lease, width)| on.queue.complete(lease, derivative(width))));
+    let outcomes =
+        race(results.map(|(lease, width)| on.queue.complete(lease, derivative(width).into())));
     let counted = outcomes.iter().map(Result::is_ok).collect::<Vec<_>>();
     let why = "only the last lease holds";
     same(counted, vec![false, false, false, true], why);

@@ -105,6 +105,14 @@ bites! {
         retry::workers_are_woken_by_submission_retry_and_release,
         not retry::retry_is_not_due_before_its_time
     }
+    forgotten_thumbnails_are_found_out: ForgottenThumbnails => queue {
+        success::every_fact_of_a_derivative_comes_back,
+        not success::image_that_is_registered_can_be_processed_later
+    }
+    reluctant_registration_is_found_out: ReluctantRegistration => queue {
+        success::image_without_a_derivative_is_registered,
+        not success::every_fact_of_a_derivative_comes_back
+    }
     hasty_batch_is_found_out: HastyBatch => queue {
         batch::counts_add_up_at_every_step,
         not batch::size_counts_images_and_batches

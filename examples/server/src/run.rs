@@ -9,7 +9,9 @@ use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
-use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig, PyramidRenderer};
+use dlcs_storage::pyramid::{
+    PyramidProcessor, PyramidProcessorConfig, PyramidRenderer, PyramidRendererConfig,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -115,15 +117,21 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     let origin = HttpOriginConfig::default().with_allowed_networks(config.allowed.clone());
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool);
+    processor.max_pixels = config.max_pixels;
+    processor.decode_budget = config.decode_budget;
+    let mut renderer = PyramidRendererConfig::default();
+    renderer.result_cache_bytes = config.cache_size;
     let settings = Settings::default()
         .with_workers(config.workers)
+        .with_limits(config.limits)
+        .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
     Dlcs::builder()
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
         .with_processor(PyramidProcessor::new(processor))
-        .with_renderer(PyramidRenderer::default())
+        .with_renderer(PyramidRenderer::new(renderer))
         .with_settings(settings)
         .build()
         .map_err(|error| Stop::because("cannot start", &error))

@@ -120,6 +120,44 @@ pub(crate) const WORKERS: Setting = Setting::new(
 .or("2");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
+pub(crate) const MAX_WIDTH: Setting = Setting::new(
+    "max-width",
+    "PIXELS",
+    "The largest width that image requests get, and the largest height unless --max-height says another; info.json says so.",
+);
+pub(crate) const MAX_HEIGHT: Setting = Setting::new(
+    "max-height",
+    "PIXELS",
+    "The largest height that image requests get; needs --max-width.",
+);
+pub(crate) const MAX_AREA: Setting = Setting::new(
+    "max-area",
+    "PIXELS",
+    "The most pixels that image requests get, such as 20MP; without it 50MP, which info.json says of larger images.",
+);
+pub(crate) const MAX_PIXELS: Setting = Setting::new(
+    "max-pixels",
+    "PIXELS",
+    "The most pixels that a source may have.",
+)
+.or("2GP");
+pub(crate) const FORMATS: Setting = Setting::new(
+    "formats",
+    "LIST",
+    "The formats that are served, with commas between them, jpg and png included; without it all that this program can write.",
+);
+pub(crate) const CACHE_SIZE: Setting = Setting::new(
+    "cache-size",
+    "BYTES",
+    "How much memory rendered results may take until they are rendered anew; 0 keeps none.",
+)
+.or("64MiB");
+pub(crate) const DECODE_BUDGET: Setting = Setting::new(
+    "decode-budget",
+    "BYTES",
+    "How much memory the sources may take that are decoded at once and cannot be read row by row; a source that needs more is refused.",
+)
+.or("2GiB");
 pub(crate) const LOG: Setting = Setting::new(
     "log",
     "FILTER",
@@ -128,7 +166,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 11] = [
+pub(crate) const ALL: [&Setting; 18] = [
     &LISTEN,
     &DATA_DIR,
     &PUBLIC_URL,
@@ -138,6 +176,13 @@ pub(crate) const ALL: [&Setting; 11] = [
     &ALLOW_PRIVATE,
     &WORKERS,
     &MAX_BATCH_SIZE,
+    &MAX_WIDTH,
+    &MAX_HEIGHT,
+    &MAX_AREA,
+    &MAX_PIXELS,
+    &FORMATS,
+    &CACHE_SIZE,
+    &DECODE_BUDGET,
     &LOG,
     &CONFIG,
 ];

@@ -1,20 +1,11 @@
 //! How a request wants an image to be delivered.
 
-use dlcs_core::image::{DeliveryChannel, LIST_MAX_ITEMS, shorten};
+use dlcs_core::image::{DeliveryChannel, LIST_MAX_ITEMS};
 use serde_json::Value;
 
 use crate::fields::{Fields, Problems};
 
-/// The policies that each channel knows.
-const POLICIES: [(&str, &[&str]); 5] = [
-    ("iiif-img", &["default", "use-original"]),
-    ("thumbs", &["default"]),
-    ("file", &["none"]),
-    ("none", &["none"]),
-    ("default", &["default"]),
-];
-
-/// Reads objects with `channel` and `policy`, or bare names of channels.
+/// Reads objects with `channel` and `policy`, or bare names of channels. Which of them there are, the core says.
 pub(super) fn delivery_channels(
     fields: &Fields<'_>,
     problems: &mut Problems,
@@ -66,17 +57,5 @@ fn delivery_channel(at: String, item: &Value, problems: &mut Problems) -> Option
         }
         return None;
     };
-    // A channel that is not known is refused by the core.
-    let known = POLICIES.iter().find(|(name, _)| *name == channel);
-    if let (Some((_, known)), Some(policy)) = (known, &policy)
-        && !known.contains(&policy.as_str())
-    {
-        let detail = format!(
-            "`policy` is `{}`, which the channel `{channel}` does not know; known are {}",
-            shorten(policy),
-            known.join(", ")
-        );
-        problems.add(fields.at("policy"), detail);
-    }
     Some(DeliveryChannel { channel, policy })
 }

@@ -7,6 +7,7 @@ mod preflight;
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{DeliveryChannel, Image, ImageSource, OriginUrl, RegistrationMode};
+use dlcs_core::policy::Channel;
 use dlcs_core::{CustomerId, Error, ImageId, ModelId, Registration, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
@@ -92,7 +93,10 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
         image.state.error().unwrap_or_default().to_owned(),
     );
     let ingesting = image.state.is_pending();
-    let service_link = image.service().map(|_| context.service_link(&image.id));
+    let service_link = image
+        .service()
+        .filter(|_| image.has_channel(Channel::IiifImg))
+        .map(|_| context.service_link(&image.id));
     let found_type = image
         .service()
         .map(|service| service.source.media_type.clone());

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use dlcs_core::iiif::Limits;
 use dlcs_core::image::{ImageChanges, OpenAccess};
 
 use super::fixture::{Answer, Fixture, Mood};
@@ -132,7 +133,12 @@ async fn image_requests_that_mean_nothing_are_refused() {
 
 #[tokio::test]
 async fn more_than_the_limit_is_refused_and_max_is_confined() {
-    let fixture = Fixture::with_image("map").await;
+    let fixture = Fixture::with_limits(Limits {
+        max_area: Some(50_000_000),
+        ..Limits::default()
+    })
+    .await;
+    fixture.register("map", "bytes").await;
     // 3000 x 2001 enlarged to more than 50 megapixels.
     let path = "/iiif-img/1/1/map/full/^9000,/0/default.jpg";
     is_error(&fixture.get(path).await, 400, "invalid-image-request", path);

@@ -44,7 +44,7 @@ pub(crate) struct Renderer {
 #[async_trait]
 impl ImageRenderer for Renderer {
     fn formats(&self) -> FormatSet {
-        FormatSet::LEVEL_2
+        FormatSet::ALL
     }
 
     async fn render(
@@ -99,7 +99,7 @@ impl ImageRenderer for SharedRenderer {
 #[derive(Debug)]
 struct SharedRenderer(Arc<Renderer>);
 
-/// Makes a derivative of [`SIZE`] out of any bytes.
+/// Makes a derivative out of any bytes: of the size that they name, such as `1000x600`, or else of [`SIZE`].
 #[derive(Debug)]
 struct Processor;
 
@@ -125,7 +125,7 @@ impl ImageProcessor for Processor {
             },
             derivative: DerivativeFacts::new(
                 Pyramid {
-                    dimensions: Dimensions::new(SIZE.0, SIZE.1).expect("neither is zero"),
+                    dimensions: size_of(&bytes),
                     tile: TileSize::Px512,
                 },
                 0..1,
@@ -135,6 +135,14 @@ impl ImageProcessor for Processor {
             body: stream::once(async { Ok(bytes) }).boxed(),
         })
     }
+}
+
+fn size_of(bytes: &[u8]) -> Dimensions {
+    let named = || -> Option<Dimensions> {
+        let (width, height) = std::str::from_utf8(bytes).ok()?.split_once('x')?;
+        Dimensions::new(width.parse().ok()?, height.parse().ok()?)
+    };
+    named().unwrap_or_else(|| Dimensions::new(SIZE.0, SIZE.1).expect("neither is zero"))
 }
 
 /// A service, and what a test may turn.
@@ -153,6 +161,11 @@ impl Fixture {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        let settings = Settings::default().with_formats(FormatSet::LEVEL_2);
+        Self::with_settings(settings.with_limits(limits)).await
+    }
+
+    pub(crate) async fn with_settings(settings: Settings) -> Self {
         let clock = FakeClock::new();
         let renderer = Arc::new(Renderer {
             mood: Mutex::new(Mood::Well),
@@ -162,7 +175,7 @@ impl Fixture {
             .with_catalogue(MemoryCatalogue::with_clock(Arc::clone(&clock) as _))
             .with_processor(Processor)
             .with_renderer(SharedRenderer(Arc::clone(&renderer)))
-            .with_settings(Settings::default().with_limits(limits))
+            .with_settings(settings)
             .build()
             .expect("every part is there");
         let first = FirstKey {
@@ -193,8 +206,8 @@ impl Fixture {
             .with_id(ModelId::parse(model).expect("a model id"))
     }
 
-    pub(crate) async fn register(&self, model: &str, bytes: &'static str) -> Image {
-        let registration = Self::registration(model).with_bytes(bytes);
+    pub(crate) async fn register(&self, model: &str, bytes: &str) -> Image {
+        let registration = Self::registration(model).with_bytes(bytes.to_owned());
         self.dlcs
             .register(registration)
             .await

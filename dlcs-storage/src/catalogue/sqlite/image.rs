@@ -1,42 +1,27 @@
 //! The record of an image: a row, and back.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use dlcs_core::id::ImageId;
-use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{
-    DeliveryChannel, Image, ImageChanges, ImageService, ImageSource, ImageState, Metadata,
-    OriginUrl,
+    DeliveryChannel, Image, ImageChanges, ImageSource, ImageState, Metadata, OriginUrl,
 };
-use dlcs_core::queue::{Generation, LeaseToken};
+use dlcs_core::queue::Generation;
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, json, stored, unreadable};
-use super::{batch, collectable, job, query_one, space};
+use super::{batch, collectable, job, query_one, service, space};
 
-/// What one registration and every step after it changes.
-const STATE_COLUMNS: [&str; 18] = [
+/// What one registration and every step after it changes, before [`service::COLUMNS`].
+const STATE_COLUMNS: [&str; 6] = [
+    "generation",
     "queued",
     "dequeued",
     "state",
     "state_since",
     "error",
-    "service_generation",
-    "service_token",
-    "service_width",
-    "service_height",
-    "service_tile",
-    "service_index_length",
-    "service_length",
-    "service_checksum",
-    "service_finished",
-    "source_media_type",
-    "source_size",
-    "source_checksum",
-    "generation",
 ];
 
 /// What only a registration or a change touches; most of these are indexed.
@@ -70,9 +55,10 @@ pub(super) struct StoredImage {
 /// The columns that [`read`] expects.
 pub(super) fn columns() -> String {
     format!(
-        "row_id, customer, space, model, created, {}, {}",
+        "row_id, customer, space, model, created, {}, {}, {}",
         RECORD_COLUMNS.join(", "),
-        STATE_COLUMNS.join(", ")
+        STATE_COLUMNS.join(", "),
+        service::COLUMNS.join(", ")
     )
 }
 
@@ -111,9 +97,10 @@ pub(super) fn insert(connection: &Connection, image: &Image) -> Result<i64> {
     let marks = vec!["?"; values.len()].join(", ");
     connection
         .prepare_cached(&format!(
-            "INSERT INTO images (customer, space, model, created, {}, {}) VALUES ({marks})",
+            "INSERT INTO images (customer, space, model, created, {}, {}, {}) VALUES ({marks})",
             RECORD_COLUMNS.join(", "),
-            STATE_COLUMNS.join(", ")
+            STATE_COLUMNS.join(", "),
+            service::COLUMNS.join(", ")
         ))?
         .execute(params_from_iter(values))?;
     let row = connection.last_insert_rowid();
@@ -125,14 +112,20 @@ pub(super) fn insert(connection: &Connection, image: &Image) -> Result<i64> {
 pub(super) fn save(connection: &Connection, stored: &StoredImage) -> Result<()> {
     let mut values = record_values(&stored.image)?;
     values.extend(state_values(&stored.image)?);
-    let columns = [RECORD_COLUMNS.as_slice(), STATE_COLUMNS.as_slice()].concat();
+    let columns = [
+        RECORD_COLUMNS.as_slice(),
+        STATE_COLUMNS.as_slice(),
+        service::COLUMNS.as_slice(),
+    ]
+    .concat();
     update_row(connection, stored.row, &columns, values)
 }
 
 /// Stores where the image is on its way; of the indexes, only the one of pending images may change.
 pub(super) fn save_state(connection: &Connection, stored: &StoredImage) -> Result<()> {
     let values = state_values(&stored.image)?;
-    update_row(connection, stored.row, &STATE_COLUMNS, values)
+    let columns = [STATE_COLUMNS.as_slice(), service::COLUMNS.as_slice()].concat();
+    update_row(connection, stored.row, &columns, values)
 }
 
 fn update_row(
@@ -258,37 +251,18 @@ fn state_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
         ImageState::Failed {
             error, finished, ..
         } => ("failed", Some(*finished), Some(error.clone())),
+        ImageState::Registered { finished } => ("registered", Some(*finished), None),
     };
     let mut values: Vec<Box<dyn ToSql>> = vec![
+        Box::new(stored("generation", image.generation.get())?),
         Box::new(image.queued.map(Timestamp::as_micros)),
         Box::new(image.dequeued.map(Timestamp::as_micros)),
         Box::new(state),
         Box::new(since.map(Timestamp::as_micros)),
         Box::new(error),
     ];
-    match image.service() {
-        Some(service) => values.extend(service_values(service)?),
-        None => values.extend((0..12).map(|_| Box::new(None::<i64>) as Box<dyn ToSql>)),
-    }
-    values.push(Box::new(stored("generation", image.generation.get())?));
+    values.extend(service::values(image.service())?);
     Ok(values)
-}
-
-fn service_values(service: &ImageService) -> Result<[Box<dyn ToSql>; 12]> {
-    Ok([
-        Box::new(stored("generation", service.generation.get())?),
-        Box::new(stored("token", service.token.get())?),
-        Box::new(service.derivative.pyramid.dimensions.width()),
-        Box::new(service.derivative.pyramid.dimensions.height()),
-        Box::new(service.derivative.pyramid.tile.get()),
-        Box::new(stored("index_length", service.derivative.index.end)?),
-        Box::new(stored("length", service.derivative.length)?),
-        Box::new(service.derivative.checksum.0),
-        Box::new(service.finished.as_micros()),
-        Box::new(service.source.media_type.clone()),
-        Box::new(stored("source_size", service.source.size)?),
-        Box::new(service.source.checksum.0),
-    ])
 }
 
 /// Reads what [`columns`] names.
@@ -323,6 +297,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
     let image_optimisation_policy = columns.get()?;
     let thumbnail_policy = columns.get()?;
     let batch = columns.batch_or_none()?;
+    let generation = Generation::new(columns.number("generation")?);
     let (queued, dequeued) = (columns.time_or_none()?, columns.time_or_none()?);
     let state = read_state(columns)?;
     let image = Image {
@@ -342,7 +317,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
         queued,
         dequeued,
         batch,
-        generation: Generation::new(columns.number("generation")?),
+        generation,
         state,
     };
     Ok(StoredImage { row, image })
@@ -356,7 +331,7 @@ fn read_state(columns: &mut Columns<'_, '_>) -> Result<ImageState> {
     let state: String = columns.get()?;
     let since = columns.time_or_none()?;
     let error: Option<String> = columns.get()?;
-    let service = read_service(columns)?;
+    let service = service::read(columns)?;
     match (state.as_str(), since, error, service) {
         ("waiting", None, None, previous) => Ok(ImageState::Waiting { previous }),
         ("ingesting", Some(since), None, previous) => Ok(ImageState::Ingesting { since, previous }),
@@ -366,34 +341,7 @@ fn read_state(columns: &mut Columns<'_, '_>) -> Result<ImageState> {
             finished,
             previous,
         }),
+        ("registered", Some(finished), None, None) => Ok(ImageState::Registered { finished }),
         _ => Err(unreadable("state")),
     }
-}
-
-fn read_service(columns: &mut Columns<'_, '_>) -> Result<Option<ImageService>> {
-    let Some(generation) = columns.get::<Option<i64>>()? else {
-        columns.skip(11);
-        return Ok(None);
-    };
-    let generation = u64::try_from(generation).map_err(|_| unreadable("service_generation"))?;
-    let token = LeaseToken::new(columns.number("service_token")?);
-    let dimensions =
-        Dimensions::new(columns.get()?, columns.get()?).ok_or(unreadable("service_width"))?;
-    let tile = TileSize::new(columns.get()?).ok_or(unreadable("service_tile"))?;
-    Ok(Some(ImageService {
-        generation: Generation::new(generation),
-        token,
-        derivative: DerivativeFacts::new(
-            Pyramid { dimensions, tile },
-            0..columns.number("service_index_length")?,
-            columns.number("service_length")?,
-            Checksum(columns.get()?),
-        ),
-        finished: columns.time()?,
-        source: SourceFacts {
-            media_type: columns.get()?,
-            size: columns.number("source_size")?,
-            checksum: Checksum(columns.get()?),
-        },
-    }))
 }

@@ -10,9 +10,10 @@ use super::error::OpenError;
 const APPLICATION_ID: i32 = 0x444c_4353;
 
 /// Every step: the schema version that it leads to is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../../migrations/sqlite/0001_create-catalogue-and-queue.sql"
-)];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_create-catalogue-and-queue.sql"),
+    include_str!("../../../migrations/sqlite/0002_register-without-processing.sql"),
+];
 
 /// The schema version that this program works with.
 pub(super) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
@@ -43,9 +44,31 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
     Ok(())
 }
 
+/// Applies one step. Foreign keys rest meanwhile, so that a step may make a table anew, and are checked before the step counts.
 fn apply(connection: &Connection, step: &str, number: u32) -> rusqlite::Result<()> {
+    // Inside a transaction this setting does nothing.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let applied = apply_unchecked(connection, step, number);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    applied
+}
+
+fn apply_unchecked(connection: &Connection, step: &str, number: u32) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(step)?;
+    let broken: bool = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check)",
+        [],
+        |row| row.get(0),
+    )?;
+    if broken {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY),
+            Some(format!(
+                "step {number} of the schema leaves a broken reference"
+            )),
+        ));
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", number)?;
     transaction.commit()

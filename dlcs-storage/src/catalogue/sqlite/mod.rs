@@ -1,11 +1,14 @@
 //! The catalogue and the queue in one SQLite file, for one process.
 //!
 //! * One thread writes, in transactions that many operations share; a few connections read, each in a snapshot.
+//! * Images that are asked for again and again are kept in memory, and forgotten when they change.
 //! * Write-ahead log and full synchronisation: what has returned survives a loss of power.
 //! * A second process is refused. Therefore the leases of a process that has died are given back when the file is next opened.
 //! * Credentials of origins are sealed; the key lies in the file `credentials.key` beside the database, unless the settings bring one.
 
 mod batch;
+mod cache;
+mod changes;
 mod collectable;
 mod config;
 mod connection;
@@ -23,6 +26,7 @@ mod queue;
 mod reader;
 mod row;
 mod seal;
+mod service;
 mod space;
 #[cfg(test)]
 mod testing;
@@ -39,6 +43,7 @@ pub use config::SqliteCatalogueConfig;
 pub use error::OpenError;
 pub use seal::SealingKey;
 
+use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};
 use reader::Readers;
@@ -64,6 +69,7 @@ pub struct SqliteCatalogue {
     // folder deleted.
     readers: Readers,
     writer: Writer,
+    caches: Arc<Caches>,
     sealer: Arc<Sealer>,
     clock: Arc<dyn Clock>,
     _lock: File,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::cache::Caches;
+use super::changes::Changes;
 use super::config::{Location, SqliteCatalogueConfig};
 use super::error::{OpenError, Result};
 use super::reader::Readers;
@@ -63,11 +65,15 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
             "gave back what a process held that has died"
         );
     }
-    let writer = Writer::start(writing, Arc::clone(&config.clock))
+    let caches = Arc::new(Caches::new());
+    let changes =
+        Changes::watch(&writing, Arc::clone(&caches)).map_err(|error| database(error.into()))?;
+    let writer = Writer::start(writing, changes, Arc::clone(&config.clock))
         .map_err(|error| database(error.into()))?;
     Ok(SqliteCatalogue {
         writer,
         readers: Readers::new(path),
+        caches,
         sealer: Arc::new(Sealer::new(&key)),
         clock: config.clock,
         _lock: lock,

@@ -34,8 +34,10 @@ impl Catalogue for SqliteCatalogue {
     }
 
     async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>> {
+        let key = name.as_str().to_ascii_lowercase();
         let name = name.clone();
-        Ok(self.read(move |c| customer::find_by_name(c, &name)).await?)
+        let read = self.read(move |c| customer::find_by_name(c, &name));
+        Ok(self.caches.customers.get_or_read(&key, read).await?)
     }
 
     async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
@@ -108,9 +110,12 @@ impl Catalogue for SqliteCatalogue {
     }
 
     async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
-        let id = id.clone();
-        let found = self.read(move |c| image::find(c, &id)).await?;
-        Ok(found.map(|stored| stored.image))
+        let read = async {
+            let id = id.clone();
+            let found = self.read(move |c| image::find(c, &id)).await?;
+            Ok(found.map(|stored| stored.image))
+        };
+        Ok(self.caches.images.get_or_read(id, read).await?)
     }
 
     async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {

@@ -9,7 +9,7 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId};
 use dlcs_core::image::{Image, RegistrationMode};
 use dlcs_core::queue::{
     Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, Result as QueueResult,
-    StoredDerivative, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
+    SubmissionItem, SubmissionProblem, SubmissionProblemKind, Success,
 };
 use dlcs_core::space::Space;
 use dlcs_core::time::Timestamp;
@@ -69,13 +69,9 @@ impl IngestQueue for SqliteCatalogue {
         Ok(())
     }
 
-    async fn complete(
-        &self,
-        lease: Lease,
-        derivative: StoredDerivative,
-    ) -> QueueResult<Completion> {
+    async fn complete(&self, lease: Lease, success: Success) -> QueueResult<Completion> {
         let completion = self
-            .write(move |connection, now| complete(connection, &lease, derivative, now))
+            .write(move |connection, now| complete(connection, &lease, success, now))
             .await?;
         Ok(completion)
     }
@@ -269,16 +265,21 @@ fn held(connection: &Connection, lease: &Lease) -> Result<Option<(Job, StoredIma
 fn complete(
     connection: &Connection,
     lease: &Lease,
-    derivative: StoredDerivative,
+    success: Success,
     now: Timestamp,
 ) -> Result<Completion> {
     let Some((job, mut stored)) = held(connection, lease)? else {
         return Ok(Completion::Superseded);
     };
     let image = &mut stored.image;
-    let replaced = image.succeed(derivative.into_service(lease, now));
+    let replaced = match success {
+        Success::Derivative(derivative) => {
+            collectable::add_upload(connection, &image.source, now)?;
+            image.succeed(derivative.into_service(lease, now))
+        }
+        Success::Nothing => image.settle(now),
+    };
     collectable::add_service(connection, &image.id, replaced.as_ref(), now)?;
-    collectable::add_upload(connection, &image.source, now)?;
     job::end(connection, &job, image, &Ending::Completed, now)?;
     image::save_state(connection, &stored)?;
     Ok(Completion::Recorded(Box::new(stored.image)))

@@ -11,6 +11,7 @@ use dlcs_core::time::{Clock, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::changes::Changes;
 use super::error::{Result, SqliteError};
 
 /// The most operations of one transaction.
@@ -36,14 +37,24 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        changes: Changes,
+        clock: Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
         let (inbox, operations) = mpsc::channel(INBOX);
         let wakeups = watch::Sender::new(0);
         let thread = std::thread::Builder::new()
             .name("dlcs-sqlite-writer".to_owned())
             .spawn({
                 let wakeups = wakeups.clone();
-                move || work(&connection, operations, clock.as_ref(), &wakeups)
+                move || {
+                    let database = Database {
+                        connection,
+                        changes,
+                    };
+                    work(&database, operations, clock.as_ref(), &wakeups);
+                }
             })?;
         Ok(Self {
             inbox: Some(inbox),
@@ -179,8 +190,14 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) ->
     outcome
 }
 
+/// The connection that writes, and what it changes.
+struct Database {
+    connection: Connection,
+    changes: Changes,
+}
+
 fn work(
-    connection: &Connection,
+    database: &Database,
     mut operations: mpsc::Receiver<Box<dyn Operation>>,
     clock: &dyn Clock,
     wakeups: &watch::Sender<u64>,
@@ -196,7 +213,7 @@ fn work(
             images += next.images();
             group.push(next);
         }
-        commit(connection, &mut group, clock);
+        commit(database, &mut group, clock);
         if group.iter().any(|operation| operation.wakes()) {
             wakeups.send_modify(|count| *count += 1);
         }
@@ -207,10 +224,10 @@ fn work(
 }
 
 /// Runs a group in one transaction. Afterwards each operation has an outcome, and every success among them is durable.
-fn commit(connection: &Connection, group: &mut [Box<dyn Operation>], clock: &dyn Clock) {
+fn commit(database: &Database, group: &mut [Box<dyn Operation>], clock: &dyn Clock) {
     let mut rest = group;
     while !rest.is_empty() {
-        match run_group(connection, rest, clock) {
+        match run_group(database, rest, clock) {
             Ok(()) => return,
             Err((done, cause)) => {
                 let cause = Arc::new(cause);
@@ -226,16 +243,21 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Operation>], clock: &dyn
 
 /// On failure nothing is stored, and the first so many operations have had their turn.
 fn run_group(
-    connection: &Connection,
+    database: &Database,
     group: &mut [Box<dyn Operation>],
     clock: &dyn Clock,
 ) -> std::result::Result<(), (usize, rusqlite::Error)> {
+    let Database {
+        connection,
+        changes,
+    } = database;
     let all = group.len();
     let execute = |sql| {
         connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute([]))
     };
+    changes.clear();
     execute("BEGIN IMMEDIATE").map_err(|error| (all, error))?;
     for (index, operation) in group.iter_mut().enumerate() {
         operation.run(connection, clock.now());
@@ -244,14 +266,16 @@ fn run_group(
             return Err((index + 1, rolled_back()));
         }
     }
-    execute("COMMIT").map_err(|error| {
-        if !connection.is_autocommit() {
-            // The transaction is open still; when this fails too, the next `BEGIN` says so.
-            let _ = execute("ROLLBACK");
-        }
-        (all, error)
-    })?;
-    Ok(())
+    changes.around(|| {
+        execute("COMMIT").map_err(|error| {
+            if !connection.is_autocommit() {
+                // The transaction is open still; when this fails too, the next `BEGIN` says so.
+                let _ = execute("ROLLBACK");
+            }
+            (all, error)
+        })?;
+        Ok(())
+    })
 }
 
 fn rolled_back() -> rusqlite::Error {
@@ -266,16 +290,19 @@ mod tests {
     use dlcs_core::time::SystemClock;
     use futures_util::future::join_all;
 
+    use super::super::cache::Caches;
     use super::*;
 
     fn writer() -> (tempfile::TempDir, Writer) {
         let folder = tempfile::tempdir().unwrap();
-        let connection =
-            super::super::connection::open_writer(&folder.path().join("test.db")).unwrap();
+        let path = folder.path().join("test.db");
+        let connection = super::super::connection::open_writer(&path).unwrap();
+        super::super::migrate::migrate(&connection, &path).unwrap();
         connection
             .execute_batch("CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT")
             .unwrap();
-        let writer = Writer::start(connection, Arc::new(SystemClock)).unwrap();
+        let changes = Changes::watch(&connection, Arc::new(Caches::new())).unwrap();
+        let writer = Writer::start(connection, changes, Arc::new(SystemClock)).unwrap();
         (folder, writer)
     }
 

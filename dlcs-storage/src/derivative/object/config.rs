@@ -8,17 +8,31 @@ use object_store::local::LocalFileSystem;
 
 use super::error::OpenError;
 
+/// How many files are kept open unless told otherwise.
+const OPEN_FILES: usize = 512;
+
 /// A directory of this machine that holds derivatives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectDerivativesConfig {
     root: PathBuf,
+    pub(super) open_files: usize,
 }
 
 impl ObjectDerivativesConfig {
     /// A directory, which is made when it is not there.
     #[must_use]
     pub fn local(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            open_files: OPEN_FILES,
+        }
+    }
+
+    /// Keeps at most so many files open, or as many as a quarter of what the process may open.
+    #[must_use]
+    pub const fn with_open_files(mut self, files: usize) -> Self {
+        self.open_files = files;
+        self
     }
 
     /// Makes the directory, durably, and the store in it.

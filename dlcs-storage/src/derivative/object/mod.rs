@@ -2,9 +2,9 @@
 
 mod config;
 mod error;
+mod local;
 
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub use config::ObjectDerivativesConfig;
 pub use error::OpenError;
 
 use self::error::{about, failed};
+use self::local::{Forget, LocalFiles};
 
 /// The size of a part of a large object; smaller objects are put at once. S3 wants at least 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -47,15 +48,15 @@ const PART_BYTES: usize = 8 << 20;
 #[derive(Clone)]
 pub struct ObjectDerivatives {
     store: Arc<dyn ObjectStore>,
-    /// The same store, where it is a directory of this machine.
-    files: Option<Arc<LocalFileSystem>>,
+    /// Reads the same store, where it is a directory of this machine.
+    local: Option<Arc<LocalFiles>>,
 }
 
 impl ObjectDerivatives {
     /// Derivatives in an object store, which must make what it stored durable before it answers.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, files: None }
+        Self { store, local: None }
     }
 
     /// Derivatives in a directory, which is made when it is not there.
@@ -74,32 +75,8 @@ impl ObjectDerivatives {
         let files = Arc::new(config.open()?);
         Ok(Self {
             store: Arc::<LocalFileSystem>::clone(&files),
-            files: Some(files),
+            local: Some(Arc::new(LocalFiles::new(files, config.open_files))),
         })
-    }
-
-    /// Refuses what is no file of ours, before anything opens it: links would be followed, and pipes wait for ever.
-    ///
-    /// Who can put one there between this and the opening can as well change the objects.
-    async fn check_file(&self, key: &DerivativeKey, path: &Path) -> Result<()> {
-        let Some(files) = &self.files else {
-            return Ok(());
-        };
-        let place = files.path_to_filesystem(path).map_err(failed)?;
-        match tokio::fs::symlink_metadata(place).await {
-            Ok(found) if found.is_file() => Ok(()),
-            Ok(_) => Err(DerivativeError::Backend {
-                backend: "object",
-                source: "something that is no regular file has the name of an object".into(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(DerivativeError::NotFound { key: key.clone() })
-            }
-            Err(error) => Err(DerivativeError::Backend {
-                backend: "object",
-                source: error.into(),
-            }),
-        }
     }
 
     async fn put_large(&self, path: Path, first: PutPayload, body: DerivativeBody) -> Result<u64> {
@@ -142,6 +119,7 @@ impl fmt::Debug for ObjectDerivatives {
 impl DerivativeStore for ObjectDerivatives {
     async fn put(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
         let path = path(key);
+        let _forget = Forget(self.local.as_deref(), key);
         let first = next_part(&mut body).await?;
         let length = first.content_length();
         if length < PART_BYTES {
@@ -152,12 +130,14 @@ impl DerivativeStore for ObjectDerivatives {
     }
 
     async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
+        if let Some(local) = &self.local {
+            return local.get_range_after(key, range, &[]).await;
+        }
         if range.is_empty() {
             self.length(key).await?;
             return Ok(Bytes::new());
         }
         let (start, path) = (range.start, path(key));
-        self.check_file(key, &path).await?;
         let options = GetOptions::new().with_range(Some(GetRange::Bounded(range)));
         let error = match self.store.get_opts(&path, options).await {
             Ok(found) => return found.bytes().await.map_err(about(key)),
@@ -170,14 +150,29 @@ impl DerivativeStore for ObjectDerivatives {
         Err(about(key)(error))
     }
 
+    async fn get_range_after(
+        &self,
+        key: &DerivativeKey,
+        range: Range<u64>,
+        before: &[u8],
+    ) -> Result<Bytes> {
+        if let Some(local) = &self.local {
+            return local.get_range_after(key, range, before).await;
+        }
+        let range = self.get_range(key, range).await?;
+        Ok([before, &range].concat().into())
+    }
+
     async fn length(&self, key: &DerivativeKey) -> Result<u64> {
-        let path = path(key);
-        self.check_file(key, &path).await?;
-        let meta = self.store.head(&path).await.map_err(about(key))?;
+        if let Some(local) = &self.local {
+            return local.length(key).await;
+        }
+        let meta = self.store.head(&path(key)).await.map_err(about(key))?;
         Ok(meta.size)
     }
 
     async fn delete(&self, key: &DerivativeKey) -> Result<()> {
+        let _forget = Forget(self.local.as_deref(), key);
         // Local deletes are not synced: one that a power cut undoes leaves an object that nothing points to, which is a collector's work.
         match self.store.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

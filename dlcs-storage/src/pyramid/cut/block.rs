@@ -71,10 +71,12 @@ impl Channel {
         if place == 64 { Ok(()) } else { Err(BlockError) }
     }
 
-    /// Writes a flat block with the same average as the one before it.
-    pub(super) fn pad(&self, sink: &mut impl BlockSink) {
-        for (code, length) in [self.dc[0], self.end] {
-            sink.put(u64::from(code), length);
+    /// Writes all blocks of a unit, flat and with the same average as the one before them.
+    pub(super) fn pad_unit(&self, sink: &mut impl BlockSink) {
+        for _ in 0..self.h * self.v {
+            for (code, length) in [self.dc[0], self.end] {
+                sink.put(u64::from(code), length);
+            }
         }
     }
 

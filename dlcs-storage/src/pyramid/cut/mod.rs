@@ -258,11 +258,11 @@ impl OpenTile {
         Ok(())
     }
 
-    /// Makes up units: each block is as the one before it on average, and flat.
+    /// Makes up units.
     fn pad(&mut self, cutter: &Cutter, units: u32) {
         for _ in 0..units {
             for channel in &cutter.channels {
-                channel.pad(&mut self.padded);
+                channel.pad_unit(&mut self.padded);
             }
         }
     }

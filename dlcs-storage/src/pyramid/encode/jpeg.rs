@@ -1,6 +1,7 @@
-//! JPEG, whole and row by row.
+//! JPEG, at once and row by row.
 
 use dlcs_core::iiif::Dimensions;
+use dlcs_core::policy::ChromaSampling;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mozjpeg::compress::CompressStarted;
 use mozjpeg::{ColorSpace, Compress};
@@ -9,14 +10,19 @@ use super::super::error::PyramidError;
 use super::super::pixels::{Channels, Pixels};
 use super::failed;
 
-/// Encodes pixels as JPEG, colours at 4:2:0; what is transparent lies on white.
-pub(super) fn encode_jpeg(pixels: &Pixels, quality: u8) -> Result<Vec<u8>, PyramidError> {
+/// Encodes pixels as JPEG; what is transparent lies on white.
+pub(in super::super) fn encode_jpeg(
+    pixels: &Pixels,
+    quality: u8,
+    sampling: ChromaSampling,
+) -> Result<Vec<u8>, PyramidError> {
     let pixels = &pixels.on_white();
     let (width, height) = (pixels.width as usize, pixels.height as usize);
-    let (format, sampling) = match pixels.channels {
+    let (format, sampling) = match (pixels.channels, sampling) {
         // libtiff refuses a single channel with any other factors than one.
-        Channels::Grey | Channels::GreyAlpha => (PixelFormat::Grayscale, Subsampling::S444),
-        Channels::Rgb | Channels::Rgba => (PixelFormat::Rgb, Subsampling::S420),
+        (Channels::Grey | Channels::GreyAlpha, _) => (PixelFormat::Grayscale, Subsampling::S444),
+        (_, ChromaSampling::Full) => (PixelFormat::Rgb, Subsampling::S444),
+        (_, ChromaSampling::Quarter) => (PixelFormat::Rgb, Subsampling::S420),
     };
     Encoder::new(&pixels.data, width, height, format)
         .quality(quality)

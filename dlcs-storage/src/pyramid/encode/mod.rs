@@ -10,9 +10,11 @@ mod tiff;
 mod webp;
 
 use dlcs_core::iiif::{Format, FormatSet};
+use dlcs_core::policy::ChromaSampling;
 
 use super::error::PyramidError;
 use super::pixels::{Channels, Pixels};
+pub(super) use jpeg::encode_jpeg;
 pub(super) use sink::{STREAMED_PIXELS, Sink, streams};
 
 /// The formats that have an encoder here.
@@ -54,7 +56,7 @@ fn encode(
     losses: Losses,
 ) -> Result<Vec<u8>, PyramidError> {
     match format {
-        Format::Jpg => jpeg::encode_jpeg(pixels, losses.jpeg),
+        Format::Jpg => encode_jpeg(pixels, losses.jpeg, ChromaSampling::Quarter),
         Format::Png => png::encode_png(pixels, depth),
         Format::Webp => webp::encode_webp(pixels, depth, losses.webp),
         Format::Gif => gif::encode_gif(pixels, depth),

@@ -69,13 +69,15 @@ impl PyramidRenderer {
         key: &DerivativeKey,
         service: &ImageService,
     ) -> Result<Arc<ReadyIndex>, RenderError> {
+        if let Some(index) = self.indexes.get(key) {
+            return Ok(index);
+        }
+        // Those that miss it at the same time read it once.
         let read = async {
-            let head = store
-                .get_range(key, service.derivative.index.clone())
-                .await?;
+            let range = service.derivative.index.clone();
+            let head = store.get_range(key, range).await?;
             Ok(Arc::new(ReadyIndex::read(&head, service)?))
         };
-        // Who comes while it is being read waits for it.
         self.indexes.get_or_insert_async(key, read).await
     }
 
@@ -83,16 +85,17 @@ impl PyramidRenderer {
     fn choose(
         &self,
         index: &ReadyIndex,
+        service: &ImageService,
         request: &ResolvedRequest,
         wanted: u32,
     ) -> Result<Choice, RenderError> {
+        let pyramid = service.derivative.pyramid;
         let look = Look::of(index.channels(), request);
         let mut refused = None;
-        for exponent in wanted.. {
-            let Some(cover) = index.cover(request, exponent) else {
-                break;
-            };
-            let is_last = index.cover(request, exponent + 1).is_none();
+        let mut levels = index.levels().skip(wanted as usize).peekable();
+        while let Some(level) = levels.next() {
+            let cover = Cover::of(pyramid, request.region, level);
+            let is_last = levels.peek().is_none();
             if cover.bytes(index.channels()) > self.config.max_decoded_bytes && !is_last {
                 continue;
             }
@@ -203,27 +206,25 @@ impl ImageRenderer for PyramidRenderer {
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
+        let index = self.index(store, key, service).await?;
+        let level = match index.plan(request) {
+            Plan::Render { level } => level,
+            stored => {
+                let bytes = index.stored(store, key, stored).await?;
+                return Ok(Rendered {
+                    format: Format::Jpg,
+                    bytes,
+                });
+            }
+        };
         let wanted = (key.clone(), request.clone());
         if let Some(rendered) = self.results.get(&wanted) {
             return Ok(rendered);
         }
-        let index = self.index(store, key, service).await?;
-        let plan = index.plan(request);
-        if let Some(bytes) = index.stored(store, key, plan).await? {
-            return Ok(Rendered {
-                format: Format::Jpg,
-                bytes,
-            });
-        }
-        let level = match plan {
-            Plan::Render { level } => level,
-            _ => 0,
-        };
         self.flights
             .join(&wanted, async {
-                let choice = self.choose(&index, request, level)?;
-                self.rendered(store, &wanted, Arc::clone(&index), choice)
-                    .await
+                let choice = self.choose(&index, service, request, level)?;
+                self.rendered(store, &wanted, index, choice).await
             })
             .await
     }

@@ -3,17 +3,27 @@
 //! A format opens a file by its header alone ([`open`]): what the image is, and what memory its rows will take. Only then, when that memory
 //! is granted, does it start to decode ([`Source::start`]). Rows come as the file has them; [`colour`] makes them what is stored.
 
+#[cfg(feature = "source-avif")]
+mod avif;
 mod bmp;
+#[cfg(any(feature = "source-avif", feature = "source-heic"))]
+mod cicp;
 pub(super) mod colour;
+#[cfg(test)]
+mod format_tests;
 mod frame;
 mod gif;
+#[cfg(feature = "source-heic")]
+mod heic;
 mod jp2;
 pub(super) mod jpeg;
 mod limits;
 mod palette;
+#[cfg(feature = "source-pdf")]
+mod pdf;
 mod pieces;
 mod png;
-mod tiff;
+pub(super) mod tiff;
 mod webp;
 
 use std::fmt;
@@ -116,6 +126,15 @@ pub(super) enum Profile {
     Gamma(f64),
 }
 
+/// Whether an image has shades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// It may have: photographs, and everything that does not say.
+    Shaded,
+    /// It is black and white alone, or its colours are those of a palette. JPEG would smear its edges.
+    Flat,
+}
+
 /// What the header of a source says.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
@@ -123,6 +142,7 @@ pub(super) struct Header {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) samples: Samples,
+    pub(super) nature: Nature,
     pub(super) profile: Profile,
     /// The turn that makes it upright.
     pub(super) orientation: Orientation,
@@ -207,10 +227,16 @@ pub(super) fn open(
     limits: &SourceLimits,
 ) -> Result<Source, ProcessError> {
     guarded(format, || match format {
+        #[cfg(feature = "source-avif")]
+        SourceFormat::Avif => avif::open(file, limits),
         SourceFormat::Bmp => bmp::open(file, limits),
         SourceFormat::Gif => gif::open(file, limits),
+        #[cfg(feature = "source-heic")]
+        SourceFormat::Heic => heic::open(file, limits),
         SourceFormat::Jp2 => jp2::open(file, limits),
         SourceFormat::Jpeg => jpeg::open(file, limits),
+        #[cfg(feature = "source-pdf")]
+        SourceFormat::Pdf => pdf::open(file, limits),
         SourceFormat::Png => png::open(file, limits),
         SourceFormat::Tiff => tiff::open(file, limits),
         SourceFormat::WebP => webp::open(file, limits),

@@ -11,8 +11,8 @@ use super::super::sniff::SourceFormat;
 use super::super::spool::{SpoolReader, SpooledFile};
 use super::frame::Frame;
 use super::{
-    Alpha, ColourModel, Depth, Header, METADATA_CAP, Profile, Samples, Source, SourceLimits,
-    damaged, unsupported,
+    Alpha, ColourModel, Depth, Header, METADATA_CAP, Nature, Profile, Samples, Source,
+    SourceLimits, damaged, unsupported,
 };
 
 const CUT: &str = "it ends early";
@@ -54,6 +54,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width,
         height,
         samples,
+        nature: Nature::Shaded,
         profile,
         orientation,
         held_bytes: pixels * (samples.per_pixel() as u64 + more),

@@ -47,10 +47,10 @@ pub(in super::super) fn lay_out(outline: &Outline) -> LaidOut {
 fn lay_out_variant(variant: Variant, outline: &Outline) -> LaidOut {
     // The length of the head does not depend on the places.
     let (index, _) = place_all(outline, 0);
-    let start = write_head(variant, &index).len() as u64;
+    let start = write_head(variant, &index, 0).len() as u64;
     let (index, length) = place_all(outline, start);
     LaidOut {
-        head: write_head(variant, &index),
+        head: write_head(variant, &index, 0),
         length,
     }
 }

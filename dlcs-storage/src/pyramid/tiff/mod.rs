@@ -13,6 +13,7 @@ mod write;
 
 pub(super) use layout::{LevelOutline, Outline, lay_out};
 pub(super) use read::read_head;
+pub(super) use write::{Variant, write_head};
 
 use dlcs_core::iiif::{Dimensions, Level, Pyramid};
 
@@ -44,6 +45,7 @@ const RATIONAL: u16 = 5;
 const UNDEFINED: u16 = 7;
 const LONG8: u16 = 16;
 
+const COMPRESSION_NONE: u16 = 1;
 const COMPRESSION_JPEG: u16 = 7;
 const COMPRESSION_DEFLATE: u16 = 8;
 const PREDICTOR_HORIZONTAL: u16 = 2;
@@ -86,8 +88,19 @@ pub(super) enum Coding {
         /// How many columns and rows share one sample of colour.
         sampling: (u8, u8),
     },
-    /// As differences of neighbours, deflated.
-    Deflate,
+    /// Deflated: what is stored here as differences of neighbours.
+    Deflate(Samples),
+    /// As they are; in originals that are kept.
+    Plain,
+}
+
+/// What has been deflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    /// Differences of neighbours.
+    Differences,
+    /// The samples themselves; in originals that are kept.
+    Plain,
 }
 
 /// Where one thumbnail is.
@@ -143,7 +156,7 @@ mod tests {
                 tiles: lengths((level.columns * level.rows) as usize),
                 edges: match coding {
                     Coding::Jpeg { .. } => lengths(edge_count(level, 256)),
-                    Coding::Deflate => Vec::new(),
+                    _ => Vec::new(),
                 },
             })
             .collect();
@@ -162,10 +175,14 @@ mod tests {
             (Channels::Rgb, 1000, jpeg()),
             (Channels::Grey, 1, jpeg()),
             (Channels::Rgb, 900_000_000, jpeg()),
-            (Channels::Rgba, 1000, Coding::Deflate),
-            (Channels::GreyAlpha, 1000, Coding::Deflate),
-            (Channels::Grey, 1000, Coding::Deflate),
-            (Channels::Rgb, 1000, Coding::Deflate),
+            (Channels::Rgba, 1000, Coding::Deflate(Samples::Differences)),
+            (
+                Channels::GreyAlpha,
+                1000,
+                Coding::Deflate(Samples::Differences),
+            ),
+            (Channels::Grey, 1000, Coding::Deflate(Samples::Differences)),
+            (Channels::Rgb, 1000, Coding::Deflate(Samples::Differences)),
         ] {
             let coding = match (channels, coding) {
                 (Channels::Grey, Coding::Jpeg { tables, .. }) => Coding::Jpeg {

@@ -8,10 +8,11 @@ use super::super::edge::edge_count;
 use super::super::pixels::Channels;
 use super::streams::{self, Streams};
 use super::{
-    COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, Coding, IMAGE_LENGTH, IMAGE_WIDTH, Index,
-    JPEG_TABLES, LONG, LONG8, LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB,
-    PHOTOMETRIC_YCBCR, PREDICTOR, PREDICTOR_HORIZONTAL, Place, RATIONAL, SAMPLES_PER_PIXEL, SHORT,
-    STREAMS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING,
+    COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, COMPRESSION_NONE, Coding, IMAGE_LENGTH,
+    IMAGE_WIDTH, Index, JPEG_TABLES, LONG, LONG8, LevelIndex, PHOTOMETRIC,
+    PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR, PREDICTOR, PREDICTOR_HORIZONTAL,
+    Place, RATIONAL, SAMPLES_PER_PIXEL, SHORT, STREAMS, Samples, TILE_BYTE_COUNTS, TILE_LENGTH,
+    TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING,
 };
 
 /// Reads the head of a derivative, which begins at `base` in it.
@@ -176,10 +177,14 @@ impl Directory<'_> {
                     sampling: self.sampling()?,
                 })
             }
+            Ok(COMPRESSION_NONE) => Ok(Coding::Plain),
+            Ok(COMPRESSION_DEFLATE) if !self.entries.contains_key(&PREDICTOR) => {
+                Ok(Coding::Deflate(Samples::Plain))
+            }
             Ok(COMPRESSION_DEFLATE)
                 if self.number(PREDICTOR)? == u32::from(PREDICTOR_HORIZONTAL) =>
             {
-                Ok(Coding::Deflate)
+                Ok(Coding::Deflate(Samples::Differences))
             }
             _ => Err("the coding of a level is unknown"),
         }

@@ -4,17 +4,17 @@ use dlcs_core::iiif::TileSize;
 
 use super::super::pixels::Channels;
 use super::{
-    BITS_PER_SAMPLE, COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, Coding, EXTRA_SAMPLES,
-    EXTRA_SAMPLES_UNASSOCIATED, IMAGE_LENGTH, IMAGE_WIDTH, Index, JPEG_TABLES, LONG, LONG8,
-    LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR,
+    BITS_PER_SAMPLE, COMPRESSION, COMPRESSION_DEFLATE, COMPRESSION_JPEG, COMPRESSION_NONE, Coding,
+    EXTRA_SAMPLES, EXTRA_SAMPLES_UNASSOCIATED, IMAGE_LENGTH, IMAGE_WIDTH, Index, JPEG_TABLES, LONG,
+    LONG8, LevelIndex, PHOTOMETRIC, PHOTOMETRIC_BLACK_IS_ZERO, PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR,
     PLANAR_CONFIGURATION, PREDICTOR, PREDICTOR_HORIZONTAL, Place, RATIONAL, REFERENCE_BLACK_WHITE,
-    SAMPLES_PER_PIXEL, SHORT, STREAMS, SUBFILE_TYPE, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
-    TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING, streams,
+    SAMPLES_PER_PIXEL, SHORT, STREAMS, SUBFILE_TYPE, Samples, TILE_BYTE_COUNTS, TILE_LENGTH,
+    TILE_OFFSETS, TILE_WIDTH, UNDEFINED, YCBCR_SUBSAMPLING, streams,
 };
 
 /// Classic TIFF has offsets of 32 bits, `BigTIFF` of 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variant {
+pub(in super::super) enum Variant {
     Classic,
     Big,
 }
@@ -82,8 +82,10 @@ impl Entry {
     }
 }
 
-/// Writes the head that an index describes. Its length depends on the variant and on how many places there are, not on where they are.
-pub(super) fn write_head(variant: Variant, index: &Index) -> Vec<u8> {
+/// Writes the head that an index describes, which begins at `base` in the file.
+///
+/// Its length depends on the variant and on how many places there are, not on where they are.
+pub(in super::super) fn write_head(variant: Variant, index: &Index, base: u64) -> Vec<u8> {
     let directories: Vec<Vec<Entry>> = index
         .levels
         .iter()
@@ -95,7 +97,7 @@ pub(super) fn write_head(variant: Variant, index: &Index) -> Vec<u8> {
             entries
         })
         .collect();
-    assemble(variant, &directories)
+    assemble(variant, &directories, base)
 }
 
 fn directory(
@@ -106,7 +108,8 @@ fn directory(
 ) -> Vec<Entry> {
     let (compression, colours) = match level.coding {
         Coding::Jpeg { .. } => (COMPRESSION_JPEG, PHOTOMETRIC_YCBCR),
-        Coding::Deflate => (COMPRESSION_DEFLATE, PHOTOMETRIC_RGB),
+        Coding::Deflate(_) => (COMPRESSION_DEFLATE, PHOTOMETRIC_RGB),
+        Coding::Plain => (COMPRESSION_NONE, PHOTOMETRIC_RGB),
     };
     let photometric = match channels {
         Channels::Grey | Channels::GreyAlpha => PHOTOMETRIC_BLACK_IS_ZERO,
@@ -124,7 +127,7 @@ fn directory(
         Entry::shorts(SAMPLES_PER_PIXEL, &[count as u16]),
         Entry::shorts(PLANAR_CONFIGURATION, &[1]),
     ];
-    if level.coding == Coding::Deflate {
+    if level.coding == Coding::Deflate(Samples::Differences) {
         entries.push(Entry::shorts(PREDICTOR, &[PREDICTOR_HORIZONTAL]));
     }
     entries.extend([
@@ -174,13 +177,14 @@ fn lengths(places: &[Place]) -> Entry {
     Entry::longs(TILE_BYTE_COUNTS, &lengths)
 }
 
-fn assemble(variant: Variant, directories: &[Vec<Entry>]) -> Vec<u8> {
+fn assemble(variant: Variant, directories: &[Vec<Entry>], base: u64) -> Vec<u8> {
     let mut bytes = b"II".to_vec();
     match variant {
-        Variant::Classic => bytes.extend_from_slice(&[42, 0, 8, 0, 0, 0]),
-        Variant::Big => bytes.extend_from_slice(&[43, 0, 8, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0]),
+        Variant::Classic => bytes.extend_from_slice(&[42, 0]),
+        Variant::Big => bytes.extend_from_slice(&[43, 0, 8, 0, 0, 0]),
     }
-    let header = bytes.len();
+    let header = bytes.len() + variant.word();
+    variant.put_word(&mut bytes, base + header as u64);
     let length: usize = directories
         .iter()
         .map(|entries| variant.directory(entries.len()))
@@ -204,14 +208,14 @@ fn assemble(variant: Variant, directories: &[Vec<Entry>]) -> Vec<u8> {
                 value[..entry.value.len()].copy_from_slice(&entry.value);
                 bytes.extend_from_slice(&value[..variant.word()]);
             } else {
-                variant.put_word(&mut bytes, (values_start + values.len()) as u64);
+                variant.put_word(&mut bytes, base + (values_start + values.len()) as u64);
                 values.extend_from_slice(&entry.value);
                 // Values begin at even offsets.
                 values.resize(values.len().next_multiple_of(2), 0);
             }
         }
         let last = index + 1 == directories.len();
-        variant.put_word(&mut bytes, if last { 0 } else { start as u64 });
+        variant.put_word(&mut bytes, if last { 0 } else { base + start as u64 });
     }
     bytes.extend_from_slice(&values);
     bytes

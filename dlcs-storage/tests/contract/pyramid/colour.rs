@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use dlcs_core::derivative::ProcessOptions;
+use dlcs_core::policy::ImageOptimisationPolicy;
 use dlcs_testkit::program;
 use moxcms::{ColorProfile, ToneReprCurve};
 
 use super::delta_e;
-use super::support::{Raster, process, run};
+use super::support::{Raster, process_as, run};
 
 /// All hues, from white over the full colour to black, without hard edges.
 fn chart(channels: usize) -> Raster {
@@ -102,7 +104,10 @@ async fn tagged_pictures_look_as_colour_managed_programs_show_them() {
     for (channels, names) in [(3, COLOURED), (1, GREY)] {
         let (plain, wide, tagged) = (at("plain.png"), at("wide.v"), at("tagged.png"));
         std::fs::write(&plain, chart(channels).to_png()).unwrap();
-        run(&vips, &["cast", &plain, &wide, "ushort", "--shift"]);
+        let cast = at("cast.v");
+        run(&vips, &["cast", &plain, &cast, "ushort", "--shift"]);
+        let meaning = if channels == 1 { "grey16" } else { "rgb16" };
+        run(&vips, &["copy", &cast, &wide, "--interpretation", meaning]);
         for (name, bits) in names.iter().flat_map(|name| [(name, 8), (name, 16)]) {
             let Some(profile) = profile(directory.path(), name) else {
                 program::skip(test, &format!("the profile {name}"));
@@ -111,8 +116,7 @@ async fn tagged_pictures_look_as_colour_managed_programs_show_them() {
             let numbers = if bits == 8 { &plain } else { &wide };
             let profile = profile.to_str().unwrap();
             run(&vips, &["pngsave", numbers, &tagged, "--profile", profile]);
-            let ours = process(std::fs::read(&tagged).unwrap()).await.unwrap();
-            let ours = ours.pixels("full/max/0/default.png").await;
+            let ours = ours(&tagged).await;
             assert_eq!(ours.channels, channels, "{name}");
 
             let shown = at("shown.png");
@@ -150,5 +154,94 @@ async fn tagged_pictures_look_as_colour_managed_programs_show_them() {
                 );
             }
         }
+    }
+}
+
+/// Our full-resolution pixels of a file, without a loss of our own.
+async fn ours(path: &str) -> Raster {
+    let mut options = ProcessOptions::default();
+    options.policy = ImageOptimisationPolicy::Lossless;
+    let ready = process_as(&options, std::fs::read(path).unwrap())
+        .await
+        .unwrap();
+    ready.pixels("full/max/0/default.png").await
+}
+
+#[tokio::test]
+async fn pictures_in_inks_or_lab_look_as_other_programs_show_them() {
+    let test = "pictures_in_inks_or_lab_look_as_other_programs_show_them";
+    let Some([vips, convert]) = program::find(test, ["vips", "convert"]) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let Some(inks) = profile(directory.path(), "ghostscript/default_cmyk.icc") else {
+        return program::skip(test, "libgs-common");
+    };
+    let inks = inks.to_str().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (source, shown) = (at("source.png"), at("shown.png"));
+    std::fs::write(&source, chart(3).to_png()).unwrap();
+    let read_shown = || Raster::from_png(&std::fs::read(&shown).unwrap());
+
+    // Printed by a profile, which comes with the file.
+    for name in ["inks.tif", "inks.jpg[Q=98,no_subsample]"] {
+        let target = at(name);
+        let file = target.split('[').next().unwrap().to_owned();
+        run(
+            &vips,
+            &[
+                "icc_transform",
+                &source,
+                &target,
+                inks,
+                "--input-profile",
+                "srgb",
+            ],
+        );
+        run(
+            &vips,
+            &["icc_transform", &file, &shown, "srgb", "--embedded"],
+        );
+        let difference = delta_e::mean(&ours(&file).await, &read_shown());
+        program::say(&format!("{name} by vips: {difference:.3}"));
+        assert!(difference <= 1.0, "{name}: {difference}");
+    }
+    // Without a profile, and Lab: both as the program that wrote the file shows it again.
+    let by_convert: [(&str, &[&str]); 3] = [
+        ("plain.tif", &["-colorspace", "CMYK"]),
+        ("plain.jpg", &["-colorspace", "CMYK", "-quality", "98"]),
+        ("sixteen.tif", &["-colorspace", "CMYK", "-depth", "16"]),
+    ];
+    for (name, options) in by_convert {
+        let file = at(name);
+        run(
+            &convert,
+            &[&[source.as_str()], options, &[file.as_str()]].concat(),
+        );
+        run(
+            &convert,
+            &[
+                &file,
+                "-colorspace",
+                "sRGB",
+                "-depth",
+                "8",
+                &format!("PNG24:{shown}"),
+            ],
+        );
+        let difference = delta_e::mean(&ours(&file).await, &read_shown());
+        program::say(&format!("{name} by convert: {difference:.3}"));
+        assert!(difference <= 1.0, "{name}: {difference}");
+    }
+    let (lab, lab_file) = (at("lab.v"), at("lab.tif"));
+    // libvips takes Lab for relative to D65, others to D50: full colours are then half as far again from each other.
+    std::fs::write(&source, Raster::photograph(300, 200, 3).to_png()).unwrap();
+    for (conversion, name) in [("lab", "floats"), ("labs", "16 bits"), ("labq", "8 bits")] {
+        run(&vips, &["colourspace", &source, &lab, conversion]);
+        run(&vips, &["tiffsave", &lab, &lab_file]);
+        run(&vips, &["colourspace", &lab_file, &shown, "srgb"]);
+        let difference = delta_e::mean(&ours(&lab_file).await, &read_shown());
+        program::say(&format!("Lab of {name} by vips: {difference:.3}"));
+        assert!(difference <= 1.0, "Lab of {name}: {difference}");
     }
 }

@@ -1,32 +1,21 @@
-//! Derivatives: how they are made, what other programs read in them, and what is served of them.
-
-#[expect(
+//! From files of other programs to tiles, and what others see in the derivative.
+#![expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
+
 mod admission;
 mod colour;
 mod delta_e;
-#[expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests end the test where they fail"
-)]
 mod formats;
 mod interop;
+mod kept;
+mod malformed;
 mod policy;
 mod process;
-#[expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests end the test where they fail"
-)]
 mod render;
-#[expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests end the test where they fail"
-)]
 mod sharing;
-#[expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests end the test where they fail"
-)]
+mod source_formats;
+mod source_jpeg;
+mod source_tiff;
 mod support;

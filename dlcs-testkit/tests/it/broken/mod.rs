@@ -41,6 +41,10 @@ pub(crate) enum Fault {
     ImpatientRetry,
     /// Workers are never woken.
     SilentQueue,
+    /// What is known of thumbnails is forgotten.
+    ForgottenThumbnails,
+    /// An image that is not to be processed counts as failed.
+    ReluctantRegistration,
     /// A batch is finished with its first image.
     HastyBatch,
     /// A listing forgets to look at tags.

@@ -8,7 +8,7 @@ use dlcs_core::catalogue::Catalogue;
 use dlcs_core::id::CustomerId;
 use dlcs_core::queue::{
     Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
-    StoredDerivative, SubmissionItem,
+    SubmissionItem, Success,
 };
 use tokio::sync::watch;
 use tokio::task::yield_now;
@@ -79,14 +79,23 @@ impl IngestQueue for Broken {
         self.sound.renew(lease, lease_for).await
     }
 
-    async fn complete(&self, lease: Lease, derivative: StoredDerivative) -> Result<Completion> {
+    async fn complete(&self, lease: Lease, mut success: Success) -> Result<Completion> {
+        if let Success::Derivative(stored) = &mut success
+            && self.has(Fault::ForgottenThumbnails)
+        {
+            stored.derivative.thumbnails.clear();
+        }
+        if success == Success::Nothing && self.has(Fault::ReluctantRegistration) {
+            let error = "there is nothing to serve".to_owned();
+            return self.sound.fail(lease, Failure::Final { error }).await;
+        }
         let id = lease.image().clone();
         let before = self
             .sound
             .find_image(&id)
             .await
             .expect("memory does not fail");
-        let outcome = self.sound.complete(lease, derivative).await;
+        let outcome = self.sound.complete(lease, success).await;
         match (self.fault, &outcome, before) {
             (Fault::ForgetfulLease, Err(QueueError::LeaseLost), Some(image)) => {
                 Ok(Completion::Recorded(Box::new(image)))

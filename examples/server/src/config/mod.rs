@@ -1,5 +1,7 @@
 //! From flags, environment and file to a checked configuration.
 
+mod quantity;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
+use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
 use dlcs_storage::origin::network::AllowedNetworks;
 use url::Url;
@@ -20,6 +23,8 @@ use crate::stop::Stop;
 const WORKERS_MAX: usize = 256;
 /// The most images that one batch may be allowed to hold: it is one transaction.
 const BATCH_MAX: usize = 100_000;
+/// The longest side that results may be allowed to have: no codec writes a longer one.
+const SIDE_MAX: usize = 65_500;
 
 /// What `dlcs serve` was asked to do.
 #[derive(Debug)]
@@ -32,6 +37,16 @@ pub(crate) struct Config {
     pub(crate) allowed: AllowedNetworks,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
+    /// The largest results of image requests.
+    pub(crate) limits: Limits,
+    /// The largest source in pixels.
+    pub(crate) max_pixels: u64,
+    /// The formats that are served.
+    pub(crate) formats: FormatSet,
+    /// The most bytes of rendered results that are kept.
+    pub(crate) cache_size: u64,
+    /// The most bytes that decoded sources may take together.
+    pub(crate) decode_budget: u64,
     pub(crate) log: Filter,
     /// The file that settings were read from.
     pub(crate) file: Option<PathBuf>,
@@ -80,6 +95,13 @@ impl Config {
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
+            limits: limits(sources)?,
+            max_pixels: sources.required(&setting::MAX_PIXELS, quantity::pixels)?,
+            formats: sources
+                .parsed(&setting::FORMATS, formats)?
+                .unwrap_or(FormatSet::ALL),
+            cache_size: sources.required(&setting::CACHE_SIZE, quantity::bytes)?,
+            decode_budget: sources.required(&setting::DECODE_BUDGET, quantity::bytes)?,
             log: sources.required(&setting::LOG, Filter::parse)?,
             file: None,
         })
@@ -219,6 +241,34 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+fn limits(sources: &Sources<'_>) -> Result<Limits, Stop> {
+    let side = |text: &str| number(text, 1, SIDE_MAX).map(|side| side as u32);
+    let limits = Limits {
+        max_width: sources.parsed(&setting::MAX_WIDTH, side)?,
+        max_height: sources.parsed(&setting::MAX_HEIGHT, side)?,
+        max_area: sources.parsed(&setting::MAX_AREA, quantity::pixels)?,
+    };
+    if limits.max_height.is_some() && limits.max_width.is_none() {
+        return Err(Stop::Usage(
+            "--max-height is given without --max-width: give that too, because info.json cannot say a height alone"
+                .to_owned(),
+        ));
+    }
+    Ok(limits)
+}
+
+fn formats(text: &str) -> Result<FormatSet, String> {
+    let names = || Format::ALL.map(Format::extension).join(", ");
+    let formats = text.split(',').map(|name| name.trim().parse());
+    let formats = formats
+        .collect::<Result<FormatSet, _>>()
+        .map_err(|_| format!("write names from {} with commas between them", names()))?;
+    if !formats.contains_all(FormatSet::LEVEL_2) {
+        return Err("add jpg and png, which every service of level 2 has".to_owned());
+    }
+    Ok(formats)
 }
 
 fn base_url(text: &str) -> Result<Url, String> {

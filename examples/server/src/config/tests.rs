@@ -34,6 +34,63 @@ fn everything_has_a_default() {
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
     assert!(config.allowed.is_none());
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.formats, FormatSet::ALL);
+    assert_eq!(config.max_pixels, 2_000_000_000);
+    assert_eq!(config.cache_size, 64 << 20);
+    assert_eq!(config.decode_budget, 2 << 30);
+}
+
+#[test]
+fn an_operator_limits_what_is_served_and_what_is_taken() {
+    let (_directory, path) = file("max-width = 4000\nmax-area = \"12MP\"\n");
+    let config = read(
+        &[
+            "--config",
+            &path,
+            "--max-height",
+            "3000",
+            "--formats",
+            "png, jpg,webp",
+        ],
+        &[
+            ("DLCS_MAX_PIXELS", "400MP"),
+            ("DLCS_CACHE_SIZE", "1GiB"),
+            ("DLCS_DECODE_BUDGET", "500 MB"),
+        ],
+    )
+    .unwrap();
+    let expected = Limits {
+        max_width: Some(4000),
+        max_height: Some(3000),
+        max_area: Some(12_000_000),
+    };
+    assert_eq!(config.limits, expected);
+    let formats = FormatSet::of(&[Format::Jpg, Format::Png, Format::Webp]);
+    assert_eq!(config.formats, formats);
+    assert_eq!(config.max_pixels, 400_000_000);
+    assert_eq!(config.cache_size, 1 << 30);
+    assert_eq!(config.decode_budget, 500_000_000);
+}
+
+#[test]
+fn limits_that_cannot_be_are_refused_with_advice() {
+    for (flags, part) in [
+        (["--max-width", "0"], "from 1 to 65500"),
+        (["--max-width", "70000"], "from 1 to 65500"),
+        (["--max-area", "0"], "above 0"),
+        (["--max-area", "50MB"], "MP for millions"),
+        (["--max-pixels", "all"], "above 0"),
+        (["--cache-size", "a lot"], "kB, MB, GB"),
+        (["--decode-budget", "1.5GB"], "whole number of bytes"),
+        (["--formats", "jpg,png,bmp"], "jpg, png, webp"),
+        (["--formats", "jpg"], "add jpg and png"),
+        (["--max-height", "100"], "without --max-width"),
+    ] {
+        let sentence = sentence(&flags, &[]);
+        assert!(sentence.contains(part), "{flags:?}: {sentence}");
+        assert!(sentence.contains(flags[0]), "{flags:?}: {sentence}");
+    }
 }
 
 #[test]
@@ -81,6 +138,13 @@ fn every_setting_can_stand_in_the_file() {
         allow-private = ["10.0.0.0/8", "fd00::/8"]
         workers = 0
         max-batch-size = "10"
+        max-width = 1000
+        max_height = 900
+        max-area = "1MP"
+        max-pixels = 1000000
+        formats = "jpg,png"
+        cache-size = 0
+        decode-budget = "1GiB"
         log = "info,dlcs_core=debug"
         "#,
     );
@@ -88,6 +152,8 @@ fn every_setting_can_stand_in_the_file() {
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, fd00::/8");
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
+    assert_eq!(config.limits.max_area, Some(1_000_000));
+    assert_eq!((config.max_pixels, config.cache_size), (1_000_000, 0));
     assert_eq!(
         config.delivery_url.unwrap().as_str(),
         "https://iiif.example.org/"

@@ -5,5 +5,6 @@ mod e2e;
 mod killer;
 mod photograph;
 mod program;
+mod promises;
 mod readme;
 mod start;

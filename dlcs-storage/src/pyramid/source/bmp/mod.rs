@@ -9,8 +9,8 @@ use image::metadata::Orientation;
 use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Rows, Samples, Source, SourceLimits, damaged,
-    unsupported,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Rows, Samples, Source, SourceLimits,
+    damaged, unsupported,
 };
 use header::{Coding, Head, Refusal};
 
@@ -37,6 +37,10 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
             model,
             depth: Depth::U8,
             alpha,
+        },
+        nature: match head.coding {
+            Coding::Indexed(_) | Coding::Runs(_) => Nature::Flat,
+            _ => Nature::Shaded,
         },
         profile: head.icc.clone().map_or(Profile::Untagged, Profile::Icc),
         orientation: Orientation::NoTransforms,
@@ -136,7 +140,7 @@ impl Rows for BmpRows {
                 }
             }
             Coding::Indexed(bits) => {
-                let (per_byte, mask) = (8 / bits as usize, (1_u16 << bits) as u8 - 1);
+                let (per_byte, mask) = (8 / bits as usize, ((1_u16 << bits) - 1) as u8);
                 let pixels = row.chunks_exact_mut(palette.model().channels());
                 for (x, pixel) in pixels.enumerate() {
                     let shift = 8 - bits as usize * (x % per_byte + 1);

@@ -18,8 +18,7 @@ pub(super) fn read(file: &SpooledFile, head: &Head, bits: u32) -> Result<Vec<u8>
         x: 0,
         y: 0,
     };
-    // An end may be missing where no row is.
-    while canvas.y < height {
+    loop {
         match pair(&mut reader)? {
             (0, 0) => canvas.next_row(),
             (0, 1) => return Ok(canvas.data),
@@ -48,12 +47,7 @@ pub(super) fn read(file: &SpooledFile, head: &Head, bits: u32) -> Result<Vec<u8>
                 }
             }
         }
-        // Programs differ in whether they say that the last row ends.
-        if canvas.y + 1 == height && canvas.x >= width {
-            break;
-        }
     }
-    Ok(canvas.data)
 }
 
 /// The upper half of a byte for even pixels, the lower one for odd ones.

@@ -92,14 +92,15 @@ fn colours(
         ..TransformOptions::default()
     };
     let srgb = ColorProfile::new_srgb();
-    let transform = match samples.depth {
-        Depth::U8 => Transform::Profile8(profile.create_transform_8bit(
+    let transform = match (samples.model, samples.depth) {
+        // Tables of four dimensions are looked up too coarsely in 8 bits: half a ΔE2000 away, in the mean.
+        (ColourModel::Rgb, Depth::U8) => Transform::Profile8(profile.create_transform_8bit(
             layout,
             &srgb,
             Layout::Rgb,
             options,
         )?),
-        Depth::U16 | Depth::F32 => Transform::Profile16(profile.create_transform_16bit(
+        _ => Transform::Profile16(profile.create_transform_16bit(
             layout,
             &srgb,
             Layout::Rgb,

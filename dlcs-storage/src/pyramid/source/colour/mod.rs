@@ -8,6 +8,8 @@ mod plain;
 mod samples;
 mod transform;
 
+use std::fmt;
+
 use tracing::warn;
 
 use super::{Alpha, ColourModel, Header, Profile, Samples};
@@ -16,7 +18,6 @@ use samples::Splitter;
 use transform::{Scratch, Transform};
 
 /// Converts the rows of one source.
-#[derive(Debug)]
 pub(in super::super) struct Converter {
     samples: Samples,
     transform: Transform,
@@ -68,6 +69,11 @@ impl Converter {
         Self::channels_of(self.samples)
     }
 
+    /// Whether what is stored is what the source has, byte by byte.
+    pub(in super::super) fn copies(&self) -> bool {
+        self.transform.copies(self.samples)
+    }
+
     /// Converts one row of [`Header::row_bytes`] bytes to one of `width * channels` bytes.
     pub(in super::super) fn convert(&mut self, source: &[u8], target: &mut [u8]) {
         if self.samples.alpha == Alpha::None {
@@ -98,6 +104,15 @@ impl Converter {
             self.transform
                 .apply(source, self.samples, &mut self.scratch, target);
         }
+    }
+}
+
+impl fmt::Debug for Converter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Converter")
+            .field("samples", &self.samples)
+            .field("transform", &self.transform)
+            .finish_non_exhaustive()
     }
 }
 

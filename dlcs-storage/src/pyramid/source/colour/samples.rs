@@ -27,7 +27,7 @@ pub(super) const fn narrow(sample: u16) -> u8 {
 }
 
 /// Takes rows with alpha apart.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Splitter {
     /// Colours as the source has them, straight.
     pub(super) colours: Vec<u8>,

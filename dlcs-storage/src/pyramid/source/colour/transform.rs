@@ -27,7 +27,7 @@ pub(super) enum Transform {
 }
 
 /// Rows on their way.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Scratch {
     wide: Vec<u16>,
     converted: Vec<u16>,

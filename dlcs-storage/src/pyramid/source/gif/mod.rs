@@ -10,7 +10,7 @@ use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::palette::Palette;
 use super::pieces::Pieces;
-use super::{Alpha, Depth, Header, Profile, Rows, Samples, Source, SourceLimits, damaged};
+use super::{Alpha, Depth, Header, Nature, Profile, Rows, Samples, Source, SourceLimits, damaged};
 use blocks::Outline;
 
 pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, ProcessError> {
@@ -51,6 +51,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
                 Alpha::None
             },
         },
+        nature: Nature::Flat,
         profile,
         orientation: Orientation::NoTransforms,
         held_bytes: if outline.is_interlaced {

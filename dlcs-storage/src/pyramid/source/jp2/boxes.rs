@@ -76,6 +76,10 @@ impl Boxes {
         while place < file.length() {
             let head = file.read_up_to(place, 16).map_err(|_| CUT)?;
             let Some((kind, data, end)) = frame(&head, place, file.length())? else {
+                // What follows the pixels is not needed.
+                if codestream.is_some() && has_header {
+                    break;
+                }
                 return Err(CUT);
             };
             match &kind {

@@ -291,7 +291,7 @@ impl Codestream {
             let seen = counts
                 .get_mut(usize::from(tile))
                 .ok_or("it has a tile outside of it")?;
-            *seen = (seen.0 + 1, seen.1.max(u16::from(count)));
+            *seen = (seen.0.saturating_add(1), seen.1.max(u16::from(count)));
             self.part_header(file, place + 12, next)?;
             self.parts.push(TilePart {
                 tile,

@@ -15,7 +15,7 @@ use image::metadata::Orientation;
 
 use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
-use super::{Header, Rows, Source, SourceLimits, damaged, unsupported};
+use super::{Header, Nature, Rows, Source, SourceLimits, damaged, unsupported};
 use boxes::Boxes;
 use channels::Channels;
 use codestream::{Codestream, Component, Refusal};
@@ -47,6 +47,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width,
         height,
         samples: channels.samples,
+        nature: Nature::Shaded,
         profile: channels.profile.clone(),
         orientation: Orientation::NoTransforms,
         held_bytes: bands.held_bytes(&stream, channels.samples.pixel_bytes() as u64),

@@ -105,7 +105,9 @@ impl<R: Read> Bits<R> {
         if self.count >= 48 {
             return;
         }
-        if let Some(next) = self.reader.buffer().first_chunk::<8>() {
+        if self.marker.is_none()
+            && let Some(next) = self.reader.buffer().first_chunk::<8>()
+        {
             let next = u64::from_be_bytes(*next);
             // No byte of these is 0xFF: none is stuffed, and none begins a marker.
             if !has_ff(next) {
@@ -208,5 +210,20 @@ mod tests {
         bits.take(16);
         assert!(bits.is_overdrawn());
         assert_eq!(bits.next_marker().unwrap(), 0xD9);
+    }
+
+    #[test]
+    fn nothing_is_read_past_a_marker() {
+        let stream = b"\x81\xFF\xD0\x82\x83\x84\x85\x86\x87\x88\x89\x8A";
+        let mut bits = Bits::new(&stream[..]);
+        assert_eq!(bits.take(8), 0x81);
+        for _ in 0..20 {
+            assert_eq!(bits.take(16), 0);
+        }
+        assert!(bits.is_overdrawn());
+        assert_eq!(bits.next_marker().unwrap(), 0xD0);
+        bits.begin();
+        assert_eq!(bits.take(16), 0x8283);
+        assert!(!bits.is_overdrawn());
     }
 }

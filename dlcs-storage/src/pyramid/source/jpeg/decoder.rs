@@ -59,7 +59,7 @@ fn handlers() -> jpeg_error_mgr {
 
 /// The decoder cannot go on.
 #[derive(Debug)]
-pub(super) struct Stopped;
+pub(in crate::pyramid) struct Stopped;
 
 fn stopped<T>(decode: impl FnOnce() -> io::Result<T>) -> Result<T, Stopped> {
     match catch_unwind(AssertUnwindSafe(decode)) {
@@ -69,34 +69,43 @@ fn stopped<T>(decode: impl FnOnce() -> io::Result<T>) -> Result<T, Stopped> {
 }
 
 /// A decoder that has begun; it must stay on one thread, and be the only one there.
-pub(super) struct Decoder<R> {
+pub(in crate::pyramid) struct Decoder<R> {
     started: DecompressStarted<R>,
 }
 
 impl<R: BufRead> Decoder<R> {
     /// Reads the header and begins. A stream of several scans is read to its end.
     pub(super) fn start(reader: R, model: ColourModel) -> Result<Self, Stopped> {
+        Self::start_as(reader, |_| match model {
+            ColourModel::Grey => ColorSpace::JCS_GRAYSCALE,
+            ColourModel::Cmyk => ColorSpace::JCS_CMYK,
+            ColourModel::Rgb | ColourModel::Lab => ColorSpace::JCS_RGB,
+        })
+    }
+
+    /// As [`Self::start`], with colours as they are chosen for what is stored; of what is stored itself nothing is converted.
+    pub(in crate::pyramid) fn start_as(
+        reader: R,
+        choose: impl FnOnce(ColorSpace) -> ColorSpace,
+    ) -> Result<Self, Stopped> {
         let started = stopped(|| {
             let header: Decompress<R> = DecompressBuilder::new()
                 .with_err(handlers())
                 .from_reader(reader)?;
             // Warnings of a header are of other programs' marks, not of pixels.
             WARNED.set(false);
-            match model {
-                ColourModel::Grey => header.grayscale(),
-                ColourModel::Cmyk => header.to_colorspace(ColorSpace::JCS_CMYK),
-                ColourModel::Rgb | ColourModel::Lab => header.rgb(),
-            }
+            let chosen = choose(header.color_space());
+            header.to_colorspace(chosen)
         })?;
         Ok(Self { started })
     }
 
-    pub(super) fn dimensions(&self) -> (usize, usize) {
+    pub(in crate::pyramid) fn dimensions(&self) -> (usize, usize) {
         (self.started.width(), self.started.height())
     }
 
     /// Fills whole rows.
-    pub(super) fn read(&mut self, rows: &mut [u8]) -> Result<(), Stopped> {
+    pub(in crate::pyramid) fn read(&mut self, rows: &mut [u8]) -> Result<(), Stopped> {
         stopped(|| self.started.read_scanlines_into(rows).map(|_| ()))
     }
 
@@ -107,6 +116,6 @@ impl<R: BufRead> Decoder<R> {
 }
 
 /// Whether the decoder of this thread has warned since it was last asked.
-pub(super) fn has_warned() -> bool {
+pub(in crate::pyramid) fn has_warned() -> bool {
     WARNED.take()
 }

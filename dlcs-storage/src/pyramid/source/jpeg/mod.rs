@@ -1,15 +1,19 @@
 //! JPEG sources: read by rows, and never taken for whole where a part is missing.
 
 pub(in crate::pyramid) mod bits;
-mod decoder;
+pub(in crate::pyramid) mod decoder;
 pub(in crate::pyramid) mod exif;
 pub(in crate::pyramid) mod huffman;
 mod icc;
+#[cfg(test)]
+pub(in crate::pyramid) mod made;
 pub(in crate::pyramid) mod markers;
 pub(in crate::pyramid) mod outline;
 mod progress;
 mod rows;
 pub(in crate::pyramid) mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::io::BufReader;
 
@@ -21,7 +25,8 @@ use super::super::error::PyramidError;
 use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Samples, Source, SourceLimits, damaged, unsupported,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Samples, Source, SourceLimits, damaged,
+    unsupported,
 };
 use markers::Fault;
 use outline::{Encoding, Outline};
@@ -52,6 +57,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
                 depth: Depth::U8,
                 alpha: Alpha::None,
             },
+            nature: Nature::Shaded,
             profile: profile(&outline, model),
             orientation: exif.map_or(Orientation::NoTransforms, exif::orientation),
             held_bytes: 0,

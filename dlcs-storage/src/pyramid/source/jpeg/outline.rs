@@ -76,7 +76,10 @@ impl Outline {
                         0xDA => {
                             scans += 1;
                             progress.scan(&outline, &segment).ok_or(CONTRADICTION)?;
-                            if scans == 1 && progress.is_whole(&outline) {
+                            if !outline.is_progressive()
+                                && scans == 1
+                                && progress.is_whole(&outline)
+                            {
                                 break;
                             }
                             outline.many_scans = true;

@@ -13,8 +13,8 @@ use super::super::spool::SpooledFile;
 use super::frame::Frame;
 use super::pieces::Pieces;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Rows, Samples, Source, SourceLimits, damaged,
-    native_order,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Rows, Samples, Source, SourceLimits,
+    damaged, native_order,
 };
 use chunks::Outline;
 
@@ -44,6 +44,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width: outline.width,
         height: outline.height,
         samples,
+        nature: nature(reader.info()),
         profile: profile(outline),
         orientation,
         held_bytes: 0,
@@ -63,6 +64,14 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
             Ok(Box::new(rows))
         }
     }))
+}
+
+fn nature(info: &png::Info<'_>) -> Nature {
+    if info.color_type == ColorType::Indexed || info.bit_depth == BitDepth::One {
+        Nature::Flat
+    } else {
+        Nature::Shaded
+    }
 }
 
 fn samples(reader: &Reader<BufReader<Pieces>>) -> Option<Samples> {
@@ -119,6 +128,7 @@ impl PngRows {
         let length = usize::try_from(bytes).map_err(|_| bad("it does not fit into memory"))?;
         let mut data = vec![0; length];
         self.reader.next_frame(&mut data).map_err(fault)?;
+        self.finish()?;
         native_order(&mut data, self.depth);
         Ok(Box::new(Frame::new(data)))
     }
@@ -136,8 +146,8 @@ impl Rows for PngRows {
     }
 
     fn finish(&mut self) -> Result<(), ProcessError> {
-        // What is left of the compressed data, with its checksums.
-        self.reader.read_row(&mut []).map(drop).map_err(fault)
+        // What is left of the compressed data, with its checksums, up to the last chunk.
+        self.reader.finish().map_err(fault)
     }
 }
 

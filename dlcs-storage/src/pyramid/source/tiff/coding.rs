@@ -24,8 +24,8 @@ pub(super) enum Coding {
 /// The ways in which runs of black and white are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaxCoding {
-    /// Rows on their own that start at a multiple of this many bytes.
-    Runs { alignment: u8 },
+    /// Rows on their own that start with a whole byte.
+    Runs,
     /// Rows on their own, each after a mark.
     Group3,
     /// After each mark a bit says whether a row leans on the one before it.
@@ -39,8 +39,7 @@ impl Coding {
     pub(super) fn new(compression: u64, t4_options: u64) -> Result<Self, ProcessError> {
         Ok(match compression {
             1 => Self::Plain,
-            2 => Self::Fax(FaxCoding::Runs { alignment: 1 }),
-            32_771 => Self::Fax(FaxCoding::Runs { alignment: 2 }),
+            2 => Self::Fax(FaxCoding::Runs),
             3 if t4_options & 1 == 0 => Self::Fax(FaxCoding::Group3),
             3 => Self::Fax(FaxCoding::Group3TwoDimensional),
             4 => Self::Fax(FaxCoding::Group4),
@@ -56,6 +55,7 @@ impl Coding {
                 let name = match other {
                     9 | 10 => " (JBIG)",
                     32_766 => " (NeXT)",
+                    32_771 => " (facsimile runs in words)",
                     32_809 => " (ThunderScan)",
                     34_661 => " (JBIG)",
                     34_676 | 34_677 => " (SGI Log)",

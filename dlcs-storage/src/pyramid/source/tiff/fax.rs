@@ -39,8 +39,8 @@ impl<R: BufRead + Send> FaxRows<R> {
         std::mem::swap(&mut self.before, &mut self.row);
         self.row.clear();
         let leans = match self.coding {
-            FaxCoding::Runs { alignment } => {
-                self.bits.align(alignment);
+            FaxCoding::Runs => {
+                self.bits.align();
                 false
             }
             FaxCoding::Group3 => {
@@ -196,21 +196,20 @@ struct Bits<R> {
     count: u32,
     /// Bits that were never there; they come last.
     missing: u32,
-    /// How many bytes have been read.
-    bytes: u64,
     error: Option<std::io::Error>,
 }
 
 impl<R: BufRead> Bits<R> {
-    const fn new(reader: R) -> Self {
-        Self {
+    fn new(reader: R) -> Self {
+        let mut bits = Self {
             reader,
             held: 0,
             count: 0,
             missing: 0,
-            bytes: 0,
             error: None,
-        }
+        };
+        bits.fill();
+        bits
     }
 
     fn fill(&mut self) {
@@ -227,7 +226,6 @@ impl<R: BufRead> Bits<R> {
             } else {
                 self.missing = self.missing.saturating_add(8);
             }
-            self.bytes += 1;
             self.held |= u64::from(byte.unwrap_or(0)) << (56 - self.count);
             self.count += 8;
         }
@@ -239,7 +237,6 @@ impl<R: BufRead> Bits<R> {
     }
 
     fn take(&mut self, length: u32) -> Result<u64, ProcessError> {
-        self.fill_if_short();
         if self.is_overdrawn() {
             return Err(self.failure(SHORT));
         }
@@ -248,30 +245,22 @@ impl<R: BufRead> Bits<R> {
         Ok(value)
     }
 
-    fn fill_if_short(&mut self) {
+    fn skip(&mut self, length: u32) {
+        self.held <<= length;
+        self.count -= length;
+        // More than any code has is always there.
         if self.count < 32 {
             self.fill();
         }
     }
 
-    fn skip(&mut self, length: u32) {
-        self.held <<= length;
-        self.count -= length;
-        self.fill_if_short();
-    }
-
-    /// Goes on to a multiple of so many bytes.
-    fn align(&mut self, bytes: u8) {
-        self.fill_if_short();
+    /// Goes on to a whole byte.
+    fn align(&mut self) {
         self.skip(self.count % 8);
-        while !(self.bytes - u64::from(self.count / 8)).is_multiple_of(u64::from(bytes)) {
-            self.skip(8);
-        }
     }
 
     /// Goes over the mark before a row, and the zeros before it; where marks are not needed, it may be missing.
     fn pass_mark(&mut self, may_be_missing: bool) -> Result<(), ProcessError> {
-        self.fill_if_short();
         if self.held >> 53 != 0 {
             return if may_be_missing {
                 Ok(())

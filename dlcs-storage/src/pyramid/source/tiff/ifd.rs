@@ -141,6 +141,23 @@ impl Directory {
         })
     }
 
+    /// The directories that belong to this one.
+    pub(super) fn children(&self) -> impl Iterator<Item = Result<Self, ProcessError>> + '_ {
+        let list = self.list(tag::SUB_IFDS).transpose();
+        list.into_iter().flat_map(move |list| {
+            let offsets: Result<Vec<u64>, _> = list.and_then(|mut list| {
+                let count = list.count().min(MAX_DIRECTORIES as u64);
+                (0..count).map(|index| list.get(index)).collect()
+            });
+            let (offsets, error) = match offsets {
+                Ok(offsets) => (offsets, None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            let read = |start| Self::read(&self.file, self.order, self.is_big, start);
+            error.into_iter().chain(offsets.into_iter().map(read))
+        })
+    }
+
     fn read(
         file: &SpooledFile,
         order: ByteOrder,

@@ -3,7 +3,7 @@
 use dlcs_core::derivative::ProcessError;
 use image::metadata::Orientation;
 
-use super::super::{Alpha, ColourModel, Depth, Profile, Samples, SourceLimits};
+use super::super::{Alpha, ColourModel, Depth, Nature, Profile, Samples, SourceLimits};
 use super::chunks::Chunks;
 use super::coding::Coding;
 use super::ifd::{ByteOrder, Directory};
@@ -79,6 +79,14 @@ pub(super) struct TiffImage {
 }
 
 impl TiffImage {
+    pub(super) const fn nature(&self) -> Nature {
+        match self.meaning {
+            Meaning::Palette(_) => Nature::Flat,
+            _ if self.number.bits() == 1 => Nature::Flat,
+            _ => Nature::Shaded,
+        }
+    }
+
     pub(super) fn read(
         directory: &Directory,
         file_length: u64,

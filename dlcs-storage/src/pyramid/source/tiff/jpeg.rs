@@ -1,16 +1,15 @@
 //! Chunks that are JPEG streams. [Adobe's technical note 2 on TIFF]
 
 use std::io::{BufRead, Cursor, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dlcs_core::derivative::ProcessError;
-use mozjpeg::{ColorSpace, Decompress};
+use mozjpeg::ColorSpace;
 
-use super::super::super::error::PyramidError;
 use super::super::super::spool::SpooledFile;
+use super::super::jpeg::decoder::{Decoder, Stopped, has_warned};
 use super::super::jpeg::markers::Fault;
 use super::super::jpeg::scan;
-use super::chunk_rows::{ChunkRows, Whole, fault};
+use super::chunk_rows::{self, ChunkRows, Whole, fault};
 use super::chunks::read_stretch;
 use super::image::TiffImage;
 use super::{bad, unread};
@@ -32,32 +31,32 @@ pub(super) fn open(
     if frame.width != image.chunks.width || frame.height < rows || frame.channels != samples {
         return Err(bad("a part of it is of another size than it should be"));
     }
-    scan::check(stream(image, file, stretch)?).map_err(|fault| match fault {
-        Fault::Io(error) => PyramidError::Spool(error).into(),
-        Fault::Damaged(reason) => bad(reason),
-    })?;
-    let stream = stream(image, file, stretch)?;
-    // The decoder unwinds where it cannot go on.
-    let pixels = catch_unwind(AssertUnwindSafe(|| decode(image, stream, rows)))
-        .unwrap_or_else(|cause| Err(bad(said(cause.as_ref()))))?;
+    let pixels = decode(image, stream(image, file, stretch)?, rows);
+    // The decoder makes up what is missing and warns of it; but it warns of bytes too many as well, which are no damage.
+    if has_warned() || pixels.is_err() {
+        scan::check(stream(image, file, stretch)?).map_err(|fault| match fault {
+            Fault::Io(error) => chunk_rows::fault(error),
+            Fault::Damaged(reason) => bad(reason),
+        })?;
+    }
+    let pixels = pixels.map_err(|_| bad("a part of it is no sound JPEG stream"))?;
     Ok(Box::new(Whole { pixels, next: 0 }))
 }
 
-fn decode(image: &TiffImage, stream: impl BufRead, rows: u32) -> Result<Vec<u8>, ProcessError> {
-    let decoder = Decompress::new_reader(stream).map_err(fault)?;
-    let stored = decoder.color_space();
-    let converts = image.ycbcr.is_some() && stored == ColorSpace::JCS_YCbCr;
-    // To what is stored already: nothing is converted then, whatever the decoder takes it for.
-    let mut decoder = decoder
-        .to_colorspace(if converts {
+fn decode(image: &TiffImage, stream: impl BufRead, rows: u32) -> Result<Vec<u8>, Stopped> {
+    let mut converts = false;
+    let mut decoder = Decoder::start_as(stream, |stored| {
+        converts = image.ycbcr.is_some() && stored == ColorSpace::JCS_YCbCr;
+        if converts {
             ColorSpace::JCS_RGB
         } else {
+            // Whatever the decoder takes it for: the directory knows better.
             stored
-        })
-        .map_err(fault)?;
+        }
+    })?;
     let samples = image.chunk_samples();
-    let mut pixels = vec![0; decoder.width() * samples * rows as usize];
-    decoder.read_scanlines_into(&mut pixels).map_err(fault)?;
+    let mut pixels = vec![0; image.chunks.width as usize * samples * rows as usize];
+    decoder.read(&mut pixels)?;
     if let Some(ycbcr) = image.ycbcr.as_ref().filter(|_| !converts) {
         ycbcr.to_rgb(&mut pixels, samples);
     }
@@ -92,26 +91,21 @@ pub(super) fn state_bytes(image: &mut TiffImage, file: &SpooledFile) -> Result<u
     Ok(if frame.has_scans { 4 } else { 1 } * samples)
 }
 
-/// What a decoder said when it gave up.
-fn said(cause: &(dyn std::any::Any + Send)) -> String {
-    let text = cause.downcast_ref::<String>().map_or("", String::as_str);
-    let text = text.trim_start_matches("libjpeg fatal error: ");
-    format!("a part of it is no sound JPEG stream: {text}")
-}
-
 /// What the head of a stream says.
 #[derive(Debug)]
-struct Frame {
-    width: u32,
-    height: u32,
-    channels: usize,
+pub(super) struct Frame {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) channels: usize,
+    /// How many samples of the first channel, across and down, come with one of each other channel; `None` where that is no whole number.
+    pub(super) sampling: Option<(u8, u8)>,
     /// Whether its coefficients come in more than one scan.
     has_scans: bool,
 }
 
 impl Frame {
     /// Walks over the markers to the first scan, and in a progressive stream over all scans.
-    fn read(reader: &mut impl BufRead) -> Result<Self, ProcessError> {
+    pub(super) fn read(reader: &mut impl BufRead) -> Result<Self, ProcessError> {
         let mut start = [0; 2];
         reader.read_exact(&mut start).map_err(fault)?;
         let mut frame = None;
@@ -131,7 +125,7 @@ impl Frame {
             let mut segment = vec![0; usize::from(length)];
             reader.read_exact(&mut segment).map_err(fault)?;
             match (marker, segment.as_slice()) {
-                (0xC0..=0xC2, [depth, h1, h0, w1, w0, channels, ..]) => {
+                (0xC0..=0xC2, [depth, h1, h0, w1, w0, channels, rest @ ..]) => {
                     if *depth != 8 {
                         return Err(unread("its JPEG streams have other than 8 bits"));
                     }
@@ -139,6 +133,7 @@ impl Frame {
                         width: u32::from(u16::from_be_bytes([*w1, *w0])),
                         height: u32::from(u16::from_be_bytes([*h1, *h0])),
                         channels: usize::from(*channels),
+                        sampling: sampling(rest),
                         has_scans: marker == 0xC2,
                     });
                 }
@@ -163,6 +158,15 @@ impl Frame {
         }
         frame.ok_or_else(|| bad("a part of it is no JPEG stream"))
     }
+}
+
+/// How the first of these channels is sampled, where all others have one sample for several of its.
+fn sampling(channels: &[u8]) -> Option<(u8, u8)> {
+    let [[_, first, _], others @ ..] = channels.as_chunks::<3>().0 else {
+        return None;
+    };
+    let are_single = others.iter().all(|[_, factors, _]| *factors == 0x11);
+    (are_single && !others.is_empty()).then_some((first >> 4, first & 15))
 }
 
 /// The next marker; codes before it are passed over.

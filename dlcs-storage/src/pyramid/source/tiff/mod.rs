@@ -11,6 +11,7 @@ mod fax;
 mod ifd;
 mod image;
 mod jpeg;
+pub(in crate::pyramid) mod original;
 mod packed;
 mod predictor;
 mod rows;
@@ -39,6 +40,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         width: image.width,
         height: image.height,
         samples: image.samples,
+        nature: image.nature(),
         profile: image.profile.clone(),
         orientation: image.orientation,
         held_bytes,

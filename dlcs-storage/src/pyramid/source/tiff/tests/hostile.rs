@@ -5,7 +5,8 @@ use dlcs_core::derivative::ProcessError;
 use super::handmade::{Handmade, LONG, SHORT};
 use super::workshop::{Workshop, photograph};
 
-const GREY: [(u16, u32); 7] = [
+/// A grey image of 64 × 64 pixels in one strip.
+pub(super) const GREY: [(u16, u32); 7] = [
     (256, 64),
     (257, 64),
     (258, 8),

@@ -2,5 +2,6 @@
 
 mod handmade;
 mod hostile;
+mod original;
 mod variants;
 mod workshop;

@@ -12,7 +12,7 @@ use super::super::super::{Header, SourceLimits};
 use super::super::open;
 use crate::pyramid::spool::SpooledFile;
 
-const LIMITS: SourceLimits = SourceLimits {
+pub(super) const LIMITS: SourceLimits = SourceLimits {
     max_side: 65_500,
     max_pixels: 2_000_000_000,
 };
@@ -20,10 +20,10 @@ const LIMITS: SourceLimits = SourceLimits {
 /// A folder with files, and the programs that make more of them.
 pub(super) struct Workshop {
     directory: TempDir,
-    programs: [PathBuf; 4],
+    programs: [PathBuf; 5],
 }
 
-const PROGRAMS: [&str; 4] = ["convert", "vips", "tiffcp", "tiffset"];
+const PROGRAMS: [&str; 5] = ["convert", "vips", "tiffcp", "tiffset", "tiff2rgba"];
 
 impl Workshop {
     /// `None` when the test is skipped, which has been said.
@@ -40,6 +40,11 @@ impl Workshop {
 
     /// Runs a line: a program and its arguments; names of files have an `@` before them.
     pub(super) fn run(&self, line: &str) {
+        self.try_run(line).unwrap();
+    }
+
+    /// As [`Self::run`]; with what the program said where it failed.
+    pub(super) fn try_run(&self, line: &str) -> Result<(), String> {
         let mut words = line.split_whitespace();
         let name = words.next().unwrap();
         let index = PROGRAMS.iter().position(|known| *known == name).unwrap();
@@ -52,7 +57,11 @@ impl Workshop {
             .output()
             .unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{line}: {errors}");
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(format!("{line}: {errors}"))
+        }
     }
 
     pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
@@ -68,9 +77,9 @@ impl Workshop {
     }
 
     /// The samples of a file as libvips has them from libtiff.
-    pub(super) fn by_vips(&self, name: &str) -> Vec<u8> {
-        self.run(&format!("vips rawsave @{name} @{name}.raw"));
-        self.bytes(&format!("{name}.raw"))
+    pub(super) fn by_vips(&self, name: &str) -> Result<Vec<u8>, String> {
+        self.try_run(&format!("vips rawsave @{name} @{name}.raw"))?;
+        Ok(self.bytes(&format!("{name}.raw")))
     }
 }
 

@@ -3,19 +3,20 @@
 //! Hand an async function that makes a guard and a store to [`derivative_contract!`](crate::derivative_contract). Clauses touch only keys
 //! of their own, so that a store may be shared.
 
-use std::ops::Range;
+mod given;
 
 use bytes::Bytes;
-use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result, UploadId,
-};
-use dlcs_core::id::{CustomerId, ImageId, ModelId, SpaceId};
+use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore};
 use dlcs_core::queue::{Generation, LeaseToken};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use crate::gate::Gate;
-use crate::verdict::{Said, broken, require, soon};
+use crate::verdict::{broken, require, soon};
+use given::{
+    body, clean, done, failing, halting, image, letters, pyramid, require_absent, require_missing,
+    require_range, require_whole, summary, upload, usize_of,
+};
 
 /// Expands to one test per clause of the contract of a derivative store; give an async constructor of a guard and a store.
 ///
@@ -43,6 +44,7 @@ macro_rules! derivative_contract {
                 failing_overwrite_keeps_the_old_bytes,
                 ranges_give_the_bytes,
                 ranges_are_cut_at_the_end,
+                ranges_come_behind_what_is_given,
                 missing_is_not_found,
                 deleted_is_gone_and_others_are_not,
                 deleting_what_is_not_there_succeeds,
@@ -256,6 +258,33 @@ pub async fn ranges_are_cut_at_the_end(store: &dyn DerivativeStore) {
     clean(store, &[key]).await;
 }
 
+/// The given bytes come first, also when the range is empty; the rest is as for a range alone.
+pub async fn ranges_come_behind_what_is_given(store: &dyn DerivativeStore) {
+    const WHY: &str = "a tile is sent as its tables and its own bytes";
+    let (key, bytes) = (pyramid(16), letters(b'a', 1000));
+    done(store.put(&key, body(&bytes, 100)).await);
+    for (range, rest) in [(7..19, 7..19), (990..5000, 990..1000), (1000..1001, 0..0)] {
+        for before in [&b"the tables"[..], b""] {
+            let expected = [before, &bytes[rest.clone()]].concat();
+            let got = store.get_range_after(&key, range.clone(), before).await;
+            require(
+                matches!(&got, Ok(got) if *got == expected),
+                format_args!("{} bytes and those of {rest:?}", before.len()),
+                summary(&got),
+                WHY,
+            );
+        }
+    }
+    clean(store, std::slice::from_ref(&key)).await;
+    let got = store.get_range_after(&key, 0..10, b"the tables").await;
+    require(
+        matches!(&got, Err(DerivativeError::NotFound { key: said }) if *said == key),
+        "no bytes, but NotFound",
+        summary(&got),
+        WHY,
+    );
+}
+
 /// A missing object is [`DerivativeError::NotFound`], for its bytes and for its length.
 pub async fn missing_is_not_found(store: &dyn DerivativeStore) {
     for key in [pyramid(11), upload()] {
@@ -354,145 +383,11 @@ pub async fn many_at_once(store: &dyn DerivativeStore) {
 /// The lengths of bodies that do not end: one that a store may hold in memory, and one that it has begun to write.
 const SIZES: [usize; 2] = [3000, 20 << 20];
 
-fn image() -> ImageId {
-    let model = ModelId::parse(UploadId::assign().to_string()).expect("a UUID is a model id");
-    ImageId::new(CustomerId::FIRST, SpaceId::FIRST, model)
-}
-
-/// A key that nothing else uses.
-fn pyramid(generation: u32) -> DerivativeKey {
-    DerivativeKey::pyramid(
-        &image(),
-        Generation::new(generation.into()),
-        LeaseToken::new(1),
-    )
-}
-
-fn upload() -> DerivativeKey {
-    DerivativeKey::Upload(UploadId::assign())
-}
-
-fn letters(letter: u8, length: usize) -> Bytes {
-    Bytes::from(vec![letter; length])
-}
-
-fn chunks(bytes: &Bytes, size: usize) -> Vec<Result<Bytes>> {
-    let starts = (0..bytes.len()).step_by(size);
-    starts
-        .map(|at| Ok(bytes.slice(at..bytes.len().min(at + size))))
-        .collect()
-}
-
-fn body(bytes: &Bytes, chunk: usize) -> DerivativeBody {
-    stream::iter(chunks(bytes, chunk)).boxed()
-}
-
-/// A body that stops before its last byte until the gate opens.
-fn halting(bytes: &Bytes, gate: &Gate) -> DerivativeBody {
-    let gate = gate.clone();
-    let (most, last) = (
-        bytes.slice(..bytes.len() - 1),
-        bytes.slice(bytes.len() - 1..),
-    );
-    let end = stream::once(async move {
-        gate.pass().await;
-        Ok(last)
-    });
-    stream::iter(chunks(&most, 1 << 16)).chain(end).boxed()
-}
-
-/// A body that fails after these bytes.
-fn failing(bytes: &Bytes) -> DerivativeBody {
-    let error = DerivativeError::Body {
-        source: "the source broke off".into(),
-    };
-    stream::iter(chunks(bytes, 1 << 16))
-        .chain(stream::iter([Err(error)]))
-        .boxed()
-}
-
-#[track_caller]
-fn done<T>(result: Result<T>) -> T {
-    result.unwrap_or_else(|error| broken("success", error, "nothing is wrong with this request"))
-}
-
-async fn clean(store: &dyn DerivativeStore, keys: &[DerivativeKey]) {
-    for key in keys {
-        done(store.delete(key).await);
-    }
-}
-
-async fn require_range(
-    store: &dyn DerivativeStore,
-    key: &DerivativeKey,
-    range: Range<u64>,
-    expected: &Bytes,
-    why: &str,
-) {
-    let got = store.get_range(key, range.clone()).await;
-    let same = matches!(&got, Ok(bytes) if bytes == expected);
-    let length = expected.len();
-    require(
-        same,
-        format_args!("the {length} bytes of the range {range:?}"),
-        summary(&got),
-        why,
-    );
-}
-
-async fn require_whole(store: &dyn DerivativeStore, key: &DerivativeKey, bytes: &Bytes, why: &str) {
-    let length = store.length(key).await;
-    let expected = bytes.len() as u64;
-    require(
-        matches!(length, Ok(length) if length == expected),
-        format_args!("a length of {expected}"),
-        length,
-        why,
-    );
-    require_range(store, key, 0..expected, bytes, why).await;
-}
-
-async fn require_missing(store: &dyn DerivativeStore, key: &DerivativeKey, why: &str) {
-    let length = store.length(key).await;
-    require(
-        matches!(&length, Err(DerivativeError::NotFound { key: said }) if said == key),
-        "no length, but NotFound",
-        length,
-        why,
-    );
-    for range in [0..10, 0..0] {
-        let got = store.get_range(key, range).await;
-        require(
-            matches!(&got, Err(DerivativeError::NotFound { key: said }) if said == key),
-            "no bytes, but NotFound",
-            summary(&got),
-            why,
-        );
-    }
-}
-
-async fn require_absent(store: &dyn DerivativeStore, key: &DerivativeKey, why: &str) {
-    require_missing(store, key, why).await;
-    let is_listed = done(store.list().await).contains(key);
-    require(!is_listed, "nothing in the list", key, why);
-}
-
-fn summary(got: &Result<Bytes>) -> Said {
-    match got {
-        Ok(bytes) => Said(format!("{} bytes", bytes.len())),
-        Err(error) => Said(format!("{error:?}")),
-    }
-}
-
-fn usize_of(number: u64) -> usize {
-    usize::try_from(number).expect("a clause uses small numbers")
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn every_clause_is_in_the_macro() {
-        let text = include_str!("derivative.rs");
+        let text = include_str!("mod.rs");
         assert_eq!(crate::contract::unlisted(text, text), Vec::<&str>::new());
     }
 }

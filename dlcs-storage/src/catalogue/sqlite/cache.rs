@@ -1,0 +1,281 @@
+//! Rows that are read again and again, kept in memory and never stale.
+//!
+//! A row is forgotten before its change is committed, and is not kept again until the change is over: so a reader that finds it here has
+//! found what the database says. A reader that looked before the change keeps nothing after it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dlcs_core::customer::Customer;
+use dlcs_core::id::ImageId;
+use dlcs_core::image::{Image, ImageSource, OriginUrl};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::error::Result;
+
+/// The most bytes of images that are kept: some ten thousand.
+const IMAGE_BYTES: u64 = 32 << 20;
+/// The most bytes of customers that are kept.
+const CUSTOMER_BYTES: u64 = 1 << 20;
+
+/// What readers keep and the writer takes away.
+#[derive(Debug)]
+pub(super) struct Caches {
+    pub(super) images: RowCache<ImageId, Image>,
+    /// By name, in lower case.
+    pub(super) customers: RowCache<String, Customer>,
+}
+
+impl Caches {
+    pub(super) fn new() -> Self {
+        Self {
+            images: RowCache::new(IMAGE_BYTES),
+            customers: RowCache::new(CUSTOMER_BYTES),
+        }
+    }
+}
+
+/// Says how much memory a row takes.
+pub(super) trait Weigh {
+    /// An estimate in bytes.
+    fn weight(&self) -> usize;
+}
+
+/// Rows of one table, by their keys.
+pub(super) struct RowCache<K, V> {
+    rows: Cache<K, V, RowWeight>,
+    /// The keys of rows that a transaction changes which is being committed: nobody can tell what they are.
+    in_doubt: Mutex<HashSet<K>>,
+}
+
+impl<K, V> RowCache<K, V>
+where
+    K: Clone + Eq + Hash,
+    V: Clone + Weigh,
+{
+    fn new(bytes: u64) -> Self {
+        Self {
+            // A row is some 2 KiB; the weight is what bounds the cache.
+            rows: Cache::with_weighter((bytes >> 11) as usize, bytes, RowWeight),
+            in_doubt: Mutex::default(),
+        }
+    }
+
+    /// Returns a row, reading it when it is not here; what is not there is not kept.
+    ///
+    /// A row that is here is returned at once. Those who miss the same row at the same time wait for one of them to read it.
+    pub(super) async fn get_or_read(
+        &self,
+        key: &K,
+        read: impl Future<Output = Result<Option<V>>>,
+    ) -> Result<Option<V>> {
+        if let Some(row) = self.rows.get(key) {
+            return Ok(Some(row));
+        }
+        if self.in_doubt().contains(key) {
+            return read.await;
+        }
+        match self.rows.get_value_or_guard_async(key).await {
+            Ok(row) => Ok(Some(row)),
+            Err(place) => {
+                let found = read.await?;
+                if let Some(row) = &found {
+                    let in_doubt = self.in_doubt();
+                    if !in_doubt.contains(key) {
+                        // The place is taken away when the row is changed meanwhile: then this does nothing.
+                        let _ = place.insert(row.clone());
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// Forgets rows whose change is about to be committed, and keeps none of them until [`settle`](Self::settle).
+    pub(super) fn doubt(&self, keys: &[K]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.in_doubt().extend(keys.iter().cloned());
+        self.forget(keys);
+    }
+
+    /// Ends the doubt, whichever way the commit has ended.
+    pub(super) fn settle(&self, keys: &[K]) {
+        if keys.is_empty() {
+            return;
+        }
+        // Also the places of those who began to read before the commit was over.
+        self.forget(keys);
+        let mut in_doubt = self.in_doubt();
+        for key in keys {
+            in_doubt.remove(key);
+        }
+    }
+
+    fn forget(&self, keys: &[K]) {
+        for key in keys {
+            self.rows.remove(key);
+        }
+    }
+
+    fn in_doubt(&self) -> MutexGuard<'_, HashSet<K>> {
+        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, V> fmt::Debug for RowCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowCache(..)")
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RowWeight;
+
+impl<K, V: Weigh> Weighter<K, V> for RowWeight {
+    fn weight(&self, _key: &K, row: &V) -> u64 {
+        row.weight() as u64
+    }
+}
+
+impl Weigh for Image {
+    fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let address = |address: &OriginUrl| address.as_str().len();
+        let source = match &self.source {
+            ImageSource::Origin(origin) => address(origin),
+            ImageSource::Upload(_) => 0,
+        };
+        let metadata = &self.metadata;
+        let lists = [&metadata.tags, &metadata.roles, &metadata.manifests];
+        let listed = lists.into_iter().flatten().chain(&metadata.strings);
+        let channels = self.delivery_channels.iter();
+        // The id is here twice: it is the key, too. Some sentence may say why the image failed.
+        2 * (size_of::<ImageId>() + self.id.model().as_str().len())
+            + size_of::<Self>()
+            + 512
+            + source
+            + self.initial_origin.as_ref().map_or(0, address)
+            + text(&self.media_type)
+            + text(&self.image_optimisation_policy)
+            + text(&self.thumbnail_policy)
+            + listed
+                .map(|item| item.len() + size_of::<String>())
+                .sum::<usize>()
+            + channels
+                .map(|channel| channel.channel.len() + text(&channel.policy) + 64)
+                .sum::<usize>()
+    }
+}
+
+impl Weigh for Customer {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + 2 * self.name.as_str().len() + self.display_name.len() + 128
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    impl Weigh for u32 {
+        fn weight(&self) -> usize {
+            4
+        }
+    }
+
+    const KEYS: [&str; 1] = ["a"];
+
+    fn cache() -> RowCache<&'static str, u32> {
+        RowCache::new(1 << 20)
+    }
+
+    async fn read(cache: &RowCache<&'static str, u32>, row: u32) -> u32 {
+        let read = cache.get_or_read(&"a", ready(Ok(Some(row)))).await;
+        read.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_once_is_not_read_again() {
+        let cache = cache();
+        assert_eq!(read(&cache, 1).await, 1);
+        assert_eq!(read(&cache, 2).await, 1);
+        let other = cache.get_or_read(&"b", ready(Ok(None))).await.unwrap();
+        assert_eq!(other, None, "what is not there is not kept");
+        let other = cache.get_or_read(&"b", ready(Ok(Some(3)))).await.unwrap();
+        assert_eq!(other, Some(3));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_row_in_doubt() {
+        let cache = cache();
+        assert_eq!(read(&cache, 1).await, 1);
+        cache.doubt(&KEYS);
+        assert_eq!(read(&cache, 1).await, 1);
+        assert_eq!(read(&cache, 2).await, 2);
+        cache.settle(&KEYS);
+        assert_eq!(read(&cache, 3).await, 3);
+        assert_eq!(read(&cache, 4).await, 3);
+    }
+
+    /// What the next read gives when one that had begun `before` the given step sees the old row and ends after the commit.
+    async fn after_a_slow_read(begins_in_doubt: bool) -> u32 {
+        let cache = cache();
+        let (seen, old) = oneshot::channel::<u32>();
+        let slow = cache.get_or_read(&"a", async { Ok(old.await.ok()) });
+        let mut slow = std::pin::pin!(slow);
+        if begins_in_doubt {
+            cache.doubt(&KEYS);
+            assert!(futures_util::poll!(&mut slow).is_pending());
+        } else {
+            assert!(futures_util::poll!(&mut slow).is_pending());
+            cache.doubt(&KEYS);
+        }
+        cache.settle(&KEYS);
+        seen.send(1).unwrap();
+        assert_eq!(slow.await.unwrap(), Some(1));
+        read(&cache, 2).await
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_looked_before_the_change_keeps_nothing_after_it() {
+        for begins_in_doubt in [false, true] {
+            assert_eq!(
+                after_a_slow_read(begins_in_doubt).await,
+                2,
+                "{begins_in_doubt}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_goes_away_does_not_hold_up_the_others() {
+        let cache = cache();
+        let never = std::future::pending::<Result<Option<u32>>>();
+        let mut first = Box::pin(cache.get_or_read(&"a", never));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let mut second = Box::pin(cache.get_or_read(&"a", ready(Ok(Some(2)))));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert_eq!(second.await.unwrap(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_bounded() {
+        let cache = RowCache::<u32, u32>::new(4000);
+        for key in 0..100_000 {
+            let read = cache.get_or_read(&key, ready(Ok(Some(key)))).await;
+            assert_eq!(read.unwrap(), Some(key));
+        }
+        assert!(cache.rows.weight() <= 4000, "{}", cache.rows.weight());
+    }
+}

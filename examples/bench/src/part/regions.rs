@@ -1,0 +1,65 @@
+//! What has to be decoded: regions at any place and scale, and the whole image, small.
+
+use super::{Bench, paths};
+use crate::Result;
+use crate::load::{Loads, load};
+use crate::machine::Chance;
+use crate::peer::iip_address;
+use crate::server::Served;
+use crate::table::{Table, ratio};
+
+const CONNECTIONS: usize = 4;
+const REGIONS: usize = 400;
+
+pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
+    let source = bench.images.large_jpeg()?;
+    let server = bench.server("regions", true)?;
+    server.register("large", &bench.origin(&source)?)?;
+    bench.peers.add("large", &source)?;
+    let served = server.served("large")?;
+    let requests = [
+        (
+            "regions of 300 to 4000 px at any place, 200 to 600 px wide",
+            regions(served),
+        ),
+        (
+            "`full/!400,400`",
+            vec!["full/!400,400/0/default.jpg".to_owned()],
+        ),
+    ];
+    for (what, wanted) in requests {
+        let ours = paths("large", &wanted);
+        let iip: Vec<String> = wanted
+            .iter()
+            .map(|parameters| format!("{}/{parameters}", iip_address("large")))
+            .collect();
+        let (mut dlcs, mut iipsrv) = <(Loads, Loads)>::default();
+        for _ in 0..bench.options.rounds {
+            let (folder, seconds) = (bench.folder(), bench.options.seconds);
+            dlcs.push(load(folder, server.port, &ours, CONNECTIONS, seconds)?);
+            iipsrv.push(load(folder, bench.peers.port, &iip, CONNECTIONS, seconds)?);
+        }
+        table.row(
+            format!("{what}, {CONNECTIONS} connections: iipimage-server"),
+            dlcs.shown(),
+            iipsrv.shown(),
+            ratio(dlcs.rate(), iipsrv.rate()),
+            "≥ 2 ×",
+        );
+    }
+    Ok(())
+}
+
+fn regions(served: Served) -> Vec<String> {
+    let mut chance = Chance::new(2);
+    let most = served.width.min(served.height).min(4000);
+    (0..REGIONS)
+        .map(|_| {
+            let side = chance.between(300, most);
+            let x = chance.between(0, served.width - side);
+            let y = chance.between(0, served.height - side);
+            let width = chance.between(200, 600).min(side);
+            format!("{x},{y},{side},{side}/{width},/0/default.jpg")
+        })
+        .collect()
+}

@@ -1,0 +1,120 @@
+//! The program that is measured, started as its operators do.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::process::{Background, Usage, pinned};
+use crate::{Result, http, machine};
+
+const KEY: &str = "bench";
+const SECRET: &str = "no-secret-at-all";
+
+/// A running `dlcs serve` with a data directory of its own.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Background,
+    pub(crate) port: u16,
+    data: PathBuf,
+}
+
+/// What a registered image is served as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) tile: u32,
+    /// How many scale factors its tiles have.
+    pub(crate) levels: u32,
+}
+
+impl Server {
+    /// Starts one; `is_pinned`: on the processor of servers.
+    pub(crate) fn start(program: &Path, data: &Path, is_pinned: bool) -> Result<Self> {
+        fs::create_dir_all(data)?;
+        let port = machine::free_port()?;
+        let mut command = if is_pinned {
+            pinned(program, machine::SERVER)
+        } else {
+            std::process::Command::new(program)
+        };
+        command
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .arg("--data-dir")
+            .arg(data.join("dlcs"))
+            .args(["--allow-private", "127.0.0.0/8", "--admin-key", KEY])
+            .env("DLCS_ADMIN_SECRET", SECRET)
+            .stdout(Stdio::null())
+            .stderr(File::create(data.join("dlcs.log"))?);
+        let server = Self {
+            process: Background::start(command)?,
+            port,
+            data: data.to_owned(),
+        };
+        machine::wait_for(port)?;
+        Ok(server)
+    }
+
+    /// Registers an image, and returns when it is served.
+    pub(crate) fn register(&self, name: &str, origin: &str) -> Result<()> {
+        let path = format!("/customers/1/spaces/1/images/{name}");
+        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
+        let body = json!({ "origin": origin }).to_string();
+        let answer = http::ask(self.port, "PUT", &path, &key, &body)?;
+        if matches!(answer.status, 200 | 201) {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(format!("PUT {path}: {}: {text}", answer.status).into())
+    }
+
+    /// What an image is served as, by its own information.
+    pub(crate) fn served(&self, name: &str) -> Result<Served> {
+        let body = http::get(self.port, &format!("{}/info.json", address(name)))?;
+        let info: Value = serde_json::from_slice(&body)?;
+        let number = |value: &Value| -> Result<u32> {
+            let number = value.as_u64().ok_or("info.json lacks a number")?;
+            Ok(u32::try_from(number)?)
+        };
+        let tiles = &info["tiles"][0];
+        let factors = tiles["scaleFactors"].as_array();
+        Ok(Served {
+            width: number(&info["width"])?,
+            height: number(&info["height"])?,
+            tile: number(&tiles["width"])?,
+            levels: u32::try_from(factors.map_or(0, Vec::len))?,
+        })
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        self.process.usage()
+    }
+
+    /// How many bytes the derivatives take.
+    pub(crate) fn derivative_bytes(&self) -> Result<u64> {
+        bytes_below(&self.data.join("dlcs/derivatives/images"))
+    }
+}
+
+fn bytes_below(directory: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() {
+            bytes_below(&entry.path())?
+        } else {
+            metadata.len()
+        };
+    }
+    Ok(bytes)
+}
+
+/// The path of an image's service.
+pub(crate) fn address(name: &str) -> String {
+    format!("/iiif-img/1/1/{name}")
+}
