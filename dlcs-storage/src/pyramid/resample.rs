@@ -263,7 +263,8 @@ mod tests {
                 .zip(&whole.data)
                 .map(|(a, b)| a.abs_diff(*b))
                 .max();
-            assert!(largest <= Some(1), "{size:?}: {largest:?}");
+            // The resampler rounds its weights anew for every strip: noise shows that most.
+            assert!(largest <= Some(2), "{size:?}: {largest:?}");
         }
     }
 
