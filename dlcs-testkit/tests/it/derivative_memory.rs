@@ -38,7 +38,10 @@ async fn each_fault_fails_the_clauses_that_are_meant_for_it() {
         (StoreFault::TearsOverwrites, &["overwriting_is_atomic"]),
         (
             StoreFault::RefusesLongRanges,
-            &["ranges_are_cut_at_the_end"],
+            &[
+                "ranges_are_cut_at_the_end",
+                "ranges_come_behind_what_is_given",
+            ],
         ),
         (
             StoreFault::RefusesToDeleteNothing,

@@ -74,8 +74,8 @@ impl Scale {
         let factor = (RESOLUTION / UNITS)
             .min((pixels / (width * height)).sqrt())
             .min(side / width.max(height));
-        // As the renderer rounds.
-        let factor = factor as f32;
+        // As the renderer rounds: down, so that a page of whole pixels must not come out a hair below them.
+        let factor = factor as f32 * (1.0 + 2.0 * f32::EPSILON);
         let pixels = |units: f64| ((units as f32 * factor) as u32).max(1);
         Self {
             factor,

@@ -62,8 +62,13 @@ fn profile(directory: &std::path::Path, name: &str) -> Option<PathBuf> {
             return path.is_file().then_some(path);
         }
     };
-    let path = directory.join(format!("{name}.icc"));
-    std::fs::write(&path, made.encode().unwrap()).unwrap();
+    let path = directory.join(format!("{}.icc", name.replace([' ', '%'], "-")));
+    let mut bytes = made.encode().unwrap();
+    // Profiles have a multiple of four bytes, and say how many: libpng insists.
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    bytes[..4].copy_from_slice(&length);
+    std::fs::write(&path, bytes).unwrap();
     Some(path)
 }
 
@@ -234,9 +239,10 @@ async fn pictures_in_inks_or_lab_look_as_other_programs_show_them() {
         assert!(difference <= 1.0, "{name}: {difference}");
     }
     let (lab, lab_file) = (at("lab.v"), at("lab.tif"));
-    // libvips takes Lab for relative to D65, others to D50: full colours are then half as far again from each other.
+    // libvips takes Lab for relative to D65, others to D50: full colours are then half as far again from each other. Its own coding of eight
+    // bits and some more loses the latter in a file.
     std::fs::write(&source, Raster::photograph(300, 200, 3).to_png()).unwrap();
-    for (conversion, name) in [("lab", "floats"), ("labs", "16 bits"), ("labq", "8 bits")] {
+    for (conversion, name) in [("lab", "floats"), ("labs", "16 bits")] {
         run(&vips, &["colourspace", &source, &lab, conversion]);
         run(&vips, &["tiffsave", &lab, &lab_file]);
         run(&vips, &["colourspace", &lab_file, &shown, "srgb"]);
