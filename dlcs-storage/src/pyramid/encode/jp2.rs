@@ -48,6 +48,10 @@ pub(super) fn encode_jp2(pixels: &Pixels, depth: Depth) -> Result<Vec<u8>, Pyram
     std::fs::read(file.path()).map_err(PyramidError::Spool)
 }
 
+#[expect(
+    clippy::field_reassign_with_default,
+    reason = "a type that frees what it points to cannot be made from parts of another"
+)]
 fn parameters(pixels: &Pixels, depth: Depth) -> opj_cparameters_t {
     let shortest = pixels.width.min(pixels.height).min(TILE);
     let is_lossy = !is_bitonal(pixels.channels, depth);

@@ -101,7 +101,7 @@ impl File {
         write!(self.bytes, "xref\n0 {count}\n0000000000 65535 f \n").map_err(failed)?;
         for offset in &self.offsets {
             // Every entry takes exactly 20 bytes.
-            write!(self.bytes, "{offset:010} 00000 n \n").map_err(failed)?;
+            writeln!(self.bytes, "{offset:010} 00000 n ").map_err(failed)?;
         }
         write!(
             self.bytes,
