@@ -61,7 +61,7 @@ impl DerivativeStore for Counting {
         }
         let fails = self
             .failures
-            .try_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
             });
         if fails.is_ok() {
