@@ -53,7 +53,7 @@ impl Rotation {
     /// How many quarter turns this is, 0 to 3; `None` for any other angle.
     #[must_use]
     pub const fn quarter_turns(self) -> Option<u8> {
-        if self.billionths % (90 * BILLION) == 0 {
+        if self.billionths.is_multiple_of(90 * BILLION) {
             Some((self.billionths / (90 * BILLION)) as u8)
         } else {
             None

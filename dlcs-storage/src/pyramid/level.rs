@@ -113,7 +113,7 @@ impl LevelState {
         self.arrived += 1;
         let is_last = self.arrived == self.level.dimensions.height();
         // Tiles have an even number of rows, so that both rows of a pair are in one strip. The last of an odd number has no partner.
-        let is_pair = self.arrived % 2 == 0;
+        let is_pair = self.arrived.is_multiple_of(2);
         if is_pair || is_last {
             let pair = self.strip.len() - (1 + usize::from(is_pair)) * row.len();
             let (upper, lower) = (&self.strip[pair..][..row.len()], row);

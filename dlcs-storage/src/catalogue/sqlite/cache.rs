@@ -54,8 +54,8 @@ pub(super) struct RowCache<K, V> {
 
 impl<K, V> RowCache<K, V>
 where
-    K: Clone + Eq + Hash,
-    V: Clone + Weigh,
+    K: Clone + Eq + Hash + Send + Sync,
+    V: Clone + Weigh + Send + Sync,
 {
     fn new(bytes: u64) -> Self {
         Self {
@@ -71,7 +71,7 @@ where
     pub(super) async fn get_or_read(
         &self,
         key: &K,
-        read: impl Future<Output = Result<Option<V>>>,
+        read: impl Future<Output = Result<Option<V>>> + Send,
     ) -> Result<Option<V>> {
         if let Some(row) = self.rows.get(key) {
             return Ok(Some(row));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -89,7 +89,7 @@ impl LocalFiles {
             Err(place) => {
                 let object = Path::from(key.path());
                 let path = self.files.path_to_filesystem(&object).map_err(failed)?;
-                let opened = in_background(move || open(path)).await;
+                let opened = in_background(move || open(&path)).await;
                 let file = Arc::new(opened.map_err(|error| missing(key, error))?);
                 // The place is taken away when the object is deleted or replaced meanwhile: then the file is not kept.
                 let _ = place.insert(Arc::clone(&file));
@@ -151,10 +151,10 @@ fn missing(key: &DerivativeKey, error: DerivativeError) -> DerivativeError {
 }
 
 /// Opens a regular file and nothing else: links are not followed, and pipes are not waited for.
-fn open(path: PathBuf) -> io::Result<OpenFile> {
-    let file = open_unfollowed(&path).map_err(|error| {
+fn open(path: &FilePath) -> io::Result<OpenFile> {
+    let file = open_unfollowed(path).map_err(|error| {
         // What the system says of a link that it was not to follow tells nobody what to do.
-        match std::fs::symlink_metadata(&path) {
+        match std::fs::symlink_metadata(path) {
             Ok(found) if !found.is_file() => no_regular_file(),
             _ => error,
         }
@@ -174,14 +174,14 @@ fn no_regular_file() -> io::Error {
 }
 
 #[cfg(unix)]
-fn open_unfollowed(path: &std::path::Path) -> io::Result<File> {
+fn open_unfollowed(path: &FilePath) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 #[cfg(not(unix))]
-fn open_unfollowed(path: &std::path::Path) -> io::Result<File> {
+fn open_unfollowed(path: &FilePath) -> io::Result<File> {
     if !std::fs::symlink_metadata(path)?.is_file() {
         return Err(no_regular_file());
     }

@@ -62,7 +62,7 @@ async fn pyramids_of_others_are_kept_and_served() {
             for path in [
                 format!("0,0,{tile},{tile}/{tile},{tile}/0/default"),
                 format!("1024,768,{},{}/max/0/default", width - 1024, height - 768),
-                format!("0,0,1024,768/512,384/0/default"),
+                "0,0,1024,768/512,384/0/default".to_owned(),
                 "full/!400,400/0/default".to_owned(),
             ] {
                 let sent = ready.pixels(&format!("{path}.jpg")).await;

@@ -117,8 +117,8 @@ pub(super) fn from_lab(source: &[u8], depth: Depth, target: &mut [u8]) {
 const D50_TO_SRGB: [[f32; 3]; 3] = {
     // Rows of the matrix from XYZ (D50), and the white that L*a*b* is relative to.
     let matrix = [
-        [3.133_856_1, -1.616_866_7, -0.490_614_6],
-        [-0.978_768_4, 1.916_141_5, 0.033_454_0],
+        [3.133_856, -1.616_866_7, -0.490_614_6],
+        [-0.978_768_4, 1.916_141_5, 0.033_454],
         [0.071_945_3, -0.228_991_4, 1.405_242_7],
     ];
     let white = [0.964_22, 1.0, 0.825_21];

@@ -69,7 +69,7 @@ fn cut_files_are_refused_wherever_they_are_cut() {
             for end in sixteenths.chain([whole.len() - 30, whole.len() - 3, whole.len() - 1]) {
                 match read(&whole[..end]).map(|(header, _)| header) {
                     Err(ProcessError::Damaged { reason, .. }) => {
-                        assert!(!reason.is_empty(), "{file}")
+                        assert!(!reason.is_empty(), "{file}");
                     }
                     other => panic!("{file} cut at {end} of {}: {other:?}", whole.len()),
                 }

@@ -80,10 +80,10 @@ pub(super) struct TiffImage {
 
 impl TiffImage {
     pub(super) const fn nature(&self) -> Nature {
-        match self.meaning {
-            Meaning::Palette(_) => Nature::Flat,
-            _ if self.number.bits() == 1 => Nature::Flat,
-            _ => Nature::Shaded,
+        if matches!(self.meaning, Meaning::Palette(_)) || self.number.bits() == 1 {
+            Nature::Flat
+        } else {
+            Nature::Shaded
         }
     }
 

@@ -231,12 +231,15 @@ fn level(
     }))
 }
 
-/// Where the tiles are.
+/// Offset and length of each tile.
+type Tiles = Vec<(u64, u32)>;
+
+/// Where the tiles are; a reason where they cannot be served.
 fn tiles(
     file: &SpooledFile,
     directory: &Directory,
     count: u64,
-) -> Result<Result<Vec<(u64, u32)>, &'static str>, ProcessError> {
+) -> Result<Result<Tiles, &'static str>, ProcessError> {
     let lists = (
         directory.list(tag::TILE_OFFSETS)?,
         directory.list(tag::TILE_BYTE_COUNTS)?,
