@@ -68,6 +68,8 @@ fn profile(directory: &std::path::Path, name: &str) -> Option<PathBuf> {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
     bytes[..4].copy_from_slice(&length);
+    // The white of the connection space, which libpng looks for to the last bit.
+    bytes[68..80].copy_from_slice(b"\x00\x00\xF6\xD6\x00\x01\x00\x00\x00\x00\xD3\x2D");
     std::fs::write(&path, bytes).unwrap();
     Some(path)
 }
@@ -120,7 +122,11 @@ async fn tagged_pictures_look_as_colour_managed_programs_show_them() {
             };
             let numbers = if bits == 8 { &plain } else { &wide };
             let profile = profile.to_str().unwrap();
-            run(&vips, &["pngsave", numbers, &tagged, "--profile", profile]);
+            // libpng refuses profiles whose parts do not begin where it likes, as those of grey that are made here.
+            let is_made = name.starts_with("grey");
+            let save = if is_made { "tiffsave" } else { "pngsave" };
+            let tagged = at(if is_made { "tagged.tif" } else { "tagged.png" });
+            run(&vips, &[save, numbers, &tagged, "--profile", profile]);
             let ours = ours(&tagged).await;
             assert_eq!(ours.channels, channels, "{name}");
 
