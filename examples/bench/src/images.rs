@@ -137,7 +137,11 @@ impl Images {
         let (noise, sum) = (text(&noise)?, text(&sum)?);
         let (w, h) = (width.to_string(), height.to_string());
         let across = across.to_string();
-        vips(&["arrayjoin", &list.join(" "), joined, "--across", &across])?;
+        match list.as_slice() {
+            // `arrayjoin` ends without a word where there is nothing to join.
+            [only] => vips(&["copy", only, joined])?,
+            all => vips(&["arrayjoin", &all.join(" "), joined, "--across", &across])?,
+        };
         vips(&["crop", joined, cut, "0", "0", &w, &h])?;
         vips(&["gaussnoise", noise, &w, &h, "--mean", "0", "--sigma", "2"])?;
         vips(&["add", cut, noise, sum])?;
