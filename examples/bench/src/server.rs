@@ -48,6 +48,8 @@ impl Server {
             .arg(data.join("dlcs"))
             .args(["--allow-private", "127.0.0.0/8", "--admin-key", KEY])
             .env("DLCS_ADMIN_SECRET", SECRET)
+            // The load asks for the same again and again: what has been rendered once must not answer it.
+            .env("DLCS_CACHE_SIZE", "0")
             .stdout(Stdio::null())
             .stderr(File::create(data.join("dlcs.log"))?);
         let server = Self {
