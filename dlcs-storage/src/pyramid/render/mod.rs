@@ -3,6 +3,7 @@
 mod cost;
 mod finish;
 mod flight;
+mod patience;
 mod results;
 mod strips;
 mod tiles;

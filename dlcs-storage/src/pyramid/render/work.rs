@@ -12,6 +12,7 @@ use super::super::encode::Losses;
 use super::super::error::PyramidError;
 use super::super::index::ReadyIndex;
 use super::finish::{Finish, Look};
+use super::patience::behind_others;
 use super::strips::Strips;
 use super::tiles::{Band, DecodedTiles, Tile, fetch};
 
@@ -55,7 +56,12 @@ impl Work {
             };
             spawn_blocking(move || {
                 let rest = std::iter::from_fn(move || receiver.blocking_recv());
-                let bytes = self.make(std::iter::once(first).chain(rest))?;
+                let tiles = std::iter::once(first).chain(rest);
+                let bytes = if self.remembers {
+                    self.make(tiles)?
+                } else {
+                    behind_others(|| self.make(tiles))?
+                };
                 Ok::<_, RenderError>(Some((bytes, turn)))
             })
             .await
