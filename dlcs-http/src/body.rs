@@ -20,10 +20,15 @@ use crate::error::{ApiError, Kind};
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The body of every response: its bytes are all here, and go out in one piece.
+/// How many bytes of a large body go out before other connections have their turn.
+const TURN: usize = 64 << 10;
+
+/// The body of every response: its bytes are all here, and go out in one piece, or where they are many in turns with other connections.
 #[derive(Debug, Default)]
 pub struct ResponseBody {
     bytes: Bytes,
+    /// Whether a part has been sent, and the next one waits for its turn.
+    waits: bool,
     /// Whether there would be bytes that are not sent: then nothing is said of their length.
     left_out: bool,
 }
@@ -34,9 +39,16 @@ impl Body for ResponseBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let bytes = std::mem::take(&mut self.bytes);
+        if std::mem::take(&mut self.waits) {
+            // Many who are sent a lot at once would otherwise keep a thread from all others.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let length = self.bytes.len().min(TURN);
+        let bytes = self.bytes.split_to(length);
+        self.waits = !self.bytes.is_empty();
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }
 
@@ -57,7 +69,7 @@ impl Body for ResponseBody {
 pub(crate) fn full(bytes: impl Into<Bytes>) -> ResponseBody {
     ResponseBody {
         bytes: bytes.into(),
-        left_out: false,
+        ..ResponseBody::default()
     }
 }
 
@@ -69,8 +81,8 @@ pub(crate) fn empty() -> ResponseBody {
 /// A body that is left out: unlike an empty one, it says nothing of its length.
 pub(crate) fn left_out() -> ResponseBody {
     ResponseBody {
-        bytes: Bytes::new(),
         left_out: true,
+        ..ResponseBody::default()
     }
 }
 
@@ -308,5 +320,23 @@ mod tests {
             Value::Object(object).to_string(),
             r#"{"z":1,"a":{"b":[true,null,-1,1.5,"é"]}}"#
         );
+    }
+
+    #[test]
+    fn large_bodies_take_turns_and_lose_nothing() {
+        let bytes: Bytes = (0..TURN as u32 + 77).map(|place| place as u8).collect();
+        let mut body = full(bytes.clone());
+        assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let (mut seen, mut turns) = (Vec::new(), 0);
+        while !body.is_end_stream() {
+            match Pin::new(&mut body).poll_frame(&mut context) {
+                Poll::Pending => turns += 1,
+                Poll::Ready(Some(Ok(frame))) => seen.extend(frame.into_data().unwrap()),
+                Poll::Ready(other) => panic!("{other:?}"),
+            }
+        }
+        assert!(seen == bytes);
+        assert_eq!(turns, 1);
     }
 }
