@@ -32,7 +32,8 @@ mod tests {
     use super::*;
 
     fn niceness() -> i32 {
-        rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+        rustix::process::getpriority_process(Some(rustix::thread::gettid()))
+            .expect("every thread has a niceness")
     }
 
     #[test]

@@ -109,7 +109,7 @@ async fn tagged_pictures_look_as_colour_managed_programs_show_them() {
     };
     let srgb = srgb.to_str().unwrap();
     for (channels, names) in [(3, COLOURED), (1, GREY)] {
-        let (plain, wide, tagged) = (at("plain.png"), at("wide.v"), at("tagged.png"));
+        let (plain, wide) = (at("plain.png"), at("wide.v"));
         std::fs::write(&plain, chart(channels).to_png()).unwrap();
         let cast = at("cast.v");
         run(&vips, &["cast", &plain, &cast, "ushort", "--shift"]);
