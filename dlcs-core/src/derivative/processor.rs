@@ -173,7 +173,7 @@ pub enum ProcessError {
     },
     /// An image that takes more memory to decode than there will ever be.
     #[error(
-        "decoding the image takes {needed} bytes of memory at once; at most {limit} are allowed"
+        "decoding the image takes {needed} bytes of memory at once; at most {limit} are allowed: register it as a TIFF or a baseline JPEG, or ask the operator to raise the budget"
     )]
     TooManyBytes {
         /// What it takes, in bytes.

@@ -76,7 +76,8 @@ mod tests {
         let refused = budget.turn(10 * UNIT + 1).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "decoding the image takes 10241 bytes of memory at once; at most 10240 are allowed"
+            "decoding the image takes 10241 bytes of memory at once; at most 10240 are allowed: \
+             register it as a TIFF or a baseline JPEG, or ask the operator to raise the budget"
         );
     }
 }
