@@ -25,9 +25,6 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
     let (Ok(width), Ok(height)) = (u32::try_from(info.width), u32::try_from(info.height)) else {
         return Err(damaged(SourceFormat::Heic, "it has an impossible size"));
     };
-    if width == 0 || height == 0 {
-        return Err(damaged(SourceFormat::Heic, "it has no pixels"));
-    }
     let metadata = heic_decoder::read_metadata(&bytes).map_err(fault)?;
     let profile = match (metadata.icc_profile, metadata.color_info) {
         (Some(icc), _) if icc.len() <= METADATA_CAP as usize => Profile::Icc(icc),

@@ -226,7 +226,7 @@ pub(super) fn open(
     format: SourceFormat,
     limits: &SourceLimits,
 ) -> Result<Source, ProcessError> {
-    guarded(format, || match format {
+    let source = guarded(format, || match format {
         #[cfg(feature = "source-avif")]
         SourceFormat::Avif => avif::open(file, limits),
         SourceFormat::Bmp => bmp::open(file, limits),
@@ -240,7 +240,12 @@ pub(super) fn open(
         SourceFormat::Png => png::open(file, limits),
         SourceFormat::Tiff => tiff::open(file, limits),
         SourceFormat::WebP => webp::open(file, limits),
-    })
+    })?;
+    // Some decoders let it pass; the one of WebP takes a side of 16384 pixels, which the format does not allow, for none.
+    if source.header.width == 0 || source.header.height == 0 {
+        return Err(damaged(format, "it has no pixels"));
+    }
+    Ok(source)
 }
 
 /// Some decoders panic on rare files; that is the file's fault, and nothing of ours is touched by then.
