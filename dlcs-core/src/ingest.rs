@@ -158,7 +158,9 @@ const fn advice(error: &OriginError) -> Option<&'static str> {
         OriginError::TooLarge { .. } => {
             "register a smaller source, or ask the operator to raise the limit"
         }
-        OriginError::AddressNotAllowed { .. } => return None,
+        OriginError::NotAFile => "give the address of a file",
+        OriginError::CannotList { .. } => "give the addresses of its files",
+        OriginError::AddressNotAllowed { .. } | OriginError::NotTrusted { .. } => return None,
         OriginError::UnsupportedScheme { .. } => "use another address",
         OriginError::Strategy { .. } => "correct the origin strategy",
         OriginError::UploadGone => "send the bytes again",

@@ -61,6 +61,29 @@ pub enum OriginError {
         /// The silence that was waited for.
         after: Duration,
     },
+    /// The origin sends, but too slowly to be waited for.
+    #[error("the origin sent only {received} bytes in {} s", .after.as_secs())]
+    TooSlow {
+        /// Bytes that came in that time.
+        received: u64,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The address is of a folder, a device, or something else that has no bytes to fetch.
+    #[error("the origin has no regular file at that address")]
+    NotAFile,
+    /// The protocol has no listing.
+    #[error("`{scheme}` origins cannot be listed")]
+    CannotList {
+        /// The scheme of the URL.
+        scheme: String,
+    },
+    /// The origin could not prove to be the one that is meant.
+    #[error("the origin cannot be trusted: {reason}")]
+    NotTrusted {
+        /// What is wrong, and what to do.
+        reason: &'static str,
+    },
     /// The address lies in a network that the operator has not opened.
     #[error("the origin address is not allowed: {reason}")]
     AddressNotAllowed {
@@ -113,6 +136,7 @@ impl OriginError {
             Self::Unavailable { .. }
                 | Self::Interrupted { .. }
                 | Self::TimedOut { .. }
+                | Self::TooSlow { .. }
                 | Self::Connection { .. }
         )
     }

@@ -8,7 +8,9 @@
 //! 5. Run `dlcs_testkit::origin_contract!` on it; `examples/custom-origin` is a whole one.
 
 mod access;
+mod credentials;
 mod error;
+mod listing;
 mod registry;
 mod rule;
 
@@ -21,8 +23,10 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use url::Url;
 
-pub use access::{Credentials, OriginAccess, OriginStrategyKind, Secret};
+pub use access::{CredentialsError, OriginAccess, OriginStrategyKind};
+pub use credentials::{Credentials, S3Credentials, Secret, SftpCredentials, SftpProof};
 pub use error::{OriginError, Result};
+pub use listing::{OriginEntry, OriginEntryKind, OriginListing};
 pub use registry::OriginRegistry;
 pub use rule::{
     CustomerOriginStrategy, MatchedStrategy, OriginPattern, OriginStrategyId, PATTERN_MAX_CHARS,
@@ -59,6 +63,21 @@ pub trait OriginStrategy: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// See [`OriginError`]: each variant says what the caller can do.
     async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse>;
+
+    /// Lists what lies directly below an address that ends in `/`.
+    ///
+    /// # Behaviour
+    /// * An entry's address, as it stands, can be opened (or, of a folder, listed) with the same access.
+    /// * What is neither an object nor a folder (a device, say) is left out.
+    /// * [`OriginRequest::limit`] says nothing here; [`OriginRequest::patience`] holds between entries.
+    ///
+    /// # Errors
+    /// [`OriginError::CannotList`] where the protocol has no listing, as long as this is not implemented; otherwise as [`Self::open`].
+    async fn list(&self, request: OriginRequest<'_>) -> Result<OriginListing> {
+        Err(OriginError::CannotList {
+            scheme: request.url().scheme().to_owned(),
+        })
+    }
 }
 
 const _: fn(&dyn OriginStrategy) = |_| {};
@@ -154,6 +173,7 @@ impl<'a> OriginRequest<'a> {
 pub struct OriginResponse {
     length: Option<u64>,
     media_type: Option<String>,
+    host_key: Option<String>,
     body: OriginBody,
 }
 
@@ -164,6 +184,7 @@ impl OriginResponse {
         Self {
             length: None,
             media_type: None,
+            host_key: None,
             body,
         }
     }
@@ -190,6 +211,13 @@ impl OriginResponse {
         self
     }
 
+    /// Says by which key the origin's host was known, as `SHA256:` and the digest in base64.
+    #[must_use]
+    pub fn with_host_key(mut self, fingerprint: impl Into<String>) -> Self {
+        self.host_key = Some(fingerprint.into());
+        self
+    }
+
     /// The declared number of bytes.
     #[must_use]
     pub const fn length(&self) -> Option<u64> {
@@ -200,6 +228,12 @@ impl OriginResponse {
     #[must_use]
     pub fn media_type(&self) -> Option<&str> {
         self.media_type.as_deref()
+    }
+
+    /// The key by which the origin's host was known, where the protocol has one.
+    #[must_use]
+    pub fn host_key(&self) -> Option<&str> {
+        self.host_key.as_deref()
     }
 
     /// The bytes.
@@ -214,6 +248,7 @@ impl fmt::Debug for OriginResponse {
         f.debug_struct("OriginResponse")
             .field("length", &self.length)
             .field("media_type", &self.media_type)
+            .field("host_key", &self.host_key)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{OriginError, OriginRequest, OriginResponse, OriginStrategy, Result};
+use super::{
+    OriginAccess, OriginError, OriginListing, OriginRequest, OriginResponse, OriginStrategy, Result,
+};
 
 /// The features of `dlcs-storage` that serve a scheme, so that a backend left out of a build explains itself.
 const FEATURES: [(&str, &str); 7] = [
@@ -55,11 +57,29 @@ impl OriginRegistry {
             })
     }
 
-    /// Opens an address with the origin that serves its scheme.
+    /// Opens an address with the origin that serves it.
+    ///
+    /// That is the one of its scheme; but an S3 address may be written with `https`, too, and the access then says that it is one.
     ///
     /// # Errors
     /// As [`OriginStrategy::open`] and [`Self::get`].
     pub async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse> {
-        self.get(request.url().scheme())?.open(request).await
+        self.get(protocol(&request))?.open(request).await
+    }
+
+    /// Lists a folder with the origin that serves it, as [`Self::open`] does.
+    ///
+    /// # Errors
+    /// As [`OriginStrategy::list`] and [`Self::get`].
+    pub async fn list(&self, request: OriginRequest<'_>) -> Result<OriginListing> {
+        self.get(protocol(&request))?.list(request).await
+    }
+}
+
+/// The scheme of the origin that serves an address.
+fn protocol<'a>(request: &OriginRequest<'a>) -> &'a str {
+    match (request.access(), request.url().scheme()) {
+        (OriginAccess::S3Ambient(_), "http" | "https") => "s3",
+        (_, scheme) => scheme,
     }
 }

@@ -167,7 +167,7 @@ pub struct MatchedStrategy<'a> {
     pub strategy: Option<&'a CustomerOriginStrategy>,
     /// How to authenticate: without credentials when the match does not cover the address's scheme and host.
     pub access: &'a OriginAccess,
-    /// Whether the strategy has credentials that are held back for that reason.
+    /// Whether the strategy has credentials, or may use those of this program, and they are held back for that reason.
     pub held_back: bool,
 }
 
@@ -191,7 +191,7 @@ pub fn match_strategy<'a>(
             .map_err(|error| (strategy.id, error))?;
         let Some(range) = found else { continue };
         let covers_host = range.start == 0 && range.end >= url[..Position::AfterHost].len();
-        let held_back = strategy.access.credentials().is_some() && !covers_host;
+        let held_back = strategy.access.is_privileged() && !covers_host;
         let access = if held_back {
             &OriginAccess::Default
         } else {

@@ -121,7 +121,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
     match error {
         IngestError::Fetch { source, .. } => match source {
             OriginError::TooLarge { .. } => Kind::SourceTooLarge,
-            OriginError::TimedOut { .. } => Kind::OriginTimedOut,
+            OriginError::TimedOut { .. } | OriginError::TooSlow { .. } => Kind::OriginTimedOut,
             OriginError::UnsupportedScheme { .. } => Kind::Invalid,
             _ => Kind::OriginFailed,
         },

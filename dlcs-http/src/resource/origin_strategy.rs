@@ -1,10 +1,12 @@
 //! Origin strategies: those that the program knows, and a customer's own.
 
+use std::borrow::Cow;
+
 use dlcs_core::CustomerId;
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::shorten;
 use dlcs_core::origin::{
-    Credentials, CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId,
+    CredentialsError, CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId,
     OriginStrategyKind,
 };
 use http::StatusCode;
@@ -104,7 +106,11 @@ fn resource(context: &Context, strategy: &CustomerOriginStrategy) -> StrategyRes
         regex: strategy.pattern.as_str().to_owned(),
         strategy: kind.as_str(),
         origin_strategy: kind_link(context, kind),
-        credentials: strategy.access.credentials().map_or("", |_| MASK),
+        credentials: if strategy.access.has_credentials() {
+            MASK
+        } else {
+            ""
+        },
         optimised: strategy.optimised,
         order: strategy.order,
         created: strategy.created.to_string(),
@@ -282,35 +288,42 @@ fn read_access(
     problems: &mut Problems,
 ) -> Option<OriginAccess> {
     let kind = read_kind(fields, stored, problems)?;
-    let kept = || stored.and_then(|stored| stored.access.credentials().cloned());
-    let credentials = match fields.value("credentials") {
-        None => kept(),
-        Some(Value::String(text)) if text == MASK => kept(),
-        Some(Value::String(text)) if text.is_empty() => None,
+    let kept = || stored.map(|stored| stored.access.fields());
+    let access = match fields.value("credentials") {
+        Some(Value::String(text)) if text.is_empty() => OriginAccess::from_fields(kind, |_| None),
+        None => kept_access(kind, kept()),
+        Some(Value::String(text)) if text == MASK => kept_access(kind, kept()),
         Some(given) => match read_credentials(given) {
-            Ok(credentials) if kind.requires_credentials() => Some(credentials),
-            Ok(_) => {
-                problems.add(
-                    fields.at("credentials"),
-                    format!("`credentials` are not used by the strategy `{kind}`: leave them out"),
-                );
-                return None;
-            }
-            Err(reason) => {
-                problems.add(fields.at("credentials"), format!("`credentials` {reason}"));
-                return None;
-            }
+            Some(object) => OriginAccess::from_fields(kind, |name| text_of(&object, name)),
+            None => Err(kind
+                .shape()
+                .map_or(CredentialsError::NotUsed { kind }, |_| {
+                    CredentialsError::Shape { kind }
+                })),
         },
     };
-    match (kind, credentials) {
-        (OriginStrategyKind::BasicHttp, Some(credentials)) => {
-            Some(OriginAccess::BasicHttp(credentials))
-        }
-        (OriginStrategyKind::Default, _) => Some(OriginAccess::Default),
-        (kind, _) => {
-            problems.add(fields.at("credentials"), format!("`credentials` are missing: the strategy `{kind}` needs a `user` and a `password`"));
-            None
-        }
+    access
+        .map_err(|error| {
+            problems.add(fields.at("credentials"), format!("`credentials` {error}"));
+        })
+        .ok()
+}
+
+/// The credentials that are stored, as far as another strategy can use them.
+fn kept_access(
+    kind: OriginStrategyKind,
+    kept: Option<Vec<(&str, &str)>>,
+) -> Result<OriginAccess, CredentialsError> {
+    let kept = kept.unwrap_or_default();
+    let field = |name: &str| {
+        let found = kept.iter().find(|(own, _)| *own == name);
+        found.map(|(_, text)| *text)
+    };
+    match OriginAccess::from_fields(kind, field) {
+        Err(CredentialsError::NotUsed { .. }) => OriginAccess::from_fields(kind, |_| None),
+        // Another strategy's: what is missing are credentials.
+        Err(_) => Err(CredentialsError::Missing { kind }),
+        read => read,
     }
 }
 
@@ -365,34 +378,19 @@ fn read_kind(
     }
 }
 
-/// Reads credentials; the reason of a refusal never holds any of their text.
-fn read_credentials(given: &Value) -> Result<Credentials, &'static str> {
-    const SHAPE: &str =
-        "must be an object with a `user` and a `password`, or such an object as a string of JSON";
-    let parsed;
-    let object = match given {
-        Value::Object(object) => object,
-        Value::String(text) => {
-            parsed = parse_object(text.as_bytes()).map_err(|_| SHAPE)?;
-            &parsed
-        }
-        _ => return Err(SHAPE),
-    };
-    let text = |name: &str| {
-        let found = object
-            .iter()
-            .find(|(spelt, _)| spelt.eq_ignore_ascii_case(name));
-        found
-            .and_then(|(_, value)| value.as_str())
-            .filter(|text| !text.is_empty())
-    };
-    let (Some(user), Some(password)) = (text("user"), text("password")) else {
-        return Err(SHAPE);
-    };
-    if user.contains(':') {
-        return Err(
-            "have a `user` with a colon in it, which HTTP Basic authentication cannot send",
-        );
+/// Reads credentials: an object, or one as a string of JSON.
+fn read_credentials(given: &Value) -> Option<Cow<'_, Object>> {
+    match given {
+        Value::Object(object) => Some(Cow::Borrowed(object)),
+        Value::String(text) => Some(Cow::Owned(parse_object(text.as_bytes()).ok()?)),
+        _ => None,
     }
-    Ok(Credentials::new(user, password))
+}
+
+/// A part of credentials, whatever the case of its name.
+fn text_of<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    let found = object
+        .iter()
+        .find(|(spelt, _)| spelt.eq_ignore_ascii_case(name));
+    found.and_then(|(_, value)| value.as_str())
 }

@@ -1,6 +1,11 @@
 //! Origins: the backends that fetch master images, and the guard of the addresses they may dial.
 
+#[cfg(feature = "origin-http")]
+mod bounds;
 pub mod guard;
 #[cfg(feature = "origin-http")]
 pub mod http;
 pub mod network;
+pub mod opened;
+#[cfg(feature = "origin-http")]
+mod slots;

@@ -199,6 +199,14 @@ impl AllowedNetworks {
         self
     }
 
+    /// Opens the networks of another set as well.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.all |= other.all;
+        self.networks.extend_from_slice(&other.networks);
+        self
+    }
+
     /// Parses networks, each as `10.0.0.0/8`, as a single address, or as `all`; a text may hold several, with commas between them.
     ///
     /// # Errors

@@ -155,15 +155,7 @@ async fn snapshot(catalogue: &SqliteCatalogue) -> String {
     let page = PageRequest::FIRST;
     let query = ImageQuery::of(FIRST);
     let strategies = catalogue.list_origin_strategies(FIRST).await.unwrap();
-    assert_eq!(
-        strategies[0]
-            .access
-            .credentials()
-            .unwrap()
-            .password()
-            .expose(),
-        "password"
-    );
+    assert_eq!(strategies[0].access.fields()[1], ("password", "password"));
     format!(
         "{:#?}",
         (

@@ -123,14 +123,12 @@ impl OriginStrategy for FaultyOrigin {
             // Others come meanwhile.
             tokio::task::yield_now().await;
         }
-        if let (OriginFault::ShowsCredentials, Some(used)) =
-            (self.fault, request.access().credentials())
-        {
+        if self.fault == OriginFault::ShowsCredentials && request.access().has_credentials() {
             let mut last = self
                 .last_access
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            *last = format!("{}:{}", used.user(), used.password().expose());
+            *last = format!("{:?}", request.access().fields());
         }
         let response =
             self.open_soundly(request)

@@ -125,12 +125,14 @@ fn sealed_credentials(
     sealer: &Sealer,
     strategy: &CustomerOriginStrategy,
 ) -> Result<Option<Vec<u8>>> {
-    strategy
-        .access
-        .credentials()
-        .map(|credentials| sealer.seal(strategy.customer, strategy.id, credentials))
-        .transpose()
-        .map_err(SqliteError::from)
+    if !strategy.access.has_credentials() {
+        return Ok(None);
+    }
+    Ok(Some(sealer.seal(
+        strategy.customer,
+        strategy.id,
+        &strategy.access,
+    )?))
 }
 
 fn read(columns: &mut Columns<'_, '_>, sealer: &Sealer) -> Result<CustomerOriginStrategy> {
@@ -141,17 +143,14 @@ fn read(columns: &mut Columns<'_, '_>, sealer: &Sealer) -> Result<CustomerOrigin
     let customer = columns.customer()?;
     let pattern =
         OriginPattern::compile(columns.get::<String>()?).map_err(|_| unreadable("pattern"))?;
-    let kind = columns
+    let kind: OriginStrategyKind = columns
         .get::<String>()?
         .parse()
         .map_err(|()| unreadable("kind"))?;
     let sealed: Option<Vec<u8>> = columns.get()?;
-    let access = match (kind, sealed) {
-        (OriginStrategyKind::Default, None) => OriginAccess::Default,
-        (OriginStrategyKind::BasicHttp, Some(sealed)) => {
-            OriginAccess::BasicHttp(sealer.open(customer, id, &sealed)?)
-        }
-        _ => return Err(unreadable("credentials")),
+    let access = match sealed {
+        Some(sealed) => sealer.open(customer, id, kind, &sealed)?,
+        None => OriginAccess::from_fields(kind, |_| None).map_err(|_| unreadable("credentials"))?,
     };
     Ok(CustomerOriginStrategy {
         id,

@@ -4,6 +4,7 @@
 //! so that keys can be changed one row at a time.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::io::Write;
@@ -12,8 +13,7 @@ use std::path::Path;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use dlcs_core::id::CustomerId;
-use dlcs_core::origin::{Credentials, OriginStrategyId};
-use serde::{Deserialize, Serialize};
+use dlcs_core::origin::{OriginAccess, OriginStrategyId, OriginStrategyKind};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -96,12 +96,8 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// Credentials in clear: only ever inside a seal.
-#[derive(Serialize, Deserialize)]
-struct Clear<'a> {
-    user: Cow<'a, str>,
-    password: Cow<'a, str>,
-}
+/// Credentials in clear, by the names of their parts: only ever inside a seal.
+type Clear<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
 
 /// Seals and opens credentials.
 pub(super) struct Sealer {
@@ -126,12 +122,12 @@ impl Sealer {
         &self,
         customer: CustomerId,
         id: OriginStrategyId,
-        credentials: &Credentials,
+        access: &OriginAccess,
     ) -> Result<Vec<u8>, SealError> {
-        let clear = Clear {
-            user: credentials.user().into(),
-            password: credentials.password().expose().into(),
-        };
+        let fields = access.fields().into_iter();
+        let clear: Clear<'_> = fields
+            .map(|(name, text)| (name.into(), text.into()))
+            .collect();
         let text = Zeroizing::new(serde_json::to_vec(&clear).map_err(|_| SealError::Broken(id))?);
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
@@ -152,8 +148,9 @@ impl Sealer {
         &self,
         customer: CustomerId,
         id: OriginStrategyId,
+        kind: OriginStrategyKind,
         sealed: &[u8],
-    ) -> Result<Credentials, SealError> {
+    ) -> Result<OriginAccess, SealError> {
         let broken = SealError::Broken(id);
         let (key_id, rest) = sealed.split_first_chunk::<KEY_ID_LENGTH>().ok_or(broken)?;
         let (nonce, text) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(broken)?;
@@ -169,9 +166,10 @@ impl Sealer {
             .cipher
             .decrypt(&XNonce::from(*nonce), payload)
             .map_err(|_| broken)?;
-        let clear: Clear<'_> =
-            serde_json::from_slice(&Zeroizing::new(clear)).map_err(|_| broken)?;
-        Ok(Credentials::new(clear.user, clear.password))
+        let clear = Zeroizing::new(clear);
+        let clear: Clear<'_> = serde_json::from_slice(&clear).map_err(|_| broken)?;
+        let field = |name: &str| clear.get(name).map(AsRef::as_ref);
+        OriginAccess::from_fields(kind, field).map_err(|_| broken)
     }
 
     /// What a seal is bound to: moved to another row, it does not open.
@@ -189,7 +187,15 @@ impl fmt::Debug for Sealer {
 
 #[cfg(test)]
 mod tests {
+    use dlcs_core::origin::Credentials;
+
     use super::*;
+
+    const BASIC: OriginStrategyKind = OriginStrategyKind::BasicHttp;
+
+    fn access(password: &str) -> OriginAccess {
+        OriginAccess::BasicHttp(Credentials::new("user", password))
+    }
 
     fn strategy() -> (CustomerId, OriginStrategyId) {
         (CustomerId::FIRST, OriginStrategyId::assign())
@@ -199,17 +205,17 @@ mod tests {
     fn what_is_sealed_opens_in_its_place_only() {
         let sealer = Sealer::new(&SealingKey::new([7; 32]));
         let (customer, id) = strategy();
-        let credentials = Credentials::new("user", "pässword\"");
+        let credentials = access("pässword\"");
         let sealed = sealer.seal(customer, id, &credentials).unwrap();
-        assert_eq!(sealer.open(customer, id, &sealed), Ok(credentials));
+        assert_eq!(sealer.open(customer, id, BASIC, &sealed), Ok(credentials));
         let (_, elsewhere) = strategy();
         assert_eq!(
-            sealer.open(customer, elsewhere, &sealed),
+            sealer.open(customer, elsewhere, BASIC, &sealed),
             Err(SealError::Broken(elsewhere))
         );
         let other_customer = CustomerId::new(2).unwrap();
         assert_eq!(
-            sealer.open(other_customer, id, &sealed),
+            sealer.open(other_customer, id, BASIC, &sealed),
             Err(SealError::Broken(id))
         );
     }
@@ -218,16 +224,17 @@ mod tests {
     fn changed_and_short_seals_are_refused_without_a_panic() {
         let sealer = Sealer::new(&SealingKey::new([7; 32]));
         let (customer, id) = strategy();
-        let sealed = sealer
-            .seal(customer, id, &Credentials::new("u", "p"))
-            .unwrap();
+        let sealed = sealer.seal(customer, id, &access("p")).unwrap();
         for length in 0..sealed.len() {
-            assert!(sealer.open(customer, id, &sealed[..length]).is_err());
+            assert!(sealer.open(customer, id, BASIC, &sealed[..length]).is_err());
         }
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert!(sealer.open(customer, id, &changed).is_err(), "{place}");
+            assert!(
+                sealer.open(customer, id, BASIC, &changed).is_err(),
+                "{place}"
+            );
         }
     }
 
@@ -235,10 +242,10 @@ mod tests {
     fn another_key_is_named_as_the_reason() {
         let (customer, id) = strategy();
         let sealed = Sealer::new(&SealingKey::new([7; 32]))
-            .seal(customer, id, &Credentials::new("u", "p"))
+            .seal(customer, id, &access("p"))
             .unwrap();
         assert_eq!(
-            Sealer::new(&SealingKey::new([8; 32])).open(customer, id, &sealed),
+            Sealer::new(&SealingKey::new([8; 32])).open(customer, id, BASIC, &sealed),
             Err(SealError::OtherKey(id))
         );
     }

@@ -4,50 +4,21 @@ use std::time::Duration;
 
 use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse, Result};
 use dlcs_core::time::{Clock, Timestamp};
-use futures_util::StreamExt;
 use futures_util::stream;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Failure;
+use crate::origin::bounds::{Bounds, Deadline};
 
 /// The longest wait that an origin may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// The end of a fetch, and how long it may take in all.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    at: Instant,
-    total: Duration,
-}
-
-impl Deadline {
-    pub(super) fn after(total: Duration) -> Self {
-        Self {
-            at: Instant::now() + total,
-            total,
-        }
-    }
-
-    /// Waits for a part of the fetch, no longer than `patience` and not beyond the end.
-    pub(super) async fn wait<F: Future>(self, patience: Duration, part: F) -> Result<F::Output> {
-        let left = self.at.saturating_duration_since(Instant::now());
-        timeout(patience.min(left), part)
-            .await
-            .map_err(|_| OriginError::TimedOut {
-                after: if left < patience {
-                    self.total
-                } else {
-                    patience
-                },
-            })
-    }
-}
-
 /// Says what a final answer means: an error, or bytes to come.
 pub(super) fn accept(
     response: Response,
+    turn: OwnedSemaphorePermit,
     request: &OriginRequest<'_>,
     deadline: Deadline,
     clock: &dyn Clock,
@@ -66,23 +37,20 @@ pub(super) fn accept(
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let expected = response.content_length();
-    let limit = request.limit();
-    if expected.is_some_and(|length| length > limit) {
-        return Err(OriginError::TooLarge { limit });
-    }
-    let incoming = Incoming {
-        response,
-        received: 0,
-        expected,
-        limit,
-        patience: request.patience(),
-        deadline,
-    };
-    let body = stream::try_unfold(incoming, |mut incoming| async move {
-        let bytes = incoming.next().await?;
-        Ok(bytes.map(|bytes| (bytes, incoming)))
-    });
-    let mut answer = OriginResponse::new(body.boxed());
+    let bounds = Bounds::of(request, expected, deadline)?;
+    let body = stream::try_unfold(
+        (response, turn, 0),
+        move |(mut response, turn, received)| async move {
+            // The cause is not kept: it may hold text of the origin, and the numbers say it all.
+            let interrupted = OriginError::Interrupted { received, expected };
+            let chunk = response.chunk().await.map_err(|_| interrupted)?;
+            Ok(chunk.map(|bytes| {
+                let received = received + bytes.len() as u64;
+                (bytes, (response, turn, received))
+            }))
+        },
+    );
+    let mut answer = OriginResponse::new(bounds.hold(body));
     if let Some(length) = expected {
         answer = answer.with_length(length);
     }
@@ -120,47 +88,6 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
         Err(_) => Timestamp::parse_http_date(value)?.since(now),
     };
     Some(wait.min(MAX_RETRY_AFTER))
-}
-
-/// A body on its way, and what is known of it.
-struct Incoming {
-    response: Response,
-    received: u64,
-    expected: Option<u64>,
-    limit: u64,
-    patience: Duration,
-    deadline: Deadline,
-}
-
-impl Incoming {
-    async fn next(&mut self) -> Result<Option<bytes::Bytes>> {
-        let chunk = self
-            .deadline
-            .wait(self.patience, self.response.chunk())
-            .await?;
-        // The cause is not kept: it may hold text of the origin, and the numbers say it all.
-        let Ok(chunk) = chunk else {
-            return Err(self.interrupted());
-        };
-        let Some(bytes) = chunk else {
-            return match self.expected {
-                Some(expected) if expected != self.received => Err(self.interrupted()),
-                _ => Ok(None),
-            };
-        };
-        self.received += bytes.len() as u64;
-        if self.received > self.limit {
-            return Err(OriginError::TooLarge { limit: self.limit });
-        }
-        Ok(Some(bytes))
-    }
-
-    const fn interrupted(&self) -> OriginError {
-        OriginError::Interrupted {
-            received: self.received,
-            expected: self.expected,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dlcs_core::time::{Clock, SystemClock};
 
+use crate::origin::bounds::Deadline;
 use crate::origin::network::AllowedNetworks;
 
 /// Settings of [`HttpOrigin`](super::HttpOrigin).
@@ -20,7 +21,7 @@ impl HttpOriginConfig {
     /// How long a connection may take to be made, unless told otherwise.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long a whole fetch may take, unless told otherwise.
-    pub const DEFAULT_TOTAL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+    pub const DEFAULT_TOTAL_TIMEOUT: Duration = Deadline::DEFAULT;
 
     /// Opens networks beyond the public ones.
     #[must_use]

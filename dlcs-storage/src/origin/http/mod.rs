@@ -17,20 +17,24 @@ mod config;
 mod error;
 mod redirect;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use dlcs_core::origin::{
     Credentials, OriginAccess, OriginError, OriginRequest, OriginResponse, OriginStrategy, Result,
 };
 use reqwest::Response;
 use reqwest::header::ACCEPT_ENCODING;
-use url::Url;
+use tokio::sync::OwnedSemaphorePermit;
+use url::{Position, Url};
 
 pub use config::HttpOriginConfig;
 
-use self::answer::Deadline;
 use self::client::Clients;
 use self::error::Failure;
+use crate::origin::bounds::Deadline;
 use crate::origin::guard::{self, PortRule};
+use crate::origin::slots::HostSlots;
 
 /// Fetches master images over HTTP, from the addresses that the guard lets pass.
 ///
@@ -41,20 +45,26 @@ use crate::origin::guard::{self, PortRule};
 pub struct HttpOrigin {
     config: HttpOriginConfig,
     clients: Clients,
+    slots: HostSlots,
 }
 
 impl HttpOrigin {
     /// An origin with these settings.
     #[must_use]
-    pub const fn new(config: HttpOriginConfig) -> Self {
+    pub fn new(config: HttpOriginConfig) -> Self {
         Self {
             config,
             clients: Clients::new(),
+            slots: HostSlots::new(HostSlots::DEFAULT),
         }
     }
 
     /// Sends requests until an answer is not a redirect.
-    async fn follow(&self, request: &OriginRequest<'_>, deadline: Deadline) -> Result<Response> {
+    async fn follow(
+        &self,
+        request: &OriginRequest<'_>,
+        deadline: Deadline,
+    ) -> Result<(Response, OwnedSemaphorePermit)> {
         let mut credentials = match request.access() {
             OriginAccess::Default => None,
             OriginAccess::BasicHttp(credentials) => Some(credentials),
@@ -66,11 +76,16 @@ impl HttpOrigin {
         };
         let mut url = redirect::without_userinfo(request.url().clone());
         for _ in 0..=redirect::MAX_REDIRECTS {
+            let turn = self
+                .slots
+                .acquire(&url[Position::BeforeHost..Position::AfterPort]);
+            // A wait for others is no silence of the origin.
+            let turn = deadline.wait(Duration::MAX, turn).await?;
             let patience = request.patience();
             let sent = self.send(&url, credentials);
             let response = deadline.wait(patience, sent).await??;
             let Some(next) = redirect::target(&url, response.status(), response.headers())? else {
-                return Ok(response);
+                return Ok((response, turn));
             };
             if !redirect::keeps_credentials(&url, &next) {
                 credentials = None;
@@ -110,7 +125,13 @@ impl OriginStrategy for HttpOrigin {
 
     async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse> {
         let deadline = Deadline::after(self.config.total_timeout);
-        let response = self.follow(&request, deadline).await?;
-        answer::accept(response, &request, deadline, self.config.clock.as_ref())
+        let (response, turn) = self.follow(&request, deadline).await?;
+        answer::accept(
+            response,
+            turn,
+            &request,
+            deadline,
+            self.config.clock.as_ref(),
+        )
     }
 }
