@@ -13,7 +13,7 @@ pub use error::{CatalogueError, Result, Subject};
 
 use crate::batch::{Batch, BatchFilter};
 use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer};
-use crate::derivative::DerivativeKey;
+use crate::derivative::{DerivativeKey, UploadId};
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
@@ -263,6 +263,15 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         customer: CustomerId,
         id: OriginStrategyId,
     ) -> Result<()>;
+
+    /// Notes that bytes are about to be stored for registrations to come.
+    ///
+    /// # Behaviour
+    /// * They become collectable after a day, unless a submission names them as the source of an image before.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()>;
 
     /// Returns keys of stored objects that nothing refers to any more and nobody may still read or write.
     ///

@@ -95,6 +95,12 @@ impl Dlcs {
         self.0.queue.as_ref()
     }
 
+    /// The store of derivatives and uploads.
+    #[must_use]
+    pub fn derivatives(&self) -> &dyn DerivativeStore {
+        self.0.derivatives.as_ref()
+    }
+
     /// The origins.
     #[must_use]
     pub fn origins(&self) -> &OriginRegistry {

@@ -1,12 +1,11 @@
 //! Registering: what a submission may say, and an immediate registration's way to its end.
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
 use crate::catalogue::{CatalogueError, Subject};
-use crate::derivative::{DerivativeKey, UploadId};
+use crate::derivative::{DerivativeBody, DerivativeKey, UploadId};
 use crate::error::{Error, Result};
 use crate::id::{ImageId, ModelId};
 use crate::image::{
@@ -14,7 +13,8 @@ use crate::image::{
 };
 use crate::ingest::{IngestError, backoff};
 use crate::queue::{
-    Begun, Claimed, Completion, Failure, QueueError, SubmissionItem, SubmissionProblemKind,
+    Begun, Claimed, Completion, Failure, QueueError, SubmissionItem, SubmissionProblem,
+    SubmissionProblemKind,
 };
 
 impl Dlcs {
@@ -32,13 +32,52 @@ impl Dlcs {
         let Some(item) = items.into_iter().next() else {
             return Err(Error::BatchEmpty);
         };
+        let (id, changes) = (item.image.clone(), item.changes.clone());
         match self.0.queue.begin(item, self.claim()).await {
             Ok(begun) => self.run_immediately(begun).await,
+            Err(QueueError::Refused { problems })
+                if has(&problems, SubmissionProblemKind::BytesGone) =>
+            {
+                // What there is of it stands; what is said of it can be changed all the same.
+                match self.0.catalogue.update_image(&id, changes).await {
+                    Ok(image) => Ok(Registered {
+                        image,
+                        created: false,
+                    }),
+                    Err(CatalogueError::NeedsProcessing) => {
+                        Err(QueueError::Refused { problems }.into())
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
             Err(error) => {
                 self.discard(&uploads).await;
                 Err(error.into())
             }
         }
+    }
+
+    /// Stores the bytes of a master, as they come, for a registration to name with
+    /// [`with_upload`](Registration::with_upload).
+    ///
+    /// When this returns, they are durable; without a registration they are deleted after a day.
+    ///
+    /// # Errors
+    /// The body's own error inside [`DerivativeError::Body`](crate::derivative::DerivativeError::Body), the store's, or the catalogue's;
+    /// nothing is kept then.
+    pub async fn upload(&self, body: DerivativeBody) -> Result<UploadId> {
+        let upload = UploadId::assign();
+        // First of all: a process that dies from here on leaves nothing that is not deleted one day.
+        self.0.catalogue.expect_uploads(&[upload]).await?;
+        self.store_upload(upload, body).await?;
+        Ok(upload)
+    }
+
+    /// Deletes the bytes of a master that no registration is going to name.
+    ///
+    /// They would be deleted anyway, after a day; so a failure is only logged.
+    pub async fn discard_upload(&self, upload: UploadId) {
+        self.discard(&[upload]).await;
     }
 
     /// Submits images as one batch, all or nothing; returns as soon as the batch is durable.
@@ -89,9 +128,7 @@ impl Dlcs {
         };
         let begun = match self.0.queue.begin(item, self.claim()).await {
             Err(QueueError::Refused { problems })
-                if problems
-                    .iter()
-                    .any(|problem| problem.kind == SubmissionProblemKind::NotFound) =>
+                if has(&problems, SubmissionProblemKind::NotFound) =>
             {
                 return Err(Error::not_found(Subject::Image));
             }
@@ -143,6 +180,11 @@ impl Dlcs {
                 .map(|registration| &registration.changes)
                 .enumerate(),
         )?;
+        let sent = registrations.iter().filter(|it| it.bytes.is_some());
+        let mut expected: Vec<_> = sent.map(|_| UploadId::assign()).collect();
+        if !expected.is_empty() {
+            self.0.catalogue.expect_uploads(&expected).await?;
+        }
         let mut items = Vec::with_capacity(registrations.len());
         for registration in registrations {
             let Registration {
@@ -154,13 +196,12 @@ impl Dlcs {
                 mode,
             } = registration;
             let image = ImageId::new(customer, space, model.unwrap_or_else(ModelId::assign));
-            if let Some(bytes) = bytes {
-                match self.store_upload(bytes).await {
-                    Ok(upload) => changes.source = Some(ImageSource::Upload(upload)),
-                    Err(error) => {
-                        self.discard(&uploads(&items)).await;
-                        return Err(error);
-                    }
+            if let (Some(bytes), Some(upload)) = (bytes, expected.pop()) {
+                changes.source = Some(ImageSource::Upload(upload));
+                let body = futures_util::stream::once(async { Ok(bytes) }).boxed();
+                if let Err(error) = self.store_upload(upload, body).await {
+                    self.discard(&uploads(&items)).await;
+                    return Err(error);
                 }
             }
             items.push(SubmissionItem {
@@ -172,16 +213,13 @@ impl Dlcs {
         Ok(items)
     }
 
-    async fn store_upload(&self, bytes: Bytes) -> Result<UploadId> {
-        let upload = UploadId::assign();
-        let body = futures_util::stream::once(async { Ok(bytes) }).boxed();
-        self.0
-            .derivatives
-            .put(&DerivativeKey::Upload(upload), body)
-            .await?;
-        Ok(upload)
+    async fn store_upload(&self, upload: UploadId, body: DerivativeBody) -> Result<()> {
+        let key = DerivativeKey::Upload(upload);
+        self.0.derivatives.put(&key, body).await?;
+        Ok(())
     }
 
+    /// Deletes uploads before their day, where that can be.
     async fn discard(&self, uploads: &[UploadId]) {
         for upload in uploads {
             if let Err(error) = self
@@ -255,6 +293,10 @@ impl Dlcs {
             }
         }
     }
+}
+
+fn has(problems: &[SubmissionProblem], kind: SubmissionProblemKind) -> bool {
+    problems.iter().any(|problem| problem.kind == kind)
 }
 
 const fn origin_of(changes: &ImageChanges) -> Option<&OriginUrl> {

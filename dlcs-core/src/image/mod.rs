@@ -187,6 +187,14 @@ impl Image {
             .map_or(0, |service| service.dimensions().height())
     }
 
+    /// Whether to process the image with these changes would need bytes that were sent before, and deleted once it was ready.
+    #[must_use]
+    pub const fn needs_bytes_again(&self, changes: &ImageChanges) -> bool {
+        changes.source.is_none()
+            && matches!(self.source, ImageSource::Upload(_))
+            && matches!(self.state, ImageState::Ready { .. })
+    }
+
     /// Where the next registration fetches from: the initial origin until one has succeeded.
     #[must_use]
     pub fn fetch_source(&self) -> ImageSource {

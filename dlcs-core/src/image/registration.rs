@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Image, ImageSource, OpenAccess, OriginUrl, OriginUrlError};
+use crate::derivative::UploadId;
 use crate::id::{CustomerId, ModelId, SpaceId};
 use crate::space::Space;
 
@@ -58,7 +59,9 @@ impl ImageChanges {
         };
         differs(self.source.as_ref(), &image.source)
             || differs(self.delivery_channels.as_ref(), &image.delivery_channels)
-            || differs(self.max_unauthorised.as_ref(), &image.max_unauthorised)
+            // Nothing that is made depends on it: what cannot be made again need not be.
+            || (differs(self.max_unauthorised.as_ref(), &image.max_unauthorised)
+                && !image.needs_bytes_again(self))
             || policy_differs(
                 &self.image_optimisation_policy,
                 &image.image_optimisation_policy,
@@ -140,6 +143,13 @@ impl Registration {
     #[must_use]
     pub fn with_bytes(mut self, bytes: impl Into<Bytes>) -> Self {
         self.bytes = Some(bytes.into());
+        self
+    }
+
+    /// Says that the master has been stored by [`Dlcs::upload`](crate::Dlcs::upload).
+    #[must_use]
+    pub fn with_upload(mut self, upload: UploadId) -> Self {
+        self.changes.source = Some(ImageSource::Upload(upload));
         self
     }
 

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::MemoryCatalogue;
 use super::listing::{compare, page, selects};
-use super::state::{GRACE_OF_SERVED, State};
+use super::state::{GRACE_OF_SERVED, GRACE_OF_UNCLAIMED, State};
 use crate::batch::{Batch, BatchFilter};
 use crate::catalogue::{Catalogue, CatalogueError, Result, Subject};
 use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role};
-use crate::derivative::DerivativeKey;
+use crate::derivative::{DerivativeKey, UploadId};
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
@@ -269,6 +269,15 @@ impl Catalogue for MemoryCatalogue {
         let mut state = self.lock();
         state.check_strategy(customer, id)?;
         state.strategies.remove(&id);
+        Ok(())
+    }
+
+    async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {
+        let now = self.now();
+        let mut state = self.lock();
+        for upload in uploads {
+            state.discard(DerivativeKey::Upload(*upload), now, GRACE_OF_UNCLAIMED);
+        }
         Ok(())
     }
 

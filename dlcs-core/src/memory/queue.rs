@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use super::MemoryCatalogue;
 use super::state::{BatchRecord, GRACE_OF_SERVED, Job, JobState, Member, State};
 use crate::batch::{Batch, QueueSize};
+use crate::derivative::DerivativeKey;
 use crate::id::{BatchId, CustomerId, ImageId};
-use crate::image::{Image, RegistrationMode};
+use crate::image::{Image, ImageSource, RegistrationMode};
 use crate::queue::{
     Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
     SubmissionItem, SubmissionProblem, SubmissionProblemKind, Success,
@@ -201,6 +202,9 @@ impl State {
             Some(SubmissionProblemKind::NotFound)
         } else if !exists && item.changes.source.is_none() {
             Some(SubmissionProblemKind::SourceMissing)
+        } else if (self.images.get(id)).is_some_and(|image| image.needs_bytes_again(&item.changes))
+        {
+            Some(SubmissionProblemKind::BytesGone)
         } else {
             None
         }
@@ -227,6 +231,9 @@ impl State {
                 (image, None)
             }
         };
+        if let ImageSource::Upload(id) = image.source {
+            self.collectable.remove(&DerivativeKey::Upload(id));
+        }
         image.begin(batch, now);
         let job = Job {
             generation: image.generation,

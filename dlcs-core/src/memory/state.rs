@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 pub(super) const GRACE_OF_SERVED: Duration = Duration::from_secs(60);
 /// How long the holder of a lost lease may still write.
 pub(super) const GRACE_OF_LOST: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long bytes may wait for the registration that names them.
+pub(super) const GRACE_OF_UNCLAIMED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Everything.
 #[derive(Default)]

@@ -16,6 +16,8 @@ pub enum SubmissionProblemKind {
     SpaceNotFound,
     /// It is new, and neither an origin nor bytes came with it.
     SourceMissing,
+    /// No bytes came with it, and those that came before are gone: the image is made of them.
+    BytesGone,
     /// It exists, and was to be created.
     AlreadyExists,
     /// It does not exist, and was to be changed.
@@ -31,6 +33,7 @@ impl fmt::Display for SubmissionProblemKind {
         f.write_str(match self {
             Self::SpaceNotFound => "its space does not exist",
             Self::SourceMissing => "it is new and has no origin",
+            Self::BytesGone => "its bytes were deleted once it was ready: send the bytes again",
             Self::AlreadyExists => "it exists already",
             Self::NotFound => "it does not exist",
             Self::Duplicate => "it stands in the submission twice",

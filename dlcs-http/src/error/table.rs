@@ -105,6 +105,11 @@ impl From<DerivativeError> for ApiError {
             )
             .with_cause(error),
             DerivativeError::Backend { .. } => Self::new(Kind::Unavailable, AWAY).with_cause(error),
+            // A body on its way into the store says itself what is wrong with it.
+            DerivativeError::Body { source } => match source.downcast::<Self>() {
+                Ok(error) => *error,
+                Err(source) => Self::new(Kind::Internal, BROKEN).with_cause(source),
+            },
             error => Self::new(Kind::Internal, BROKEN).with_cause(error),
         }
     }
@@ -170,6 +175,10 @@ pub(crate) fn refused(pointer: &str, kind: SubmissionProblemKind) -> Problem {
         SubmissionProblemKind::SourceMissing => (
             "/origin",
             "`origin` is missing: a new image needs the address of its master",
+        ),
+        SubmissionProblemKind::BytesGone => (
+            "/file",
+            "the bytes of the image were deleted once it was ready, and this needs them: send the bytes again",
         ),
         SubmissionProblemKind::AlreadyExists => ("/id", "`id` is taken: choose another"),
         SubmissionProblemKind::Duplicate => (

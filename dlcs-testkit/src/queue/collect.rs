@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use dlcs_core::derivative::{DerivativeKey, UploadId};
-use dlcs_core::image::{Image, ImageSource};
-use dlcs_core::queue::Lease;
+use dlcs_core::image::{Image, ImageChanges, ImageSource};
+use dlcs_core::queue::{
+    Lease, QueueError, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
+};
+use dlcs_core::space::Space;
 
 use super::QueueContext;
 use crate::fixture::{self, LEASE};
 use crate::verdict::same;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
 fn key_of(image: &Image) -> DerivativeKey {
@@ -87,6 +91,61 @@ pub async fn upload_is_collectable_once_it_has_been_processed(on: &QueueContext<
         }
         on.assert_collectable_after(&key, MINUTE).await;
     }
+}
+
+fn sent(space: &Space, id: &str, upload: UploadId) -> SubmissionItem {
+    let mut item = fixture::item(space, id);
+    item.changes.source = Some(ImageSource::Upload(upload));
+    item
+}
+
+/// Bytes that no registration names become collectable a day after they were announced.
+pub async fn unclaimed_upload_is_collectable_after_a_day(on: &QueueContext<'_>) {
+    let upload = UploadId::assign();
+    on.catalogue.expect_uploads(&[upload]).await.unwrap();
+    on.assert_collectable_after(&DerivativeKey::Upload(upload), DAY)
+        .await;
+}
+
+/// Bytes that a submission names are kept until the image is ready, however long it waits.
+pub async fn claimed_upload_is_not_collected(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let [now, later] = [UploadId::assign(), UploadId::assign()];
+    on.catalogue.expect_uploads(&[now, later]).await.unwrap();
+    let begun = on.queue.begin(sent(&space, "now", now), fixture::claim());
+    let lease = begun.await.unwrap().claimed.lease;
+    on.fail(lease).await;
+    let items = vec![sent(&space, "later", later)];
+    on.queue.submit(space.customer, items).await.unwrap();
+    on.clock.advance(DAY * 2);
+    for upload in [now, later] {
+        let collectable = on.is_collectable(&DerivativeKey::Upload(upload)).await;
+        same(collectable, false, "an accepted upload is never lost");
+    }
+}
+
+/// An image whose bytes are gone is not processed again without new ones; nothing of it changes.
+pub async fn processed_bytes_must_be_sent_again(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let item = sent(&space, "a", UploadId::assign());
+    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let before = on.complete(begun.claimed.lease, 100).await;
+    let item = fixture::changed(&space, "a", ImageChanges::default());
+    let begun = on.queue.begin(item.clone(), fixture::claim()).await;
+    let submitted = on.queue.submit(space.customer, vec![item]).await;
+    for refused in [begun.map(drop), submitted.map(drop)] {
+        let problems = match refused {
+            Err(QueueError::Refused { problems }) => problems,
+            other => panic!("expected: a refusal\n     got: {other:?}"),
+        };
+        let kind = SubmissionProblemKind::BytesGone;
+        let why = "it would fail, and the image would be said to be broken";
+        same(problems, vec![SubmissionProblem { index: 0, kind }], why);
+    }
+    same(on.image(&before.id).await, before, "nothing was registered");
+    let item = sent(&space, "a", UploadId::assign());
+    let begun = on.queue.begin(item, fixture::claim()).await;
+    drop(begun.unwrap());
 }
 
 /// A key of what is served is never among them.

@@ -108,6 +108,9 @@ macro_rules! queue_contract {
                 deleted_derivative_is_collectable_after_a_minute,
                 what_a_lost_lease_may_write_is_collectable_after_two_hours,
                 upload_is_collectable_once_it_has_been_processed,
+                unclaimed_upload_is_collectable_after_a_day,
+                claimed_upload_is_not_collected,
+                processed_bytes_must_be_sent_again,
                 what_is_served_is_never_collectable,
                 forgotten_keys_do_not_come_back,
             }

@@ -81,6 +81,14 @@ bites! {
         collect::deleted_derivative_is_collectable_after_a_minute,
         not collect::what_was_served_is_collectable_after_a_minute
     }
+    leaky_uploads_are_found_out: LeakyUploads => queue {
+        collect::unclaimed_upload_is_collectable_after_a_day,
+        not collect::upload_is_collectable_once_it_has_been_processed
+    }
+    eager_uploads_are_found_out: EagerUploads => queue {
+        collect::claimed_upload_is_not_collected,
+        not collect::unclaimed_upload_is_collectable_after_a_day
+    }
     erasing_update_is_found_out: ErasingUpdate => queue {
         image::update_keeps_state_generation_and_batch,
         not submit::existing_image_is_merged_onto_and_keeps_what_is_served

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{ImageService, ImageSource};
 use dlcs_core::queue::{Generation, LeaseToken};
@@ -16,6 +16,8 @@ use super::query_all;
 const SERVED_GRACE: Duration = Duration::from_secs(60);
 /// How long the holder of a lost lease may still write.
 const LEASE_GRACE: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long bytes may wait for the registration that names them.
+const UNCLAIMED_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What was served, when it is no more.
 pub(super) fn add_service(
@@ -42,6 +44,20 @@ pub(super) fn add_upload(
             &DerivativeKey::Upload(*id),
             now.after(SERVED_GRACE),
         ),
+        ImageSource::Origin(_) => Ok(()),
+    }
+}
+
+/// Bytes that are about to be stored for a registration, which may never come.
+pub(super) fn expect_upload(connection: &Connection, id: UploadId, now: Timestamp) -> Result<()> {
+    let key = DerivativeKey::Upload(id);
+    add(connection, &key, now.after(UNCLAIMED_GRACE))
+}
+
+/// Bytes whose registration has come.
+pub(super) fn claim_upload(connection: &Connection, source: &ImageSource) -> Result<()> {
+    match source {
+        ImageSource::Upload(id) => forget(connection, &[DerivativeKey::Upload(*id)]),
         ImageSource::Origin(_) => Ok(()),
     }
 }

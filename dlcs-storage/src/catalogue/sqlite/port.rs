@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter};
 use dlcs_core::catalogue::{Catalogue, Result};
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
-use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageChanges, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
@@ -181,6 +181,16 @@ impl Catalogue for SqliteCatalogue {
     ) -> Result<()> {
         Ok(self
             .write(move |c, _| origin_strategy::delete(c, customer, id))
+            .await?)
+    }
+
+    async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {
+        let uploads = uploads.to_vec();
+        Ok(self
+            .write_many(uploads.len(), move |c, now| {
+                let mut uploads = uploads.into_iter();
+                uploads.try_for_each(|upload| collectable::expect_upload(c, upload, now))
+            })
             .await?)
     }
 

@@ -127,7 +127,11 @@ fn check(
     if let Some(existing) = image::find(connection, id)? {
         return Ok(match item.mode {
             RegistrationMode::Merge | RegistrationMode::UpdateOnly => {
-                Ok(Checked::Existing(existing))
+                if existing.image.needs_bytes_again(&item.changes) {
+                    Err(SubmissionProblemKind::BytesGone)
+                } else {
+                    Ok(Checked::Existing(existing))
+                }
             }
             RegistrationMode::CreateOnly => Err(SubmissionProblemKind::AlreadyExists),
         });
@@ -201,6 +205,7 @@ fn register(
             stored
         }
     };
+    collectable::claim_upload(connection, &stored.image.source)?;
     let job = job::add(connection, stored.row, &stored.image, now)?;
     Ok((stored, job))
 }

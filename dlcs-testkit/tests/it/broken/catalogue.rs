@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter};
 use dlcs_core::catalogue::{Catalogue, CatalogueError, Result};
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
-use dlcs_core::derivative::DerivativeKey;
+use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageChanges, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
@@ -174,6 +174,13 @@ impl Catalogue for Broken {
             _ => {}
         }
         Ok(keys)
+    }
+
+    async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {
+        if self.has(Fault::LeakyUploads) {
+            return Ok(());
+        }
+        self.sound.expect_uploads(uploads).await
     }
 
     async fn forget_collectable(&self, keys: &[DerivativeKey]) -> Result<()> {

@@ -29,6 +29,10 @@ pub(crate) enum Fault {
     DoubleClaim,
     /// The derivative of a deleted image is never collected.
     LeakyDelete,
+    /// Bytes that no registration names are never collected.
+    LeakyUploads,
+    /// Bytes are collected a day after they came, whatever waits for them.
+    EagerUploads,
     /// A change erases what it does not mention.
     ErasingUpdate,
     /// What was served is collected at once.

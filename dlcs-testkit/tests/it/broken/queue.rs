@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use dlcs_core::batch::{Batch, QueueSize};
 use dlcs_core::catalogue::Catalogue;
 use dlcs_core::id::CustomerId;
+use dlcs_core::image::ImageSource;
 use dlcs_core::queue::{
     Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
     SubmissionItem, Success,
@@ -37,7 +38,15 @@ impl IngestQueue for Broken {
     }
 
     async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
-        self.sound.begin(item, claim).await
+        let source = item.changes.source.clone();
+        let begun = self.sound.begin(item, claim).await;
+        if let Some(ImageSource::Upload(upload)) = source
+            && self.has(Fault::EagerUploads)
+        {
+            let expected = self.sound.expect_uploads(&[upload]).await;
+            expected.expect("memory does not fail");
+        }
+        begun
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
