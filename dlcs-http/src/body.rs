@@ -6,12 +6,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -84,103 +80,6 @@ pub(crate) fn left_out() -> ResponseBody {
         left_out: true,
         ..ResponseBody::default()
     }
-}
-
-/// The body of a request that has not been read yet.
-pub(crate) struct Payload {
-    body: UnsyncBoxBody<Bytes, BoxError>,
-    declared: Option<u64>,
-    encoded: bool,
-    limit: u64,
-}
-
-impl Payload {
-    /// Takes the body of a request of which at most `limit` bytes are to be read.
-    pub(crate) fn new<B>(headers: &HeaderMap, body: B, limit: u64) -> Self
-    where
-        B: Body + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let body = body
-            .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
-            .map_err(Into::into)
-            .boxed_unsync();
-        let declared = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        let encoded = headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
-        Self {
-            body,
-            declared,
-            encoded,
-            limit,
-        }
-    }
-
-    /// Reads the body as one JSON object, whatever its content type.
-    pub(crate) async fn object(self) -> Result<Map<String, Value>, ApiError> {
-        parse_object(&self.bytes().await?)
-    }
-
-    async fn bytes(self) -> Result<Vec<u8>, ApiError> {
-        let Self {
-            mut body,
-            declared,
-            encoded,
-            limit,
-        } = self;
-        if encoded {
-            return Err(ApiError::new(
-                Kind::ContentEncoding,
-                "the body has a `Content-Encoding`: send it as it is",
-            ));
-        }
-        let too_large = || {
-            ApiError::new(
-                Kind::BodyTooLarge,
-                format!("the body is larger than the limit of {limit} bytes"),
-            )
-        };
-        if declared.is_some_and(|length| length > limit) {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| interrupted(error.as_ref()))?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            if (bytes.len() + data.len()) as u64 > limit {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(bytes)
-    }
-}
-
-/// The client, or the time that it was given, came to an end before the body did.
-fn interrupted(error: &(dyn Error + 'static)) -> ApiError {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-        {
-            return ApiError::new(
-                Kind::RequestTimeout,
-                "the body of the request stopped coming, or came too slowly: send it again",
-            );
-        }
-        cause = error.source();
-    }
-    ApiError::new(
-        Kind::MalformedBody,
-        "the body of the request ended early: send it again",
-    )
 }
 
 /// Parses one JSON object, and nothing else.

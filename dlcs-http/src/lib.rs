@@ -10,6 +10,7 @@ mod context;
 mod error;
 mod fields;
 mod hydra;
+mod payload;
 mod query;
 mod resource;
 

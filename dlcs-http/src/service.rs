@@ -18,19 +18,17 @@ use tracing::Instrument;
 use url::Url;
 
 use crate::auth::authorise;
-use crate::body::{BoxError, Payload, ResponseBody, empty};
+use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
 use crate::delivery;
 use crate::error::{ApiError, Kind};
+use crate::payload::{BodyLimits, Payload};
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
     Outcome, batch, customer, entry_point, image, key, origin_strategy, queue, space,
 };
 use crate::route::{Access, Route, RouteError};
-
-/// The largest body that is read unless told otherwise: 64 MiB.
-const BODY_LIMIT: u64 = 64 << 20;
 
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
@@ -43,7 +41,7 @@ struct Inner {
     dlcs: Dlcs,
     public_url: Option<Arc<str>>,
     delivery_url: Option<Arc<str>>,
-    body_limit: u64,
+    limits: BodyLimits,
 }
 
 /// Puts a [`DlcsService`] together; made by [`DlcsService::builder`].
@@ -67,10 +65,17 @@ impl DlcsServiceBuilder {
         self
     }
 
-    /// Says how many bytes the body of a request may have.
+    /// Says how many bytes of JSON a request may have; they are held in memory.
     #[must_use]
     pub const fn with_body_limit(mut self, bytes: u64) -> Self {
-        self.0.body_limit = bytes;
+        self.0.limits.json = bytes;
+        self
+    }
+
+    /// Says how many bytes a master may have that is sent with its registration; they go to the derivative store as they come.
+    #[must_use]
+    pub const fn with_upload_limit(mut self, bytes: u64) -> Self {
+        self.0.limits.upload = bytes;
         self
     }
 
@@ -89,12 +94,12 @@ fn base(url: &Url) -> Arc<str> {
 impl DlcsService {
     /// Starts putting a service together.
     #[must_use]
-    pub const fn builder(dlcs: Dlcs) -> DlcsServiceBuilder {
+    pub fn builder(dlcs: Dlcs) -> DlcsServiceBuilder {
         DlcsServiceBuilder(Inner {
             dlcs,
             public_url: None,
             delivery_url: None,
-            body_limit: BODY_LIMIT,
+            limits: BodyLimits::default(),
         })
     }
 
@@ -110,7 +115,7 @@ impl DlcsService {
             let answer = delivery::respond(&context, &parts);
             AssertUnwindSafe(answer).catch_unwind().await
         } else {
-            let payload = Payload::new(&parts.headers, body, self.0.body_limit);
+            let payload = Payload::new(&parts.headers, body, self.0.limits);
             let answer = AssertUnwindSafe(answer(&context, &parts, payload)).catch_unwind();
             // In a box, because the many handlers of the API take more room than a tile should have to move.
             Box::pin(answer.instrument(context.span(&parts))).await
@@ -249,11 +254,9 @@ async fn handle(
         }
         Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
         Route::ListImages(id, space) => image::list(context, id, space, query).await,
-        Route::CreateImage(id, space) => {
-            image::create(context, id, space, &payload.object().await?).await
-        }
+        Route::CreateImage(id, space) => image::create(context, id, space, query, payload).await,
         Route::GetImage(id) => image::get(context, &id).await,
-        Route::PutImage(id) => image::put(context, &id, &payload.object().await?).await,
+        Route::PutImage(id) => image::put(context, &id, query, payload).await,
         Route::PatchImage(id) => image::patch(context, &id, &payload.object().await?).await,
         Route::DeleteImage(id) => image::delete(context, &id).await,
         Route::GetQueue(id) => queue::get(context, id).await,

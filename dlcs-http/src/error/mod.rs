@@ -3,6 +3,8 @@
 mod kind;
 mod table;
 
+use std::fmt;
+
 use dlcs_core::ImageId;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response};
@@ -34,6 +36,15 @@ pub(crate) struct Problem {
 /// An error on its way to the client.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Occurrence>);
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+/// For streams, in whose errors it comes along.
+impl std::error::Error for ApiError {}
 
 #[derive(Debug)]
 struct Occurrence {

@@ -143,9 +143,13 @@ fn registration(candidate: &Candidate) -> Option<Registration> {
         space,
         model,
         changes,
+        bytes,
     } = &candidate.input;
-    let registration =
+    let mut registration =
         Registration::in_space(*customer, (*space)?).with_changes(ImageChanges::clone(changes));
+    if let Some(bytes) = bytes {
+        registration = registration.with_bytes(bytes.clone());
+    }
     Some(match model {
         Some(model) => registration.with_id(model.clone()),
         None => registration,

@@ -15,3 +15,4 @@ mod queue;
 #[cfg(feature = "server")]
 mod serve;
 mod space;
+mod upload;

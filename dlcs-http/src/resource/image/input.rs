@@ -1,5 +1,8 @@
 //! What a request says of an image.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use dlcs_core::image::{ImageChanges, ImageSource, OpenAccess, OriginUrl, shorten};
 use dlcs_core::{CustomerId, ImageId, ModelId, SpaceId};
 use serde_json::Value;
@@ -53,6 +56,9 @@ pub(crate) const KNOWN: &[&str] = &[
     "sourceChecksum",
     "sourceSize",
 ];
+/// What is said of a master that comes twice.
+pub(crate) const EITHER: &str =
+    "the bytes of the master and an `origin` are given: leave one of them out";
 /// Those of them that the program sets.
 const READ_ONLY: &[&str] = &[
     "created",
@@ -119,6 +125,8 @@ pub(crate) struct ImageInput {
     pub(crate) space: Option<SpaceId>,
     pub(crate) model: Option<ModelId>,
     pub(crate) changes: ImageChanges,
+    /// The master itself, where it stands in the JSON.
+    pub(crate) bytes: Option<Bytes>,
 }
 
 impl ImageInput {
@@ -129,16 +137,12 @@ impl ImageInput {
             space: place.space,
             model: place.model,
             changes: ImageChanges::default(),
+            bytes: None,
         };
         input.read_space(fields, problems);
         input.read_id(fields, problems);
         input.read_address(fields, problems);
-        if fields.value("file").is_some() {
-            problems.add(
-                fields.at("file"),
-                "`file` is not accepted here: give the address of the master as `origin`",
-            );
-        }
+        input.read_file(fields, problems);
         input.changes = ImageChanges {
             source: origin(fields, "origin", problems).map(ImageSource::Origin),
             initial_origin: initial_origin(fields, problems),
@@ -197,6 +201,31 @@ impl ImageInput {
         let stored = stored.map(|image| as_value(&resource(context, image)));
         fields.check_read_only(&names, stored.as_ref(), problems);
         Ok(())
+    }
+
+    /// Whether the master comes with it: as an address, or as bytes.
+    pub(crate) const fn has_source(&self) -> bool {
+        self.changes.source.is_some() || self.bytes.is_some()
+    }
+
+    /// The master as base64 (RFC 4648 section 4); empty is absent.
+    fn read_file(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
+        let Some(text) = fields
+            .text("file", problems)
+            .filter(|text| !text.is_empty())
+        else {
+            return;
+        };
+        if fields.value("origin").is_some_and(|origin| origin != "") {
+            problems.add(fields.at("file"), EITHER);
+        }
+        match STANDARD.decode(text.as_bytes()) {
+            Ok(bytes) => self.bytes = Some(bytes.into()),
+            Err(_) => problems.add(
+                fields.at("file"),
+                "`file` is not base64 (RFC 4648, with padding and in one line): encode the bytes of the master",
+            ),
+        }
     }
 
     fn read_space(&mut self, fields: &Fields<'_>, problems: &mut Problems) {

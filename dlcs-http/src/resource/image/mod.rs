@@ -4,18 +4,21 @@ mod channels;
 mod input;
 mod listing;
 mod preflight;
+mod register;
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{DeliveryChannel, Image, ImageSource, OriginUrl, RegistrationMode};
 use dlcs_core::policy::Channel;
-use dlcs_core::{CustomerId, Error, ImageId, ModelId, Registration, SpaceId};
+use dlcs_core::{CustomerId, Error, ImageId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
 
+use self::register::Wanted;
 use super::{Object, Outcome};
 use crate::context::Context;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
+use crate::payload::Payload;
 use crate::query::Query;
 
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
@@ -174,9 +177,17 @@ pub(crate) async fn get(context: &Context, id: &ImageId) -> Outcome {
 }
 
 /// `PUT` and `POST /customers/{customer}/spaces/{space}/images/{image}`: registers it now.
-pub(crate) async fn put(context: &Context, id: &ImageId, body: &Object) -> Outcome {
-    let place = Place::image(id);
-    register(context, place, RegistrationMode::Merge, body).await
+pub(crate) async fn put(
+    context: &Context,
+    id: &ImageId,
+    query: &Query,
+    payload: Payload,
+) -> Outcome {
+    let wanted = Wanted {
+        place: Place::image(id),
+        mode: RegistrationMode::Merge,
+    };
+    wanted.register(context, query, payload).await
 }
 
 /// `POST /customers/{customer}/spaces/{space}/images`: registers it now, under an id that is new.
@@ -184,47 +195,14 @@ pub(crate) async fn create(
     context: &Context,
     customer: CustomerId,
     space: SpaceId,
-    body: &Object,
+    query: &Query,
+    payload: Payload,
 ) -> Outcome {
-    let place = Place::space(customer, space);
-    register(context, place, RegistrationMode::CreateOnly, body).await
-}
-
-async fn register(
-    context: &Context,
-    place: Place,
-    mode: RegistrationMode,
-    body: &Object,
-) -> Outcome {
-    let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
-    let mut input = ImageInput::read(&fields, place, &mut problems);
-    input.check_stored(context, &fields, &mut problems).await?;
-    let candidate = Candidate::new(String::new(), input);
-    let (customer, Some(space)) = (candidate.input.customer, candidate.input.space) else {
-        return Err(problems.refuse());
+    let wanted = Wanted {
+        place: Place::space(customer, space),
+        mode: RegistrationMode::CreateOnly,
     };
-    if !problems.is_empty() {
-        return Err(refuse(context, &[candidate], &mut problems).await);
-    }
-    let model = candidate
-        .input
-        .model
-        .clone()
-        .unwrap_or_else(ModelId::assign);
-    let registration = Registration::in_space(customer, space)
-        .with_id(model)
-        .with_changes(candidate.input.changes.clone())
-        .with_mode(mode);
-    match context.dlcs.register(registration).await {
-        Ok(registered) if registered.created => {
-            let link = context.image_link(&registered.image.id);
-            Ok(context.created(&link, &resource(context, registered.image)))
-        }
-        Ok(registered) => Ok(context.json(StatusCode::OK, &resource(context, registered.image))),
-        Err(Error::Invalid { .. }) => Err(refuse(context, &[candidate], &mut problems).await),
-        Err(error) => Err(problems.explain(error.into())),
-    }
+    wanted.register(context, query, payload).await
 }
 
 /// `PATCH /customers/{customer}/spaces/{space}/images/{image}`
@@ -232,6 +210,10 @@ pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Out
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
     let mut input = ImageInput::read(&fields, Place::image(id), &mut problems);
+    if input.bytes.is_some() {
+        let detail = "`file` is not for changes: PUT the bytes to register the image again";
+        problems.add(fields.at("file"), detail);
+    }
     if context.dlcs.catalogue().find_image(id).await?.is_none() {
         return Err(CatalogueError::NotFound {
             subject: Subject::Image,

@@ -84,7 +84,7 @@ async fn add_core_problems(
         };
         let Some(space) = input.space else {
             // Whether the image is there already cannot be told.
-            if input.changes.source.is_none() {
+            if !input.has_source() {
                 add(SubmissionProblemKind::SourceMissing);
             }
             continue;
@@ -100,7 +100,7 @@ async fn add_core_problems(
         if id.as_ref().is_some_and(|id| !seen.insert(id.clone())) {
             add(SubmissionProblemKind::Duplicate);
         }
-        if input.changes.source.is_none() && !is_stored(context, id.as_ref()).await? {
+        if !input.has_source() && !is_stored(context, id.as_ref()).await? {
             add(SubmissionProblemKind::SourceMissing);
         }
     }

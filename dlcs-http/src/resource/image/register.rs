@@ -1,0 +1,299 @@
+//! Registering one image now: with the address of its master, or with the master itself.
+
+use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::derivative::{DerivativeBody, DerivativeError, UploadId};
+use dlcs_core::image::{ImageSource, RegistrationMode};
+use dlcs_core::{Error, ImageId, ModelId, Registration};
+use futures_util::{StreamExt, TryStreamExt};
+use http::StatusCode;
+use multer::{Field, Multipart};
+use serde_json::Value;
+
+use super::input::EITHER;
+use super::{Candidate, ImageInput, KNOWN, Place, refuse, resource};
+use crate::body::parse_object;
+use crate::context::Context;
+use crate::error::{ApiError, Kind};
+use crate::fields::{Fields, Problems};
+use crate::payload::{Content, Payload};
+use crate::query::Query;
+use crate::resource::{Object, Outcome};
+
+/// Properties whose values are lists: in a query string, with commas between the items.
+const LISTS: [&str; 4] = ["tags", "roles", "manifests", "deliveryChannels"];
+/// Properties whose values are whole numbers.
+const NUMBERS: [&str; 4] = ["number1", "number2", "number3", "maxUnauthorised"];
+/// The largest `image` part of a form, in bytes.
+const IMAGE_PART: usize = 1 << 20;
+
+/// Where an image is to be registered, and whether it may be there already.
+pub(super) struct Wanted {
+    pub(super) place: Place,
+    pub(super) mode: RegistrationMode,
+}
+
+impl Wanted {
+    /// Registers what a request sends, in whichever of the three ways.
+    pub(super) async fn register(
+        self,
+        context: &Context,
+        query: &Query,
+        payload: Payload,
+    ) -> Outcome {
+        match payload.content()? {
+            Content::Json => {
+                let object = payload.object().await?;
+                self.check(context, &object, false)
+                    .await?
+                    .run(context, None)
+                    .await
+            }
+            Content::Master { media_type } => {
+                let slug = payload.slug()?;
+                let object = said_by_query(query, slug, media_type);
+                // Before a byte is read: what is refused need not be sent.
+                let checked = self.check(context, &object, true).await?;
+                let body = payload.stream()?.boxed();
+                let upload = context.dlcs.upload(body).await?;
+                checked.run(context, Some(upload)).await
+            }
+            Content::Form { boundary } => {
+                let (upload, object) = read_form(context, boundary, payload).await?;
+                match self.check(context, &object, true).await {
+                    Ok(checked) => checked.run(context, Some(upload)).await,
+                    Err(error) => {
+                        context.dlcs.discard_upload(upload).await;
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads what is said of the image, and refuses all that is wrong with it.
+    async fn check(
+        self,
+        context: &Context,
+        object: &Object,
+        is_sent: bool,
+    ) -> Result<Checked, ApiError> {
+        let mut problems = Problems::default();
+        let fields = Fields::new(object, "", KNOWN, &mut problems);
+        let mut input = ImageInput::read(&fields, self.place, &mut problems);
+        if is_sent {
+            if input.has_source() {
+                problems.add(fields.at("origin"), EITHER);
+            }
+            // Stands for the bytes until they are here.
+            input.changes.source = Some(ImageSource::Upload(UploadId::assign()));
+        }
+        input.check_stored(context, &fields, &mut problems).await?;
+        let candidate = Candidate::new(String::new(), input);
+        if candidate.input.space.is_none() {
+            return Err(problems.refuse());
+        }
+        if !problems.is_empty() {
+            return Err(refuse(context, &[candidate], &mut problems).await);
+        }
+        let checked = Checked {
+            candidate,
+            mode: self.mode,
+            problems,
+        };
+        if is_sent {
+            checked.check_place(context).await?;
+        }
+        Ok(checked)
+    }
+}
+
+/// What is to be registered, without a fault that can be seen.
+struct Checked {
+    candidate: Candidate,
+    mode: RegistrationMode,
+    problems: Problems,
+}
+
+impl Checked {
+    /// Refuses what the queue would refuse once the bytes are here.
+    async fn check_place(&self, context: &Context) -> Result<(), ApiError> {
+        let input = &self.candidate.input;
+        let Some(space) = input.space else {
+            return Ok(());
+        };
+        context.dlcs.spaces_of(input.customer).get(space).await?;
+        if let (RegistrationMode::CreateOnly, Some(model)) = (self.mode, &input.model) {
+            let id = ImageId::new(input.customer, space, model.clone());
+            if context.dlcs.catalogue().find_image(&id).await?.is_some() {
+                return Err(CatalogueError::AlreadyExists {
+                    subject: Subject::Image,
+                    property: "id",
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(mut self, context: &Context, upload: Option<UploadId>) -> Outcome {
+        let input = &mut self.candidate.input;
+        let Some(space) = input.space else {
+            return Err(self.problems.refuse());
+        };
+        if let Some(upload) = upload {
+            input.changes.source = Some(ImageSource::Upload(upload));
+        }
+        let model = input.model.clone().unwrap_or_else(ModelId::assign);
+        let mut registration = Registration::in_space(input.customer, space)
+            .with_id(model)
+            .with_changes(input.changes.clone())
+            .with_mode(self.mode);
+        if let Some(bytes) = input.bytes.take() {
+            registration = registration.with_bytes(bytes);
+        }
+        match context.dlcs.register(registration).await {
+            Ok(registered) if registered.created => {
+                let link = context.image_link(&registered.image.id);
+                Ok(context.created(&link, &resource(context, registered.image)))
+            }
+            Ok(registered) => {
+                Ok(context.json(StatusCode::OK, &resource(context, registered.image)))
+            }
+            Err(Error::Invalid { .. }) => {
+                if let Some(upload) = upload {
+                    context.dlcs.discard_upload(upload).await;
+                }
+                Err(refuse(context, &[self.candidate], &mut self.problems).await)
+            }
+            Err(error) => Err(self.problems.explain(error.into())),
+        }
+    }
+}
+
+/// What a query string says of an image whose bytes are the body.
+fn said_by_query(query: &Query, slug: Option<String>, media_type: Option<String>) -> Object {
+    let mut object = Object::new();
+    for (name, text) in query.pairs() {
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let value = if is(&LISTS) {
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            Value::Array(items.map(Value::from).collect())
+        } else if is(&NUMBERS) {
+            // What is no number is refused as a text.
+            text.parse::<i64>()
+                .map_or_else(|_| Value::from(text), Value::from)
+        } else {
+            Value::from(text)
+        };
+        object.insert(name.to_owned(), value);
+    }
+    let mut or_else = |name: &str, value: Option<String>| {
+        let is_given = object.keys().any(|given| given.eq_ignore_ascii_case(name));
+        if let Some(value) = value.filter(|_| !is_given) {
+            object.insert(name.to_owned(), value.into());
+        }
+    };
+    or_else("id", slug);
+    or_else("mediaType", media_type);
+    object
+}
+
+/// Reads a form: stores its `file` part, and returns what its `image` part says.
+async fn read_form(
+    context: &Context,
+    boundary: String,
+    payload: Payload,
+) -> Result<(UploadId, Object), ApiError> {
+    let mut form = Multipart::new(payload.stream()?, boundary);
+    let mut upload = None;
+    match read_parts(context, &mut form, &mut upload).await {
+        Ok(object) => match upload {
+            Some(upload) => Ok((upload, object)),
+            None => Err(malformed(
+                "the form has no part `file`: send the master in one",
+            )),
+        },
+        Err(error) => {
+            if let Some(upload) = upload {
+                context.dlcs.discard_upload(upload).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn read_parts(
+    context: &Context,
+    form: &mut Multipart<'static>,
+    upload: &mut Option<UploadId>,
+) -> Result<Object, ApiError> {
+    let (mut object, mut media_type) = (None, None);
+    while let Some(part) = form.next_field().await.map_err(broken)? {
+        match part.name() {
+            Some("file") if upload.is_some() => {
+                return Err(malformed(
+                    "the form has several parts `file`: send one image at a time",
+                ));
+            }
+            Some("file") => {
+                let kind = part
+                    .content_type()
+                    .map(|kind| kind.essence_str().to_owned());
+                media_type = kind.filter(|kind| kind.starts_with("image/"));
+                let body: DerivativeBody = part
+                    .map_err(|error| DerivativeError::Body {
+                        source: Box::new(broken(error)),
+                    })
+                    .boxed();
+                *upload = Some(context.dlcs.upload(body).await?);
+            }
+            Some("image") if object.is_none() => object = Some(read_image_part(part).await?),
+            name => {
+                let name = dlcs_core::image::shorten(name.unwrap_or_default());
+                return Err(malformed(&format!(
+                    "the form has a part `{name}` too many: send one `file` and at most one `image`, which is JSON"
+                )));
+            }
+        }
+    }
+    let mut object = object.unwrap_or_default();
+    let says = |name: &str| object.keys().any(|given| given.eq_ignore_ascii_case(name));
+    if let Some(media_type) = media_type.filter(|_| !says("mediaType")) {
+        object.insert("mediaType".to_owned(), media_type.into());
+    }
+    Ok(object)
+}
+
+async fn read_image_part(mut part: Field<'static>) -> Result<Object, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > IMAGE_PART {
+            return Err(ApiError::new(
+                Kind::BodyTooLarge,
+                format!("the part `image` is larger than the limit of {IMAGE_PART} bytes"),
+            ));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    parse_object(&bytes)
+}
+
+fn malformed(detail: &str) -> ApiError {
+    ApiError::new(Kind::MalformedBody, detail)
+}
+
+/// What is wrong with a form: an error of the body it comes in says so itself.
+fn broken(error: multer::Error) -> ApiError {
+    if let multer::Error::StreamReadFailed(source) = error {
+        return match source.downcast::<DerivativeError>() {
+            Ok(error) => (*error).into(),
+            Err(_) => malformed("the form ended early: send it again"),
+        };
+    }
+    malformed(
+        "the body is not a form of parts with this boundary, or ended early: let the client make it",
+    )
+}
