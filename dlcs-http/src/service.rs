@@ -26,7 +26,7 @@ use crate::payload::{BodyLimits, Payload};
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
-    Outcome, batch, customer, entry_point, image, key, origin_strategy, queue, space,
+    Outcome, batch, customer, entry_point, image, key, origin_strategy, origin_trial, queue, space,
 };
 use crate::route::{Access, Route, RouteError};
 
@@ -278,6 +278,7 @@ async fn handle(
         Route::CreateOriginStrategy(id) => {
             origin_strategy::create(context, id, &payload.object().await?).await
         }
+        Route::TryOrigin(id) => origin_trial::run(context, id, &payload.object().await?).await,
         Route::GetOriginStrategy(id, strategy) => origin_strategy::get(context, id, strategy).await,
         Route::PutOriginStrategy(id, strategy) | Route::PatchOriginStrategy(id, strategy) => {
             origin_strategy::update(context, id, strategy, &payload.object().await?).await

@@ -2,6 +2,7 @@
 
 mod builder;
 mod keys;
+mod origins;
 mod register;
 mod spaces;
 mod workers;
@@ -14,6 +15,7 @@ use futures_util::StreamExt;
 
 pub use builder::{DlcsBuilder, Settings};
 pub use keys::{Bootstrap, FirstKey};
+pub use origins::{OriginAnswer, OriginTrial};
 pub use spaces::Spaces;
 
 use crate::batch::Batch;
@@ -26,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::id::{BatchId, CustomerId, ImageId};
 use crate::iiif::{FormatSet, ResolvedRequest};
 use crate::image::{Image, ImageQuery};
-use crate::ingest::Ingester;
+use crate::ingest::{Fetcher, Ingester};
 use crate::origin::OriginRegistry;
 use crate::page::{PageRequest, PageSize};
 use crate::queue::{Claim, IngestQueue};
@@ -254,16 +256,23 @@ impl Dlcs {
         }
     }
 
+    fn fetcher(&self) -> Fetcher<'_> {
+        let Inner { settings, .. } = self.0.as_ref();
+        Fetcher {
+            catalogue: self.0.catalogue.as_ref(),
+            origins: &self.0.origins,
+            source_limit: settings.source_limit,
+            patience: settings.origin_patience,
+        }
+    }
+
     fn ingester(&self) -> Ingester<'_> {
         let Inner { settings, .. } = self.0.as_ref();
         Ingester {
-            catalogue: self.0.catalogue.as_ref(),
+            fetcher: self.fetcher(),
             queue: self.0.queue.as_ref(),
             derivatives: &self.0.derivatives,
-            origins: &self.0.origins,
             processor: self.0.processor.as_ref(),
-            source_limit: settings.source_limit,
-            patience: settings.origin_patience,
             lease_for: settings.lease_for,
             heartbeat: settings.heartbeat,
         }

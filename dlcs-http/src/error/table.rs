@@ -214,6 +214,7 @@ mod tests {
     fn fetch(source: OriginError) -> u16 {
         let context = Box::new(FetchContext {
             address: "http://a/".to_owned(),
+            strategy: None,
             pattern: None,
             kind: OriginStrategyKind::Default,
             held_back: false,

@@ -6,6 +6,7 @@ pub(crate) mod entry_point;
 pub(crate) mod image;
 pub(crate) mod key;
 pub(crate) mod origin_strategy;
+pub(crate) mod origin_trial;
 pub(crate) mod queue;
 pub(crate) mod space;
 

@@ -212,3 +212,189 @@ async fn a_deleted_strategy_is_gone_and_anothers_was_never_there() {
     assert_eq!(app.send("DELETE", &path, "").await.status, 404);
     assert_eq!(app.get(&format!("{PATH}/not-an-id")).await.status, 404);
 }
+
+#[tokio::test]
+async fn every_strategy_takes_the_credentials_that_it_needs() {
+    let app = App::new().await;
+    let pair = json!({"user": "canary-user", "password": "canary-password"});
+    let key = json!({"user": "canary-user", "privateKey": "-----BEGIN\ncanary\n", "passphrase": "canary"});
+    let s3 = json!({"accessKeyId": "canary", "secretAccessKey": "canary", "region": "eu-west-1", "endpoint": "https://minio.example.org"});
+    for (n, (strategy, name, credentials, masked)) in [
+        ("s3-ambient", "s3-ambient", json!(null), ""),
+        ("s3-ambient", "s3-ambient", s3, "xxx"),
+        ("ftp", "ftp", json!(""), ""),
+        ("ftps_creds", "ftp", pair.clone(), "xxx"),
+        ("sftp", "sftp", pair.clone(), "xxx"),
+        ("https://x/originStrategies/sftp", "sftp", key, "xxx"),
+        (
+            "basic_https",
+            "basic-http-authentication",
+            pair.clone(),
+            "xxx",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (form, given) in [
+            ("object", credentials.clone()),
+            (
+                "text",
+                if credentials.is_object() {
+                    json!(credentials.to_string())
+                } else {
+                    credentials
+                },
+            ),
+        ] {
+            let body =
+                json!({"regex": format!("{form}{n}"), "strategy": strategy, "credentials": given});
+            let made = app.send("POST", PATH, body.to_string()).await;
+            assert!(!made.text().contains("canary"), "{}", made.text());
+            let made = made.json(201);
+            assert_eq!(
+                (&made["strategy"], &made["credentials"]),
+                (&json!(name), &json!(masked))
+            );
+        }
+    }
+    for (strategy, credentials) in [
+        ("sftp", json!(null)),
+        ("sftp", json!({"user": "canary"})),
+        (
+            "ftp",
+            json!({"user": "canary", "password": "canary\r\nDELE x"}),
+        ),
+        ("s3-ambient", json!({"accessKeyId": "canary"})),
+        ("s3-ambient", pair.clone()),
+        ("default", pair),
+    ] {
+        let body = json!({"regex": "never", "strategy": strategy, "credentials": credentials});
+        let refused = app.send("POST", PATH, body.to_string()).await;
+        assert_eq!(refused.pointers(400), ["/credentials"], "{strategy}");
+        assert!(!refused.text().contains("canary"), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn an_origin_can_be_tried_before_it_is_registered() {
+    let app = App::new().await;
+    let access = OriginAccess::BasicHttp(Credentials::new("canary-user", "canary-password"));
+    let object = FakeObject::new("four").with_media_type("image/tiff");
+    app.origin.serve(
+        "https://example.org/a.tif?signature=canary",
+        object.protected_by(access),
+    );
+    let path = format!("{PATH}/test");
+    let trial = async |origin: &str| {
+        let answer = app
+            .send("POST", &path, json!({"origin": origin}).to_string())
+            .await;
+        assert!(!answer.text().contains("canary"), "{}", answer.text());
+        answer.json(200)
+    };
+    let address = "https://example.org/a.tif?signature=canary";
+    let denied = trial(address).await;
+    assert_eq!(
+        (&denied["success"], &denied["strategy"]),
+        (&json!(false), &json!("default"))
+    );
+    assert_eq!(denied.get("matched"), None);
+    assert!(
+        text(&denied["error"]).contains("refused access"),
+        "{denied}"
+    );
+
+    let made = app
+        .send("POST", PATH, basic(r"example\.org/a").to_string())
+        .await
+        .json(201);
+    let held_back = trial(address).await;
+    assert_eq!(held_back["credentialsHeldBack"], true);
+    assert_eq!(
+        (&held_back["success"], &held_back["matched"]),
+        (&json!(false), &made["@id"])
+    );
+
+    let link = text(&made["@id"]).replace("https://api.example.org", "");
+    let whole = json!({"regex": r"^https://example\.org/"}).to_string();
+    app.send("PATCH", &link, whole).await.json(200);
+    let good = trial(address).await;
+    assert_eq!(
+        (&good["success"], &good["error"]),
+        (&json!(true), &json!(""))
+    );
+    assert_eq!(
+        (&good["mediaType"], &good["size"]),
+        (&json!("image/tiff"), &json!(4))
+    );
+    assert_eq!(
+        (&good["regex"], &good["credentialsHeldBack"]),
+        (&json!(r"^https://example\.org/"), &json!(false))
+    );
+    assert_eq!(good["origin"], "https://example.org/a.tif?…");
+
+    let gopher = trial("gopher://example.org/a").await;
+    assert!(
+        text(&gopher["error"]).contains("no origin serves `gopher`"),
+        "{gopher}"
+    );
+    for (body, pointer) in [
+        ("{}", "/origin"),
+        (r#"{"origin":"here"}"#, "/origin"),
+        (r#"{"origin":7}"#, "/origin"),
+    ] {
+        assert_eq!(app.send("POST", &path, body).await.pointers(400), [pointer]);
+    }
+    assert_eq!(
+        app.get("/customers/1/spaces/1/images").await.json(200)["totalItems"],
+        0
+    );
+}
+
+#[tokio::test]
+async fn strategies_of_one_customer_never_serve_another() {
+    let app = App::new().await;
+    let access = OriginAccess::BasicHttp(Credentials::new("canary-user", "canary-password"));
+    app.origin.serve(
+        "https://example.org/a.jpg",
+        FakeObject::new(crate::app::PICTURE).protected_by(access),
+    );
+    let made = app
+        .send("POST", PATH, basic(r"https://example\.org/").to_string())
+        .await
+        .json(201);
+    let (other, key) = app.customer("other").await;
+    app.send_as(
+        Some(&key),
+        "PUT",
+        &format!("/customers/{other}/spaces/1"),
+        r#"{"name":"s"}"#,
+    )
+    .await;
+    let image = format!("/customers/{other}/spaces/1/images/a");
+    let origin = r#"{"origin":"https://example.org/a.jpg"}"#;
+    let refused = app
+        .send_as(Some(&key), "PUT", &image, origin)
+        .await
+        .json(502);
+    assert!(
+        text(&refused["detail"]).contains("no origin strategy matches"),
+        "{refused}"
+    );
+    // Nor can it be looked at under the other's name.
+    let stolen = text(&made["@id"]).replace(
+        "https://api.example.org/customers/1/",
+        &format!("/customers/{other}/"),
+    );
+    assert_eq!(
+        app.send_as(Some(&key), "GET", &stolen, "").await.status,
+        404
+    );
+    assert_eq!(
+        app.send("PUT", "/customers/1/spaces/1/images/a", origin)
+            .await
+            .json(201)["error"],
+        ""
+    );
+}

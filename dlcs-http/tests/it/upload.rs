@@ -174,10 +174,7 @@ async fn faulty_uploads_are_refused_and_leave_nothing() {
         ("?number1=many", "/number1"),
         ("?origin=http://h/a.tif", "/origin"),
         ("?mediaType=text/html", "/mediaType"),
-        (
-            "?deliveryChannels=iiif-img,nonsense",
-            "/deliveryChannels/1",
-        ),
+        ("?deliveryChannels=iiif-img,nonsense", "/deliveryChannels/1"),
         ("?id=another", "/id"),
     ] {
         let answer = sent(&app, "PUT", &format!("{path}{query}"), &[tiff], PICTURE).await;

@@ -1,0 +1,204 @@
+//! Why an attempt at an image failed, and the one sentence that says so.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::catalogue::CatalogueError;
+use crate::derivative::{DerivativeError, ProcessError};
+use crate::image::UnknownPolicy;
+use crate::origin::{OriginError, OriginStrategyId, OriginStrategyKind};
+
+/// What a fetch was about: part of every sentence that explains a failed one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchContext {
+    /// The address, or how an upload is called; without secrets.
+    pub address: String,
+    /// The customer's origin strategy that matched; `None` for the default.
+    pub strategy: Option<OriginStrategyId>,
+    /// Its pattern.
+    pub pattern: Option<String>,
+    /// The kind of that strategy.
+    pub kind: OriginStrategyKind,
+    /// Whether credentials were held back because the pattern does not cover the address's scheme and host.
+    pub held_back: bool,
+}
+
+/// Why one attempt at an image failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The source could not be fetched.
+    #[error("the source could not be fetched")]
+    Fetch {
+        /// What was fetched, and how.
+        context: Box<FetchContext>,
+        /// How many attempts were made.
+        attempts: u32,
+        /// Why.
+        source: OriginError,
+    },
+    /// The source is not an image that can be served.
+    #[error("the source could not be processed")]
+    Process {
+        /// Why.
+        source: ProcessError,
+    },
+    /// The image, or its space, names a policy that is not known.
+    #[error("what is to be made of the image is not known")]
+    Policy(#[from] UnknownPolicy),
+    /// The derivative could not be stored.
+    #[error("the derivative could not be stored")]
+    Store(#[from] DerivativeError),
+    /// The customer's origin strategies, or the image's space, could not be read.
+    #[error("the origin strategies or the space could not be read")]
+    Catalogue(#[from] CatalogueError),
+    /// A part of this program panicked over the image.
+    #[error("processing panicked")]
+    Panicked,
+    /// Somebody else may hold the image now.
+    #[error("the lease has been lost")]
+    LeaseLost,
+}
+
+impl IngestError {
+    /// Whether another attempt may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fetch { source, .. } => source.is_transient(),
+            Self::Process { source } => source.is_transient(),
+            Self::Store(_) | Self::Catalogue(_) => true,
+            Self::Policy(_) | Self::Panicked | Self::LeaseLost => false,
+        }
+    }
+
+    /// Whether this machine is in trouble, and neither the origin nor the image.
+    #[must_use]
+    pub const fn is_of_this_machine(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Catalogue(_))
+    }
+
+    /// How long the origin asks us to wait before another attempt.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Fetch { source, .. } => source.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// The same failure after so many attempts.
+    #[must_use]
+    pub fn after_attempts(mut self, made: u32) -> Self {
+        if let Self::Fetch { attempts, .. } = &mut self {
+            *attempts = made;
+        }
+        self
+    }
+
+    /// One sentence for people: cause, address, strategy, attempts, what to do.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Fetch { context, attempts, source } => {
+                let strategy = context.pattern.as_ref().map_or_else(
+                    || "no origin strategy matches, so the default was used".to_owned(),
+                    |pattern| format!("matched origin strategy `{pattern}` ({})", context.kind),
+                );
+                let held_back = if context.held_back {
+                    "; its credentials were not sent, because its pattern does not cover the address's scheme and host"
+                } else {
+                    ""
+                };
+                let plural = if *attempts == 1 { "" } else { "s" };
+                let advice = advice(source).map_or_else(String::new, |advice| format!("; {advice}"));
+                format!("{}: {source}; {strategy}{held_back}; {attempts} attempt{plural}{advice}", context.address)
+            }
+            Self::Process { source: ProcessError::Backend { .. } } => {
+                "the image could not be processed because of a fault of this server; try again".to_owned()
+            }
+            Self::Process { source } => source.to_string(),
+            Self::Policy(unknown) => unknown.to_string(),
+            Self::Store(DerivativeError::Full { .. }) => {
+                "the derivative could not be stored because the store is full; make room and try again".to_owned()
+            }
+            Self::Store(_) | Self::Catalogue(_) => {
+                "the image could not be stored because of a fault of this server; try again".to_owned()
+            }
+            Self::Panicked => {
+                "the image could not be processed because of a fault of this program; report it with the source".to_owned()
+            }
+            Self::LeaseLost => "processing took longer than its lease; try again".to_owned(),
+        }
+    }
+}
+
+/// What to do about a failure; `None` where its own text says so.
+const fn advice(error: &OriginError) -> Option<&'static str> {
+    Some(match error {
+        OriginError::NotFound { .. } => "check the address",
+        OriginError::Denied { .. } => "check the credentials of the origin strategy",
+        OriginError::Refused { .. } => "check the address and what the origin expects",
+        OriginError::TooLarge { .. } => {
+            "register a smaller source, or ask the operator to raise the limit"
+        }
+        OriginError::NotAFile => "give the address of a file",
+        OriginError::CannotList { .. } => "give the addresses of its files",
+        OriginError::AddressNotAllowed { .. } | OriginError::NotTrusted { .. } => return None,
+        OriginError::UnsupportedScheme { .. } => "use another address",
+        OriginError::Strategy { .. } => "correct the origin strategy",
+        OriginError::UploadGone => "send the bytes again",
+        _ => "check that the origin can be reached, and try again",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_name_cause_address_strategy_attempts_and_remedy() {
+        let context = FetchContext {
+            address: "https://example.org/a.tif".into(),
+            strategy: Some(OriginStrategyId::assign()),
+            pattern: Some("example".into()),
+            kind: OriginStrategyKind::BasicHttp,
+            held_back: true,
+        };
+        let error = IngestError::Fetch {
+            context: Box::new(context),
+            attempts: 1,
+            source: OriginError::Denied { status: Some(401) },
+        };
+        assert_eq!(
+            error.after_attempts(3).sentence(),
+            "https://example.org/a.tif: the origin refused access (status 401); matched origin strategy `example` \
+             (basic-http-authentication); its credentials were not sent, because its pattern does not cover the address's scheme and \
+             host; 3 attempts; check the credentials of the origin strategy"
+        );
+    }
+
+    #[test]
+    fn a_refused_address_is_explained_by_its_guard_alone() {
+        let context = FetchContext {
+            address: "http://169.254.169.254/".into(),
+            strategy: None,
+            pattern: None,
+            kind: OriginStrategyKind::Default,
+            held_back: false,
+        };
+        let error = IngestError::Fetch {
+            context: Box::new(context),
+            attempts: 1,
+            source: OriginError::AddressNotAllowed {
+                reason: "no setting opens it; use another address",
+            },
+        };
+        assert_eq!(
+            error.sentence(),
+            "http://169.254.169.254/: the origin address is not allowed: no setting opens it; use another address; no origin strategy \
+             matches, so the default was used; 1 attempt"
+        );
+    }
+}

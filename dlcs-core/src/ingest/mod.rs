@@ -1,0 +1,196 @@
+//! The use case at the centre: fetch, make the derivative, store it.
+
+mod backoff;
+mod error;
+mod fetch;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::derivative::{
+    DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ProcessError, ProcessOptions,
+    Processed,
+};
+use crate::image::{Image, ImageSource, Processing};
+use crate::origin::{OriginError, OriginResponse, OriginStrategyKind};
+use crate::queue::{
+    Generation, IngestQueue, Lease, LeaseToken, QueueError, StoredDerivative, Success,
+};
+
+pub use backoff::backoff;
+pub use error::{FetchContext, IngestError};
+pub(crate) use fetch::Fetcher;
+
+/// Bytes that are read at once from an upload.
+const UPLOAD_CHUNK: u64 = 1 << 20;
+
+/// The ports that an ingest needs, and its limits.
+#[derive(Debug)]
+pub(crate) struct Ingester<'a> {
+    pub(crate) queue: &'a dyn IngestQueue,
+    pub(crate) derivatives: &'a Arc<dyn DerivativeStore>,
+    pub(crate) fetcher: Fetcher<'a>,
+    pub(crate) processor: &'a dyn ImageProcessor,
+    pub(crate) lease_for: Duration,
+    pub(crate) heartbeat: Duration,
+}
+
+impl Ingester<'_> {
+    /// Fetches, processes and stores an image once, as far as that is asked for, renewing its lease meanwhile.
+    pub(crate) async fn attempt(
+        &self,
+        image: &Image,
+        lease: &mut Lease,
+    ) -> Result<Success, IngestError> {
+        let (generation, token) = (lease.generation(), lease.token());
+        // A backend that panics must not take the other workers with it.
+        let work = AssertUnwindSafe(self.make(image, generation, token)).catch_unwind();
+        self.holding(lease, async {
+            work.await.unwrap_or(Err(IngestError::Panicked))
+        })
+        .await
+    }
+
+    /// Runs work while renewing the lease; gives the work up when the lease is lost.
+    pub(crate) async fn holding<T>(
+        &self,
+        lease: &mut Lease,
+        work: impl Future<Output = Result<T, IngestError>> + Send,
+    ) -> Result<T, IngestError> {
+        tokio::pin!(work);
+        let mut beat = tokio::time::interval(self.heartbeat);
+        beat.tick().await;
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                _ = beat.tick() => match self.queue.renew(lease, self.lease_for).await {
+                    Ok(()) => {}
+                    Err(QueueError::LeaseLost) => return Err(IngestError::LeaseLost),
+                    // The lease still stands until its end: the next beat tries again.
+                    Err(error) => tracing::warn!(image = %lease.image(), %error, "a lease could not be renewed"),
+                },
+            }
+        }
+    }
+
+    async fn make(
+        &self,
+        image: &Image,
+        generation: Generation,
+        token: LeaseToken,
+    ) -> Result<Success, IngestError> {
+        match self.processing(image).await? {
+            Processing::Nothing => Ok(Success::Nothing),
+            Processing::Derivative(options) => {
+                let stored = self.derive(image, &options, generation, token).await?;
+                Ok(Success::Derivative(stored))
+            }
+        }
+    }
+
+    /// What is to be made, by the defaults that the space has now.
+    async fn processing(&self, image: &Image) -> Result<Processing, IngestError> {
+        let id = &image.id;
+        match self
+            .fetcher
+            .catalogue
+            .find_space(id.customer(), id.space())
+            .await?
+        {
+            Some(space) => Ok(image.processing(&space)?),
+            // Only an empty space can be deleted: the image is gone too, and with it the lease.
+            None => Err(IngestError::LeaseLost),
+        }
+    }
+
+    async fn derive(
+        &self,
+        image: &Image,
+        options: &ProcessOptions,
+        generation: Generation,
+        token: LeaseToken,
+    ) -> Result<StoredDerivative, IngestError> {
+        let (source, context) = self.open(image).await?;
+        let processed =
+            self.processor
+                .process(source, options)
+                .await
+                .map_err(|error| match error {
+                    ProcessError::Origin(source) => IngestError::Fetch {
+                        context: Box::new(context),
+                        attempts: 1,
+                        source,
+                    },
+                    source => IngestError::Process { source },
+                })?;
+        let Processed {
+            source,
+            derivative,
+            body,
+        } = processed;
+        let key = DerivativeKey::pyramid(&image.id, generation, token);
+        self.derivatives.put(&key, body).await?;
+        Ok(StoredDerivative { source, derivative })
+    }
+
+    async fn open(&self, image: &Image) -> Result<(OriginResponse, FetchContext), IngestError> {
+        match image.fetch_source() {
+            ImageSource::Origin(origin) => {
+                let fetched = self.fetcher.open(image.id.customer(), &origin);
+                fetched.await
+            }
+            ImageSource::Upload(upload) => {
+                let context = FetchContext {
+                    address: format!("the bytes sent for `{}`", image.id.model()),
+                    strategy: None,
+                    pattern: None,
+                    kind: OriginStrategyKind::Default,
+                    held_back: false,
+                };
+                let key = DerivativeKey::Upload(upload);
+                match self.derivatives.length(&key).await {
+                    Ok(length) => {
+                        let store = Arc::clone(self.derivatives);
+                        Ok((upload_response(store, key, length), context))
+                    }
+                    Err(DerivativeError::NotFound { .. }) => Err(IngestError::Fetch {
+                        context: Box::new(context),
+                        attempts: 1,
+                        source: OriginError::UploadGone,
+                    }),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+/// Reads an upload piece by piece.
+fn upload_response(
+    store: Arc<dyn DerivativeStore>,
+    key: DerivativeKey,
+    length: u64,
+) -> OriginResponse {
+    let body = futures_util::stream::try_unfold(0, move |at| {
+        let (store, key) = (Arc::clone(&store), key.clone());
+        async move {
+            if at >= length {
+                return Ok(None);
+            }
+            let end = length.min(at + UPLOAD_CHUNK);
+            match store.get_range(&key, at..end).await {
+                Ok(bytes) => Ok(Some((bytes, end))),
+                Err(DerivativeError::NotFound { .. }) => Err(OriginError::UploadGone),
+                Err(error) => Err(OriginError::Connection {
+                    reason: "the upload could not be read",
+                    source: Box::new(error),
+                }),
+            }
+        }
+    });
+    OriginResponse::new(Box::pin(body)).with_length(length)
+}
