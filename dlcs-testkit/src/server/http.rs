@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use url::{Position, Url};
 
@@ -137,14 +138,27 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     let mut connections = JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
         let state = Arc::clone(&state);
-        let service = service_fn(move |request| answer(Arc::clone(&state), request));
+        let Ok((socket, twin)) = twins(socket) else {
+            continue;
+        };
+        let twin = Arc::new(twin);
+        let service =
+            service_fn(move |request| answer(Arc::clone(&state), Arc::clone(&twin), request));
         connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
         while connections.try_join_next().is_some() {}
     }
 }
 
+/// A connection twice: one to talk, and one to cut it.
+fn twins(socket: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
+    let socket = socket.into_std()?;
+    let twin = TcpStream::from_std(socket.try_clone()?)?;
+    Ok((TcpStream::from_std(socket)?, twin))
+}
+
 async fn answer(
     state: Arc<Mutex<State>>,
+    connection: Arc<TcpStream>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let record = record(&request);
@@ -160,7 +174,7 @@ async fn answer(
         None => Reply::status(404),
     };
     reply.begin().await;
-    Ok(reply.into_response())
+    Ok(reply.into_response(connection))
 }
 
 fn record(request: &Request<Incoming>) -> RecordedRequest {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,6 +13,7 @@ use http_body_util::StreamBody;
 use hyper::Response;
 use hyper::body::Frame;
 use hyper::header::CONTENT_LENGTH;
+use tokio::net::TcpStream;
 
 use crate::gate::Gate;
 
@@ -32,6 +34,7 @@ pub struct Reply {
     gate_before: Option<Gate>,
     gate_within: Option<(usize, Gate)>,
     breaks_at: Option<usize>,
+    resets: bool,
     drip: Option<(usize, Duration)>,
     authorization: Option<String>,
 }
@@ -47,6 +50,7 @@ impl Reply {
             gate_before: None,
             gate_within: None,
             breaks_at: None,
+            resets: false,
             drip: None,
             authorization: None,
         }
@@ -95,6 +99,12 @@ impl Reply {
         self
     }
 
+    /// Cuts the connection after so many bytes, as a machine that crashes does.
+    pub fn resetting_at(mut self, bytes: usize) -> Self {
+        self.resets = true;
+        self.breaking_at(bytes)
+    }
+
     /// Sends so many bytes at a time, with pauses.
     pub fn dripping(mut self, bytes: usize, pause: Duration) -> Self {
         self.drip = Some((bytes.max(1), pause));
@@ -120,7 +130,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self, connection: Arc<TcpStream>) -> Response<Body> {
         let mut response = Response::builder().status(self.status);
         if self.has_length {
             response = response.header(CONTENT_LENGTH, self.body.len());
@@ -129,22 +139,30 @@ impl Reply {
             response = response.header(name, value);
         }
         response
-            .body(StreamBody::new(Box::pin(self.into_frames()) as _))
+            .body(StreamBody::new(Box::pin(self.into_frames(connection)) as _))
             .expect("a test gives headers that can be sent")
     }
 
-    fn into_frames(self) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send {
+    fn into_frames(
+        self,
+        connection: Arc<TcpStream>,
+    ) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send {
+        let connection = self.resets.then_some(connection);
         let breaks = self.breaks_at.is_some();
         let end = self.breaks_at.unwrap_or(usize::MAX).min(self.body.len());
         let (step, pause) = self.drip.unwrap_or((1 << 16, Duration::ZERO));
         let (body, gate) = (self.body, self.gate_within);
         stream::unfold(Some(0), move |at| {
-            let (body, gate) = (body.clone(), gate.clone());
+            let (body, gate, connection) = (body.clone(), gate.clone(), connection.clone());
             async move {
                 let at = at?;
                 if at == end && breaks {
                     // What was sent leaves before the connection does.
                     tokio::task::yield_now().await;
+                    if let Some(connection) = connection {
+                        // What closes without lingering is reset.
+                        let _ = connection.set_zero_linger();
+                    }
                     return Some((Err(io::ErrorKind::ConnectionAborted.into()), None));
                 }
                 if at == end {

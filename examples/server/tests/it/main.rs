@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod e2e;
+mod faults;
 mod killer;
 mod photograph;
 mod program;
