@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use dlcs_core::origin::{
-    OriginAccess, OriginError, OriginRequest, OriginResponse, OriginStrategy, Result,
+    OriginAccess, OriginEntry, OriginEntryKind, OriginError, OriginRequest, OriginResponse,
+    OriginStrategy, Result,
 };
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -63,6 +64,11 @@ pub trait OriginFixture: Send + Sync {
         None
     }
 
+    /// Makes a folder that holds these objects, and a folder with one more of each, and returns its address, which ends in `/`.
+    async fn folder(&self, _objects: &[(&str, Bytes)]) -> Option<Url> {
+        None
+    }
+
     /// Returns an address where nothing at all is said until the gate opens.
     async fn silent(&self, _gate: Gate) -> Option<Url> {
         None
@@ -103,6 +109,7 @@ macro_rules! origin_contract {
                 size_limit_is_obeyed,
                 silence_is_timed_out,
                 percent_encoded_and_unicode,
+                listed_entries_can_be_opened,
                 dropping_midway_releases,
                 secrets_not_in_debug,
                 concurrent_64,
@@ -323,6 +330,63 @@ pub async fn percent_encoded_and_unicode(fixture: &dyn OriginFixture) {
             ),
         );
     }
+}
+
+/// An entry's address, as it stands, can be opened or listed.
+pub async fn listed_entries_can_be_opened(fixture: &dyn OriginFixture) {
+    const WHY: &str = "an import registers the addresses that it is given";
+    let objects: Vec<_> = ["plain.tif", "a space.tif", "100%.tif", "ünïcode.tif"]
+        .iter()
+        .map(|name| (*name, noise(1000 + name.len())))
+        .collect();
+    let Some(folder) = fixture.folder(&objects).await else {
+        return skipped("listed_entries_can_be_opened", "folder");
+    };
+    let origin = fixture.origin();
+    let entries = list(origin.as_ref(), &folder).await;
+    let mut found = Vec::new();
+    let mut folders = Vec::new();
+    for entry in entries {
+        match entry.kind {
+            OriginEntryKind::Object { length, .. } => {
+                let bytes = unwrap(read(fixture, OriginRequest::new(&entry.url)).await, WHY);
+                let got = bytes.len() as u64;
+                require(
+                    length.is_none_or(|length| length == got),
+                    format_args!("a length of {got}, or none"),
+                    length,
+                    WHY,
+                );
+                found.push(bytes);
+            }
+            OriginEntryKind::Folder => folders.push(entry.url),
+            other => broken("an object or a folder", other, WHY),
+        }
+    }
+    let mut expected: Vec<_> = objects.into_iter().map(|(_, bytes)| bytes).collect();
+    expected.sort();
+    found.sort();
+    require(
+        found == expected,
+        "the objects of the folder, each once, and no others",
+        found.iter().map(Bytes::len).collect::<Vec<_>>(),
+        WHY,
+    );
+    let [inner] = folders.as_slice() else {
+        broken("one folder within", folders, WHY)
+    };
+    let within = list(origin.as_ref(), inner).await.len();
+    require(within == expected.len(), "the objects within", within, WHY);
+}
+
+async fn list(origin: &dyn OriginStrategy, folder: &Url) -> Vec<OriginEntry> {
+    const WHY: &str = "an import must see every object, once";
+    let mut entries = unwrap(origin.list(OriginRequest::new(folder)).await, WHY);
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next().await {
+        all.push(unwrap(entry, WHY));
+    }
+    all
 }
 
 /// Every method may be dropped at any await point and releases what it holds.

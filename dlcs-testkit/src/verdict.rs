@@ -1,6 +1,7 @@
 //! How a clause says that a contract is broken: what was expected, what came, why it matters.
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 /// How long a clause waits for what ought to happen at once.
@@ -21,9 +22,43 @@ impl fmt::Debug for Said {
 /// Always.
 #[track_caller]
 pub(crate) fn broken(expected: impl fmt::Display, got: impl fmt::Debug, why: &str) -> ! {
+    broken_at(Location::caller(), &expected, &got, why)
+}
+
+fn broken_at(
+    clause: &Location<'_>,
+    expected: &dyn fmt::Display,
+    got: &dyn fmt::Debug,
+    why: &str,
+) -> ! {
+    let contract = contract_of(clause.file());
     panic!(
-        "the contract is broken\n  expected: {expected}\n  got: {got:?}\n  why it matters: {why}"
+        "the contract is broken\n  expected: {expected}\n  got: {got:?}\n  why it matters: {why}\n  where to read: {contract}, and the clause at {clause}"
     );
+}
+
+/// The documentation that a clause holds its subject to, by the suite that the clause stands in.
+fn contract_of(file: &str) -> &'static str {
+    const CONTRACTS: [(&str, &str); 4] = [
+        (
+            "origin",
+            "the behaviour of `dlcs_core::origin::OriginStrategy`",
+        ),
+        (
+            "catalogue",
+            "the behaviour of `dlcs_core::catalogue::Catalogue`",
+        ),
+        ("queue", "the behaviour of `dlcs_core::queue::IngestQueue`"),
+        (
+            "derivative",
+            "the behaviour of `dlcs_core::derivative::DerivativeStore`",
+        ),
+    ];
+    let inside = file.rsplit("src").next().unwrap_or(file);
+    CONTRACTS
+        .iter()
+        .find(|(suite, _)| inside.contains(suite))
+        .map_or("the documentation of `dlcs_core`", |(_, contract)| contract)
 }
 
 /// Fails a clause unless a condition holds.
@@ -41,10 +76,21 @@ pub(crate) fn require(holds: bool, expected: impl fmt::Display, got: impl fmt::D
 ///
 /// # Panics
 /// When it does not.
-pub(crate) async fn soon<F: Future>(part: F, expected: &str, why: &str) -> F::Output {
-    match tokio::time::timeout(SOON, part).await {
-        Ok(output) => output,
-        Err(_) => broken(expected, format_args!("nothing for {SOON:?}"), why),
+#[track_caller]
+pub(crate) fn soon<F: Future>(
+    part: F,
+    expected: &str,
+    why: &str,
+) -> impl Future<Output = F::Output> {
+    let clause = Location::caller();
+    async move {
+        match tokio::time::timeout(SOON, part).await {
+            Ok(output) => output,
+            Err(_) => {
+                let got = format_args!("nothing for {SOON:?}");
+                broken_at(clause, &expected, &got, why)
+            }
+        }
     }
 }
 
@@ -81,3 +127,41 @@ macro_rules! matching {
 }
 
 pub(crate) use matching;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    fn said(part: impl FnOnce() + std::panic::UnwindSafe) -> String {
+        let panic = catch_unwind(part).expect_err("it fails");
+        *panic.downcast::<String>().expect("it says why")
+    }
+
+    #[test]
+    fn a_broken_contract_says_what_why_and_where() {
+        let text = said(|| same(1, 2, "numbers matter"));
+        for part in [
+            "expected: 2",
+            "got: 1",
+            "why it matters: numbers matter",
+            "where to read: the documentation of `dlcs_core`, and the clause at ",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(text.contains(file!()), "{text}");
+    }
+
+    #[test]
+    fn each_suite_has_its_contract() {
+        for (file, contract) in [
+            ("dlcs-testkit/src/origin.rs", "OriginStrategy"),
+            ("/home/origin/testkit/src/queue/claim.rs", "IngestQueue"),
+            ("src/catalogue/key.rs", "Catalogue"),
+            ("src/derivative/mod.rs", "DerivativeStore"),
+        ] {
+            assert!(contract_of(file).contains(contract), "{file}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 //! 2. Name the URL schemes it serves in [`OriginStrategy::schemes`].
 //! 3. In [`OriginStrategy::open`], answer as soon as the first byte may be read; send the rest as a stream.
 //! 4. Say with the right [`OriginError`] what went wrong: it decides whether the fetch is tried again.
-//! 5. Run `dlcs_testkit::origin_contract!` on it; `examples/custom-origin` is a whole one.
+//! 5. Run `dlcs_testkit::origin_contract!` on it; `examples/custom-origin` is a whole one, and `docs/writing-your-own-origin.md` explains it.
 
 mod access;
 mod credentials;

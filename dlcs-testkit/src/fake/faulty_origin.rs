@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse, OriginStrategy, Result};
+use dlcs_core::origin::{
+    OriginEntry, OriginError, OriginListing, OriginRequest, OriginResponse, OriginStrategy, Result,
+};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use url::Url;
@@ -36,8 +38,10 @@ pub enum OriginFault {
     IgnoresLimit,
     /// Waits for an hour.
     IgnoresPatience,
-    /// Decodes addresses once more.
+    /// Decodes addresses once more, unless they come out of a listing.
     DecodesTwice,
+    /// Lists addresses that are decoded once too often.
+    ListsDecoded,
     /// Reads on although nobody listens.
     ReadsOn,
     /// Shows the credentials that it used last.
@@ -74,7 +78,7 @@ impl FaultyOrigin {
             OriginFault::IgnoresPatience => {
                 request = request.with_patience(Duration::from_secs(3600));
             }
-            OriginFault::DecodesTwice => {
+            OriginFault::DecodesTwice if !request.url().path().starts_with("/folder/") => {
                 decoded = decoded_once_more(request.url());
                 let plain = OriginRequest::new(&decoded);
                 request = plain
@@ -181,6 +185,19 @@ impl OriginStrategy for FaultyOrigin {
             (None, _) => answer,
         })
     }
+
+    async fn list(&self, request: OriginRequest<'_>) -> Result<OriginListing> {
+        let entries = self.origin.list(request).await?;
+        if self.fault == OriginFault::ListsDecoded {
+            return Ok(entries.map(|entry| entry.map(as_decoded)).boxed());
+        }
+        Ok(entries)
+    }
+}
+
+fn as_decoded(mut entry: OriginEntry) -> OriginEntry {
+    entry.url = decoded_once_more(&entry.url);
+    entry
 }
 
 fn out_of_order() -> OriginError {

@@ -1,13 +1,14 @@
 //! An origin in memory that does what a test tells it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::origin::{
-    OriginAccess, OriginError, OriginRequest, OriginResponse, OriginStrategy, Result,
+    OriginAccess, OriginEntry, OriginEntryKind, OriginError, OriginListing, OriginRequest,
+    OriginResponse, OriginStrategy, Result,
 };
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
@@ -205,5 +206,26 @@ impl OriginStrategy for FakeOrigin {
             response = response.with_media_type(media_type);
         }
         Ok(response)
+    }
+
+    async fn list(&self, request: OriginRequest<'_>) -> Result<OriginListing> {
+        let folder = request.url();
+        let mut entries = BTreeMap::new();
+        for (url, object) in lock(&self.objects).iter() {
+            let Some(rest) = url.as_str().strip_prefix(folder.as_str()) else {
+                continue;
+            };
+            let (name, kind) = match rest.split_once('/') {
+                Some((name, _)) => (format!("{name}/"), OriginEntryKind::Folder),
+                None => {
+                    let (length, modified) = (Some(object.bytes.len() as u64), None);
+                    let kind = OriginEntryKind::Object { length, modified };
+                    (rest.to_owned(), kind)
+                }
+            };
+            let url = folder.join(&name).expect("a part of an address is one");
+            entries.insert(name, OriginEntry { url, kind });
+        }
+        Ok(stream::iter(entries.into_values().map(Ok)).boxed())
     }
 }

@@ -74,6 +74,18 @@ impl OriginFixture for Fixture {
         Some(self.fake.serve("gated", object))
     }
 
+    async fn folder(&self, objects: &[(&str, Bytes)]) -> Option<Url> {
+        for folder in ["fake://origin/folder", "fake://origin/folder/within"] {
+            for (name, bytes) in objects {
+                let mut url = Url::parse(folder).unwrap();
+                url.path_segments_mut().unwrap().push(name);
+                let object = FakeObject::new(bytes.clone());
+                self.fake.serve(url.as_str(), object);
+            }
+        }
+        Some(Url::parse("fake://origin/folder/").unwrap())
+    }
+
     async fn silent(&self, gate: Gate) -> Option<Url> {
         let object = FakeObject::new("").gated(gate);
         Some(self.fake.serve("silent", object))
@@ -110,6 +122,7 @@ async fn each_fault_fails_the_clause_that_is_meant_for_it() {
         (OriginFault::IgnoresLimit, "size_limit_is_obeyed"),
         (OriginFault::IgnoresPatience, "silence_is_timed_out"),
         (OriginFault::DecodesTwice, "percent_encoded_and_unicode"),
+        (OriginFault::ListsDecoded, "listed_entries_can_be_opened"),
         (OriginFault::ReadsOn, "dropping_midway_releases"),
         (OriginFault::ShowsCredentials, "secrets_not_in_debug"),
         (OriginFault::ServesFew, "concurrent_64"),
@@ -126,6 +139,7 @@ async fn each_fault_fails_the_clause_that_is_meant_for_it() {
             size_limit_is_obeyed,
             silence_is_timed_out,
             percent_encoded_and_unicode,
+            listed_entries_can_be_opened,
             dropping_midway_releases,
             secrets_not_in_debug,
             concurrent_64,

@@ -62,3 +62,11 @@ impl OriginFixture for Fixture {
 }
 
 dlcs_testkit::origin_contract!(fixture());
+
+#[test]
+fn the_documentation_shows_this_origin() {
+    let page = include_str!("../../../docs/writing-your-own-origin.md");
+    let code = include_str!("tar.rs");
+    assert!(page.contains(code.trim_end()), "the page shows another one");
+    assert!(code.lines().count() <= 80, "it says how short it is");
+}
