@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use dlcs_core::Dlcs;
+use dlcs_core::time::Timestamp;
 use http::request::Parts;
 
 /// What every handler knows.
@@ -14,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) api: Arc<str>,
     /// The public address of delivery, without a trailing slash.
     pub(crate) delivery: Arc<str>,
+    /// When the service was put together.
+    pub(crate) started: Timestamp,
     /// Whether the client asked for `application/ld+json`.
     pub(crate) wants_json_ld: bool,
     request_id: OnceLock<String>,
@@ -24,12 +27,14 @@ impl Context {
         dlcs: Dlcs,
         api: Arc<str>,
         delivery: Arc<str>,
+        started: Timestamp,
         wants_json_ld: bool,
     ) -> Self {
         Self {
             dlcs,
             api,
             delivery,
+            started,
             wants_json_ld,
             request_id: OnceLock::new(),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use dlcs_core::batch::BatchFilter;
+use dlcs_core::time::Timestamp;
 use dlcs_core::{Customer, Dlcs};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -42,6 +43,7 @@ struct Inner {
     public_url: Option<Arc<str>>,
     delivery_url: Option<Arc<str>>,
     limits: BodyLimits,
+    started: Timestamp,
 }
 
 /// Puts a [`DlcsService`] together; made by [`DlcsService::builder`].
@@ -96,6 +98,7 @@ impl DlcsService {
     #[must_use]
     pub fn builder(dlcs: Dlcs) -> DlcsServiceBuilder {
         DlcsServiceBuilder(Inner {
+            started: dlcs.clock().now(),
             dlcs,
             public_url: None,
             delivery_url: None,
@@ -157,7 +160,8 @@ impl DlcsService {
         let wants_json_ld = accepts
             .into_iter()
             .any(|value| value.contains("application/ld+json"));
-        Context::new(self.0.dlcs.clone(), api, delivery, wants_json_ld)
+        let started = self.0.started;
+        Context::new(self.0.dlcs.clone(), api, delivery, started, wants_json_ld)
     }
 }
 

@@ -190,6 +190,20 @@ pub enum ProcessError {
 }
 
 impl ProcessError {
+    /// Whether it says something of the source: another attempt would find the same.
+    #[must_use]
+    pub const fn is_of_the_source(&self) -> bool {
+        match self {
+            Self::Unrecognised { .. }
+            | Self::Damaged { .. }
+            | Self::Unsupported { .. }
+            | Self::TooManyPixels { .. }
+            | Self::SideTooLong { .. }
+            | Self::TooManyBytes { .. } => true,
+            Self::Origin(_) | Self::Backend { .. } => false,
+        }
+    }
+
     /// Whether the same registration may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

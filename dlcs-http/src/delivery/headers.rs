@@ -1,8 +1,9 @@
 //! Headers of delivery: who may read it, how long it holds, and whether the client has it already.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use dlcs_core::iiif::Version;
+use dlcs_core::iiif::{Dimensions, Version};
 use dlcs_core::image::ImageService;
 use dlcs_core::time::Timestamp;
 use http::header::{
@@ -23,6 +24,9 @@ pub(super) const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPT
 /// state. Asking costs one look at the catalogue and a 304 without a body.
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
 
+/// How long after a registration has ended another one may become visible that ended in the same second.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// What a response says of itself besides its body.
 #[derive(Debug)]
 pub(super) struct Description {
@@ -30,7 +34,8 @@ pub(super) struct Description {
     pub(super) link: HeaderValue,
     /// Names the bytes: the same tag, the same bytes.
     pub(super) etag: HeaderValue,
-    pub(super) modified: Timestamp,
+    /// Since when; `None` as long as something else may still become visible in the same second, which is all that the header can say.
+    pub(super) modified: Option<Timestamp>,
     /// Whether another `Accept` may give another answer.
     pub(super) by_accept: bool,
 }
@@ -41,7 +46,9 @@ impl Description {
         headers.insert(CONTENT_TYPE, self.content_type.clone());
         headers.insert(LINK, self.link.clone());
         headers.insert(ETAG, self.etag.clone());
-        headers.insert(LAST_MODIFIED, value(self.modified.to_http_date()));
+        if let Some(modified) = self.modified {
+            headers.insert(LAST_MODIFIED, value(modified.to_http_date()));
+        }
         headers.insert(CACHE_CONTROL, CACHED);
         if self.by_accept {
             headers.insert(VARY, HeaderValue::from_name(ACCEPT));
@@ -74,7 +81,10 @@ impl Description {
             .and_then(|value| value.to_str().ok())
             .and_then(Timestamp::parse_http_date);
         let second = |at: Timestamp| at.as_micros().div_euclid(1_000_000);
-        since.is_some_and(|since| second(self.modified) <= second(since))
+        let (Some(modified), Some(since)) = (self.modified, since) else {
+            return false;
+        };
+        second(modified) <= second(since)
     }
 }
 
@@ -92,10 +102,31 @@ fn tag_list(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Since when what is made from a derivative is as it is: its registration, or the start of this program, whose settings count too.
+pub(super) fn modified(
+    service: &ImageService,
+    started: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let at = service.finished.max(started);
+    (now.since(at) >= SETTLED).then_some(at)
+}
+
+/// The tag of pixels: their canonical request, and where that says `max`, what it comes to by the limits of now.
+pub(super) fn image_etag(service: &ImageService, canonical: &str, size: Dimensions) -> HeaderValue {
+    if canonical.contains("max/") {
+        return etag(
+            service,
+            &format!("{canonical}-{}x{}", size.width(), size.height()),
+        );
+    }
+    etag(service, canonical)
+}
+
 /// The tag of something made from a derivative.
 ///
 /// Generation and token name the registration; the checksum tells apart catalogues that were started anew.
-pub(super) fn etag(service: &ImageService, what: &str) -> HeaderValue {
+fn etag(service: &ImageService, what: &str) -> HeaderValue {
     let ImageService {
         generation, token, ..
     } = service;
@@ -206,7 +237,7 @@ mod tests {
             content_type: HeaderValue::from_static("image/jpeg"),
             link: HeaderValue::from_static("<x>"),
             etag: HeaderValue::from_static("\"1-2-ab-full/200,100/0/default.jpg\""),
-            modified: Timestamp::from_micros(1_462_353_630_900_000),
+            modified: Some(Timestamp::from_micros(1_462_353_630_900_000)),
             by_accept: false,
         }
     }

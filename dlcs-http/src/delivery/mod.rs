@@ -11,6 +11,7 @@ use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
 use dlcs_core::policy::Channel;
+use dlcs_core::time::Timestamp;
 use dlcs_core::{Error, Image, ImageId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -178,7 +179,7 @@ fn information(
         content_type: headers::info_type(version, json_ld),
         link: headers::info_link(version, json_ld),
         etag: headers::info_etag(service, json_ld, &body),
-        modified: service.finished,
+        modified: modified(context, service),
         by_accept: true,
     };
     if let Some(response) = description.not_modified(&request.headers) {
@@ -187,6 +188,10 @@ fn information(
     let mut response = Response::new(full(body));
     description.add_to(response.headers_mut());
     response
+}
+
+fn modified(context: &Context, service: &ImageService) -> Option<Timestamp> {
+    headers::modified(service, context.started, context.dlcs.clock().now())
 }
 
 fn describe(context: &Context, service: &ImageService) -> Info {
@@ -221,8 +226,8 @@ async fn pixels(
     let description = Description {
         content_type: HeaderValue::from_static(resolved.format.media_type()),
         link: headers::image_link(version, &base, &canonical),
-        etag: headers::etag(service, &canonical),
-        modified: service.finished,
+        etag: headers::image_etag(service, &canonical, resolved.size),
+        modified: modified(context, service),
         by_accept: false,
     };
     if let Some(response) = description.not_modified(&request.headers) {

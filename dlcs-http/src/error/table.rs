@@ -130,14 +130,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
             OriginError::UnsupportedScheme { .. } => Kind::Invalid,
             _ => Kind::OriginFailed,
         },
-        IngestError::Process {
-            source:
-                ProcessError::Unrecognised { .. }
-                | ProcessError::Damaged { .. }
-                | ProcessError::Unsupported { .. }
-                | ProcessError::TooManyPixels { .. }
-                | ProcessError::SideTooLong { .. },
-        } => Kind::NotAnImage,
+        IngestError::Process { source } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
         IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
         IngestError::Store(DerivativeError::Backend { .. })
@@ -330,9 +323,8 @@ mod tests {
             422
         );
         assert_eq!(
-            process(ProcessError::SideTooLong {
-                width: 2,
-                height: 1,
+            process(ProcessError::TooManyBytes {
+                needed: 2,
                 limit: 1
             }),
             422

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use dlcs_core::ImageId;
+use dlcs_core::iiif::Limits;
+use dlcs_http::DlcsService;
 use sha2::{Digest, Sha256};
 
 use super::fixture::{Fixture, Mood};
@@ -109,6 +111,7 @@ async fn the_next_answer_after_a_registration_is_the_new_state() {
         let old = fixture.get(path).await.good();
         fixture.clock.advance(Duration::from_secs(5));
         fixture.register("map", "other bytes").await;
+        fixture.clock.advance(Duration::from_secs(5));
         let condition = [
             ("if-none-match", old.header("etag")),
             ("if-modified-since", old.header("last-modified")),
@@ -167,4 +170,53 @@ async fn a_derivative_that_was_replaced_meanwhile_is_looked_for_again() {
     fixture.be(Mood::Missing(9));
     let answer = fixture.get(PATHS[0]).await;
     assert_eq!(answer.status, 500, "{:?}", answer.body);
+}
+
+#[tokio::test]
+async fn a_date_is_not_given_as_long_as_it_may_become_another_states() {
+    let fixture = Fixture::new().await;
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture.register("map", "red").await;
+    let red = fixture.get(PATHS[0]).await.good();
+    assert_eq!(red.header("last-modified"), "");
+    // In the same second.
+    fixture.clock.advance(Duration::from_millis(1));
+    fixture.register("map", "blue").await;
+    fixture.clock.advance(Duration::from_secs(5));
+    let blue = fixture.get(PATHS[0]).await.good();
+    assert_ne!(blue.header("last-modified"), "");
+    assert_ne!(blue.header("etag"), red.header("etag"));
+}
+
+#[tokio::test]
+async fn other_settings_are_another_state() {
+    let path = "/iiif-img/1/1/map/full/max/0/default.jpg";
+    let small = Limits {
+        max_width: Some(50),
+        ..Limits::default()
+    };
+    let mut seen = Vec::new();
+    for limits in [Limits::default(), small] {
+        let fixture = Fixture::with_limits(limits).await;
+        fixture.register("map", "bytes").await;
+        // Another process, which starts later and finds the image there.
+        fixture.clock.advance(Duration::from_secs(60));
+        let service = DlcsService::builder(fixture.dlcs.clone()).build();
+        fixture.clock.advance(Duration::from_secs(10));
+        let fixture = Fixture { service, ..fixture };
+        for path in [path, PATHS[1]] {
+            let answer = fixture.get(path).await.good();
+            seen.push((
+                answer.header("etag").to_owned(),
+                answer.header("last-modified").to_owned(),
+            ));
+        }
+    }
+    let [first_pixels, first_info, pixels, info] = seen.try_into().expect("four answers");
+    assert_ne!(pixels.0, first_pixels.0, "`max` is another size");
+    assert_ne!(info.0, first_info.0, "another size is announced");
+    assert_eq!(
+        pixels.1, "Wed, 04 May 2016 09:21:30 GMT",
+        "the start of the program"
+    );
 }

@@ -1,6 +1,7 @@
 //! A service over the backends in memory, with images of any size and no pixels.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -175,6 +176,7 @@ impl Fixture {
             .with_catalogue(MemoryCatalogue::with_clock(Arc::clone(&clock) as _))
             .with_processor(Processor)
             .with_renderer(SharedRenderer(Arc::clone(&renderer)))
+            .with_clock(Arc::clone(&clock))
             .with_settings(settings)
             .build()
             .expect("every part is there");
@@ -198,6 +200,7 @@ impl Fixture {
     pub(crate) async fn with_image(model: &str) -> Self {
         let fixture = Self::new().await;
         fixture.register(model, "bytes").await;
+        fixture.clock.advance(Duration::from_secs(10));
         fixture
     }
 
