@@ -376,3 +376,39 @@ async fn an_upload_that_is_replaced_as_the_source_becomes_collectable() {
     catalogue.forget_collectable(&collectable).await.unwrap();
     assert!(catalogue.list_collectable(10).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_new_key_takes_the_place_of_an_old_one() {
+    let place = Place::new();
+    let catalogue = place.open_with_space().await;
+    let sealed = strategy("a", "canary-password");
+    catalogue
+        .create_origin_strategy(sealed.clone())
+        .await
+        .unwrap();
+    drop(catalogue);
+    // The file of the old key is moved away, and a new one made.
+    let (file, old) = (
+        place.folder.path().join("credentials.key"),
+        place.folder.path().join("old.key"),
+    );
+    std::fs::rename(&file, &old).unwrap();
+    let error = place.try_open().await.unwrap_err();
+    assert!(matches!(error, OpenError::MissingKey { .. }), "{error:?}");
+    let old_key = SealingKey::from_file(&old).unwrap();
+    let config = place.config().with_old_sealing_key(old_key);
+    let catalogue = SqliteCatalogue::open(config).await.unwrap();
+    let found = catalogue.list_origin_strategies(FIRST).await.unwrap();
+    assert_eq!(found, [sealed.clone()]);
+    drop(catalogue);
+    // From now on the new one is enough, and the old one opens nothing.
+    let catalogue = place.open().await;
+    let found = catalogue.list_origin_strategies(FIRST).await.unwrap();
+    assert_eq!(found, [sealed]);
+    drop(catalogue);
+    let old_key = SealingKey::from_file(&old).unwrap();
+    let config = place.config().with_sealing_key(old_key);
+    let catalogue = SqliteCatalogue::open(config).await.unwrap();
+    let error = catalogue.list_origin_strategies(FIRST).await.unwrap_err();
+    assert!(chain(&error).contains("sealed with another key"));
+}

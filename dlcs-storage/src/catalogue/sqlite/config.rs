@@ -13,6 +13,7 @@ pub struct SqliteCatalogueConfig {
     pub(super) location: Location,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) sealing_key: Option<SealingKey>,
+    pub(super) old_sealing_keys: Vec<SealingKey>,
 }
 
 /// Where a catalogue is kept.
@@ -40,6 +41,7 @@ impl SqliteCatalogueConfig {
             location,
             clock: Arc::new(SystemClock),
             sealing_key: None,
+            old_sealing_keys: Vec::new(),
         }
     }
 
@@ -54,6 +56,13 @@ impl SqliteCatalogueConfig {
     #[must_use]
     pub fn with_sealing_key(mut self, key: SealingKey) -> Self {
         self.sealing_key = Some(key);
+        self
+    }
+
+    /// Opens with this key, too, what is sealed; all of that is sealed anew with the present key when the catalogue is opened.
+    #[must_use]
+    pub fn with_old_sealing_key(mut self, key: SealingKey) -> Self {
+        self.old_sealing_keys.push(key);
         self
     }
 }

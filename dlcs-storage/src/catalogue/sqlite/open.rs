@@ -55,8 +55,20 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
     migrate::migrate(&writing, &path)?;
     let key = match config.sealing_key {
         Some(key) => key,
-        None => sealing_key(&writing, &parent.join(KEY_FILE), &path)?,
+        None => {
+            let may_be_new = !config.old_sealing_keys.is_empty();
+            sealing_key(&writing, &parent.join(KEY_FILE), &path, may_be_new)?
+        }
     };
+    let sealer = Sealer::new(&key);
+    let old: Vec<_> = config.old_sealing_keys.iter().map(Sealer::new).collect();
+    let resealed = in_transaction(&writing, || {
+        origin_strategy::reseal(&writing, &sealer, &old)
+    })
+    .map_err(|error| database(error.into()))?;
+    if resealed > 0 {
+        tracing::info!(strategies = resealed, "sealed credentials with the new key");
+    }
     let reclaimed = in_transaction(&writing, || queue::reclaim(&writing, config.clock.now()))
         .map_err(|error| database(error.into()))?;
     if reclaimed > 0 {
@@ -74,7 +86,7 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
         writer,
         readers: Readers::new(path),
         caches,
-        sealer: Arc::new(Sealer::new(&key)),
+        sealer: Arc::new(sealer),
         clock: config.clock,
         _lock: lock,
         _folder: folder,
@@ -124,6 +136,7 @@ fn sealing_key(
     connection: &Connection,
     key_path: &Path,
     path: &Path,
+    may_be_new: bool,
 ) -> Result<SealingKey, OpenError> {
     if let Some(key) = SealingKey::read(key_path)? {
         return Ok(key);
@@ -132,7 +145,7 @@ fn sealing_key(
         path: path.to_owned(),
         source: error.into(),
     })?;
-    if sealed {
+    if sealed && !may_be_new {
         return Err(OpenError::MissingKey {
             path: key_path.to_owned(),
         });

@@ -87,6 +87,42 @@ pub(super) fn list(
     )
 }
 
+/// Seals anew what older keys have sealed; returns how many rows that were.
+///
+/// What none of the keys opens is left as it is, and fails when it is used.
+pub(super) fn reseal(connection: &Connection, sealer: &Sealer, old: &[Sealer]) -> Result<usize> {
+    let rows = query_all(
+        connection,
+        "SELECT id, customer, kind, credentials FROM origin_strategies WHERE credentials IS NOT NULL",
+        [],
+        |columns| {
+            let id: String = columns.get()?;
+            let customer = columns.customer()?;
+            let kind: String = columns.get()?;
+            let sealed: Vec<u8> = columns.get()?;
+            Ok((id, customer, kind, sealed))
+        },
+    )?;
+    let mut changed = 0;
+    for (id, customer, kind, sealed) in rows {
+        let Some(old) = old.iter().find(|old| old.has_sealed(&sealed)) else {
+            continue;
+        };
+        if sealer.has_sealed(&sealed) {
+            continue;
+        }
+        let strategy = id.parse().map_err(|_| unreadable("id"))?;
+        let kind = kind.parse().map_err(|()| unreadable("kind"))?;
+        let access = old.open(customer, strategy, kind, &sealed)?;
+        let sealed = sealer.seal(customer, strategy, &access)?;
+        connection
+            .prepare_cached("UPDATE origin_strategies SET credentials = ?2 WHERE id = ?1")?
+            .execute(params![id, sealed])?;
+        changed += 1;
+    }
+    Ok(changed)
+}
+
 /// Whether there is anything that only the right key opens.
 pub(super) fn any_sealed(connection: &Connection) -> Result<bool> {
     let sealed = count(

@@ -45,6 +45,35 @@ impl SealingKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Reads a key from 64 hexadecimal digits; `None` for anything else.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() != 2 * KEY_LENGTH {
+            return None;
+        }
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        for (place, byte) in key.iter_mut().enumerate() {
+            let digits = text.get(2 * place..2 * place + 2)?;
+            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return None;
+            }
+            *byte = u8::from_str_radix(digits, 16).ok()?;
+        }
+        Some(Self(key))
+    }
+
+    /// Reads the file of a key: its 32 bytes.
+    ///
+    /// # Errors
+    /// [`OpenError::File`] and [`OpenError::BadKey`].
+    pub fn from_file(path: &Path) -> Result<Self, OpenError> {
+        Self::read(path)?.ok_or_else(|| OpenError::File {
+            path: path.to_owned(),
+            source: io::ErrorKind::NotFound.into(),
+        })
+    }
+
     fn random() -> Result<Self, getrandom::Error> {
         let mut key = Zeroizing::new([0; KEY_LENGTH]);
         getrandom::fill(key.as_mut_slice())?;
@@ -143,6 +172,11 @@ impl Sealer {
         Ok([self.key_id.as_slice(), &nonce, &sealed].concat())
     }
 
+    /// Whether something is sealed with this key.
+    pub(super) fn has_sealed(&self, sealed: &[u8]) -> bool {
+        sealed.starts_with(&self.key_id)
+    }
+
     /// Opens the credentials of an origin strategy.
     pub(super) fn open(
         &self,
@@ -236,6 +270,22 @@ mod tests {
                 "{place}"
             );
         }
+    }
+
+    #[test]
+    fn keys_are_written_in_hexadecimal_digits() {
+        let text = "0123456789abcdefABCDEF00000000000000000000000000000000000000ff07";
+        let key = SealingKey::from_hex(&format!(" {text}\n")).unwrap();
+        assert_eq!((key.0[0], key.0[1], key.0[31]), (0x01, 0x23, 0x07));
+        for wrong in [
+            "",
+            &text[1..],
+            "+123456789abcdefABCDEF00000000000000000000000000000000000000ff07",
+            &text.replace('f', "ä"),
+        ] {
+            assert!(SealingKey::from_hex(wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(format!("{key:?}"), "SealingKey(..)");
     }
 
     #[test]
