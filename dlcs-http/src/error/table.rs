@@ -253,6 +253,7 @@ mod tests {
                 502,
             ),
             (OriginError::AddressNotAllowed { reason: "private" }, 502),
+            (OriginError::NotTrusted { reason: "expired" }, 502),
             (OriginError::Strategy { reason: "x".into() }, 502),
             (
                 OriginError::Connection {

@@ -9,6 +9,12 @@ mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
 #[cfg(feature = "origin-http")]
+mod origin_http_hostile;
+#[cfg(feature = "origin-http")]
+mod origin_http_nginx;
+#[cfg(feature = "origin-http")]
+mod origin_http_resume;
+#[cfg(feature = "origin-http")]
 mod origin_http_tls;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
