@@ -17,6 +17,8 @@ mod answer;
 mod config;
 mod error;
 mod redirect;
+#[cfg(test)]
+mod ssrf;
 mod transfer;
 
 use std::sync::Arc;
