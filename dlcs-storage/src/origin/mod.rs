@@ -2,7 +2,6 @@
 
 #[cfg(feature = "origin-http")]
 pub mod authorities;
-#[cfg(feature = "origin-http")]
 mod bounds;
 #[cfg(feature = "origin-http")]
 mod client;
@@ -10,6 +9,7 @@ pub mod guard;
 #[cfg(feature = "origin-http")]
 pub mod http;
 pub mod network;
+pub mod object;
 pub mod opened;
 #[cfg(feature = "origin-http")]
 mod resolver;

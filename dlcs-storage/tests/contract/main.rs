@@ -16,6 +16,7 @@ mod origin_http_nginx;
 mod origin_http_resume;
 #[cfg(feature = "origin-http")]
 mod origin_http_tls;
+mod origin_object;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
