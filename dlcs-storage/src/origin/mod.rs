@@ -1,9 +1,9 @@
 //! Origins: the backends that fetch master images, and the guard of the addresses they may dial.
 
-#[cfg(feature = "origin-http")]
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 pub mod authorities;
 mod bounds;
-#[cfg(feature = "origin-http")]
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod client;
 pub mod guard;
 #[cfg(feature = "origin-http")]
@@ -11,9 +11,11 @@ pub mod http;
 pub mod network;
 pub mod object;
 pub mod opened;
-#[cfg(feature = "origin-http")]
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod resolver;
-#[cfg(feature = "origin-http")]
+#[cfg(feature = "origin-s3")]
+pub mod s3;
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod slots;
-#[cfg(feature = "origin-http")]
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod unanswered;
