@@ -35,6 +35,11 @@ pub enum OriginUrlError {
     /// Port 0.
     #[error("has port 0")]
     PortZero,
+    /// The address of an S3 object of which a URL keeps something else.
+    #[error(
+        "would lose a part of its key: percent-encode `#`, and leave out `.` and `..` between slashes"
+    )]
+    KeyPart,
 }
 
 /// The address of a master image.
@@ -72,6 +77,9 @@ impl OriginUrl {
         if url.port() == Some(0) {
             return Err(OriginUrlError::PortZero);
         }
+        if url.scheme() == "s3" && (url.fragment().is_some() || has_dot_segment(text)) {
+            return Err(OriginUrlError::KeyPart);
+        }
         url.set_fragment(None);
         Ok(Self(url))
     }
@@ -93,6 +101,14 @@ fn has_encoded_control(text: &str) -> bool {
     text.as_bytes().windows(3).any(|w| {
         w[0] == b'%' && matches!(w[1], b'0' | b'1') && w[2].is_ascii_hexdigit()
             || w.eq_ignore_ascii_case(b"%7f")
+    })
+}
+
+/// Whether a part between slashes is one that URLs resolve, so that another address comes of it.
+fn has_dot_segment(text: &str) -> bool {
+    text.split(['/', '?']).any(|part| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == "." || part == ".."
     })
 }
 
@@ -151,6 +167,34 @@ mod tests {
             OriginUrl::parse(&format!("http://h/{}", "a".repeat(2048))),
             Err(OriginUrlError::TooLong)
         );
+    }
+
+    #[test]
+    fn keys_of_s3_come_through_whole_or_not_at_all() {
+        for text in [
+            "s3://bucket/../x",
+            "s3://bucket/a/../x",
+            "s3://bucket/a/./x",
+            "s3://bucket/a/..",
+            "s3://bucket/%2e%2E/x",
+            "s3://bucket/.%2e/x",
+            "S3://bucket/../x",
+            "s3://bucket/a#b",
+        ] {
+            assert_eq!(
+                OriginUrl::parse(text),
+                Err(OriginUrlError::KeyPart),
+                "{text}"
+            );
+        }
+        for text in [
+            "s3://bucket/a..b/.c/d.",
+            "s3://bucket/a%23b",
+            "s3://bucket/a//b",
+            "https://h/a/../x#y",
+        ] {
+            assert!(OriginUrl::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

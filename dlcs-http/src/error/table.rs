@@ -1,7 +1,7 @@
 //! The one table from the core's errors to those of the API.
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::derivative::{DerivativeError, ProcessError, RenderError};
+use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::image::FieldProblem;
 use dlcs_core::ingest::IngestError;
 use dlcs_core::origin::OriginError;
@@ -192,6 +192,7 @@ pub(crate) fn refused(pointer: &str, kind: SubmissionProblemKind) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dlcs_core::derivative::ProcessError;
     use dlcs_core::ingest::FetchContext;
     use dlcs_core::origin::OriginStrategyKind;
     use std::time::Duration;
@@ -256,6 +257,7 @@ mod tests {
                 502,
             ),
             (OriginError::AddressNotAllowed { reason: "private" }, 502),
+            (OriginError::NotTrusted { reason: "expired" }, 502),
             (OriginError::Strategy { reason: "x".into() }, 502),
             (
                 OriginError::Connection {

@@ -16,6 +16,12 @@ pub enum NetworkError {
         /// The text.
         text: String,
     },
+    /// Something before an equals sign that is no customer.
+    #[error("`{text}` names no customer: write one as 2=10.0.0.0/8")]
+    NotACustomer {
+        /// The text.
+        text: String,
+    },
     /// A prefix that is longer than an address.
     #[error("`{text}` has a prefix length that is not between 0 and {longest}")]
     PrefixLength {

@@ -399,7 +399,7 @@ async fn a_new_key_takes_the_place_of_an_old_one() {
     let config = place.config().with_old_sealing_key(old_key);
     let catalogue = SqliteCatalogue::open(config).await.unwrap();
     let found = catalogue.list_origin_strategies(FIRST).await.unwrap();
-    assert_eq!(found, [sealed.clone()]);
+    assert_eq!(found, std::slice::from_ref(&sealed));
     drop(catalogue);
     // From now on the new one is enough, and the old one opens nothing.
     let catalogue = place.open().await;

@@ -9,10 +9,23 @@ mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
 #[cfg(feature = "origin-http")]
+mod origin_http_hostile;
+#[cfg(feature = "origin-http")]
+mod origin_http_nginx;
+#[cfg(feature = "origin-http")]
+mod origin_http_resume;
+#[cfg(feature = "origin-http")]
 mod origin_http_tls;
+mod origin_object;
+#[cfg(feature = "origin-s3")]
+mod origin_s3;
+#[cfg(feature = "origin-s3")]
+mod origin_s3_moto;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
+#[cfg(feature = "origin-s3")]
+mod s3_server;
 #[cfg(feature = "catalogue-sqlite")]
 mod sqlite_fixture;
 #[cfg(feature = "catalogue-sqlite")]

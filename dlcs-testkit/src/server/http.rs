@@ -1,6 +1,6 @@
 //! An HTTP origin on the loopback interface that says what a test tells it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -61,7 +61,8 @@ pub struct HttpServer {
 
 #[derive(Debug, Default)]
 struct State {
-    replies: HashMap<String, Reply>,
+    /// For each target what comes next; the last stays.
+    replies: HashMap<String, VecDeque<Reply>>,
     requests: Vec<RecordedRequest>,
 }
 
@@ -71,7 +72,15 @@ impl HttpServer {
     /// # Panics
     /// When the loopback interface has no free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        Self::start_on(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Starts a server at another address of the loopback interface, so that a test can open the one and not the other.
+    ///
+    /// # Panics
+    /// When the address is not of this machine, or has no free port.
+    pub async fn start_on(address: Ipv4Addr) -> Self {
+        let listener = TcpListener::bind((address, 0))
             .await
             .expect("the loopback interface has a free port");
         let address = listener
@@ -104,9 +113,15 @@ impl HttpServer {
 
     /// Answers like this at a path, and returns the address.
     pub fn route(&self, path: &str, reply: Reply) -> Url {
+        self.route_in_turn(path, [reply])
+    }
+
+    /// Answers like this at a path, one request after the other and the last for ever, and returns the address.
+    pub fn route_in_turn(&self, path: &str, replies: impl IntoIterator<Item = Reply>) -> Url {
         let url = self.url(path);
         let target = url[Position::BeforePath..Position::AfterQuery].to_owned();
-        lock(&self.state).replies.insert(target, reply);
+        let replies = replies.into_iter().collect();
+        lock(&self.state).replies.insert(target, replies);
         url
     }
 
@@ -164,7 +179,11 @@ async fn answer(
     let record = record(&request);
     let reply = {
         let mut state = lock(&state);
-        let reply = state.replies.get(&record.target).cloned();
+        let replies = state.replies.get_mut(&record.target);
+        let reply = replies.and_then(|replies| match replies.len() {
+            0 | 1 => replies.front().cloned(),
+            _ => replies.pop_front(),
+        });
         state.requests.push(record.clone());
         reply
     };

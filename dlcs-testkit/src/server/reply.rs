@@ -64,6 +64,26 @@ impl Reply {
         }
     }
 
+    /// A status with a text of its own.
+    pub fn error(status: u16, text: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            ..Self::bytes(text)
+        }
+    }
+
+    /// Status 206 with the bytes of a whole from one on.
+    pub fn part(whole: impl Into<Bytes>, first: usize) -> Self {
+        let whole = whole.into();
+        let length = whole.len();
+        let range = format!("bytes {first}-{}/{length}", length.saturating_sub(1));
+        Self {
+            status: 206,
+            ..Self::bytes(whole.slice(first..))
+        }
+        .with_header("content-range", range)
+    }
+
     /// A redirect.
     pub fn redirect(status: u16, location: impl Into<String>) -> Self {
         Self::status(status).with_header("location", location)

@@ -9,6 +9,7 @@ use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
+use dlcs_storage::origin::s3::{AmbientS3, S3Origin, S3OriginConfig};
 use dlcs_storage::pyramid::{
     PyramidProcessor, PyramidProcessorConfig, PyramidRenderer, PyramidRendererConfig,
 };
@@ -114,7 +115,9 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
     let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
         .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
-    let origin = HttpOriginConfig::default().with_allowed_networks(config.allowed.clone());
+    let origin = HttpOriginConfig::default()
+        .with_allowed_networks(config.allowed.clone())
+        .with_authorities(config.authorities.clone());
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool);
     processor.max_pixels = config.max_pixels;
@@ -130,11 +133,27 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
+        .with_origin(s3(config)?)
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
         .with_settings(settings)
         .build()
         .map_err(|error| Stop::because("cannot start", &error))
+}
+
+/// The origin of S3 addresses; the environment is read only where somebody was granted something.
+fn s3(config: &Config) -> Result<S3Origin, Stop> {
+    let mut origin = S3OriginConfig::default()
+        .with_allowed_networks(config.allowed.clone())
+        .with_authorities(config.authorities.clone())
+        .with_grants(config.grants.clone());
+    if !config.grants.is_none() {
+        let ambient = AmbientS3::from_environment().map_err(|error| {
+            Stop::because("cannot use the credentials for --grant-bucket", &error)
+        })?;
+        origin = origin.with_ambient(ambient);
+    }
+    Ok(S3Origin::new(origin))
 }
 
 /// Makes a directory, and removes what a process that was killed has left in it.

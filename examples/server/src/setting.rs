@@ -108,8 +108,21 @@ pub(crate) const ALLOW_PRIVATE: Setting = Setting {
     repeatable: true,
     ..Setting::new(
         "allow-private",
-        "CIDR|all",
-        "A private network that origins may live in, on any port, such as 10.1.0.0/16; repeatable, or `all`; cloud metadata addresses stay refused.",
+        "[CUSTOMER=]CIDR|all",
+        "A private network that origins may live in, on any port, such as 10.1.0.0/16, or 2=10.1.0.0/16 for customer 2 alone; repeatable, or `all`; cloud metadata addresses stay refused.",
+    )
+};
+pub(crate) const ORIGIN_CA: Setting = Setting::new(
+    "origin-ca",
+    "FILE",
+    "Certificate authorities in PEM that https origins may have besides those of this machine.",
+);
+pub(crate) const GRANT_BUCKET: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "grant-bucket",
+        "CUSTOMER=BUCKET",
+        "An S3 bucket that a customer's `s3-ambient` strategy may read with the AWS credentials of this program; repeatable.",
     )
 };
 pub(crate) const WORKERS: Setting = Setting::new(
@@ -166,7 +179,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 18] = [
+pub(crate) const ALL: [&Setting; 20] = [
     &LISTEN,
     &DATA_DIR,
     &PUBLIC_URL,
@@ -174,6 +187,8 @@ pub(crate) const ALL: [&Setting; 18] = [
     &ADMIN_KEY,
     &ADMIN_SECRET,
     &ALLOW_PRIVATE,
+    &ORIGIN_CA,
+    &GRANT_BUCKET,
     &WORKERS,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,

@@ -1,63 +1,37 @@
-//! Answers: what a status means, and the body within its limits.
+//! Answers: what a status means. Pure.
 
 use std::time::Duration;
 
-use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse, Result};
+use dlcs_core::origin::{OriginError, Result};
 use dlcs_core::time::{Clock, Timestamp};
-use futures_util::stream;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Failure;
-use crate::origin::bounds::{Bounds, Deadline};
 
 /// The longest wait that an origin may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Says what a final answer means: an error, or bytes to come.
-pub(super) fn accept(
-    response: Response,
-    turn: OwnedSemaphorePermit,
-    request: &OriginRequest<'_>,
-    deadline: Deadline,
-    clock: &dyn Clock,
-) -> Result<OriginResponse> {
+/// Says what a final answer means: an error, or bytes to come, and of which media type.
+pub(super) fn check(response: &Response, clock: &dyn Clock) -> Result<Option<String>> {
     let headers = response.headers();
     check_status(response.status(), headers, clock)?;
-    if headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|coding| !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(Failure::Compressed.into());
-    }
-    let media_type = headers
+    check_coding(headers)?;
+    Ok(headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let expected = response.content_length();
-    let bounds = Bounds::of(request, expected, deadline)?;
-    let body = stream::try_unfold(
-        (response, turn, 0),
-        move |(mut response, turn, received)| async move {
-            // The cause is not kept: it may hold text of the origin, and the numbers say it all.
-            let interrupted = OriginError::Interrupted { received, expected };
-            let chunk = response.chunk().await.map_err(|_| interrupted)?;
-            Ok(chunk.map(|bytes| {
-                let received = received + bytes.len() as u64;
-                (bytes, (response, turn, received))
-            }))
-        },
-    );
-    let mut answer = OriginResponse::new(bounds.hold(body));
-    if let Some(length) = expected {
-        answer = answer.with_length(length);
+        .map(str::to_owned))
+}
+
+/// Refuses bytes that are not those of the source.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    if codings.into_iter().all(|coding| plain(coding.as_bytes())) {
+        Ok(())
+    } else {
+        Err(Failure::Compressed)
     }
-    if let Some(media_type) = media_type {
-        answer = answer.with_media_type(media_type);
-    }
-    Ok(answer)
 }
 
 fn check_status(status: StatusCode, headers: &HeaderMap, clock: &dyn Clock) -> Result<()> {
@@ -70,13 +44,16 @@ fn check_status(status: StatusCode, headers: &HeaderMap, clock: &dyn Clock) -> R
         401 | 403 => Err(OriginError::Denied { status }),
         408 | 425 | 429 | 500.. => Err(OriginError::Unavailable {
             status,
-            retry_after: headers
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|value| retry_after(value, clock.now())),
+            retry_after: asked_wait(headers, clock),
         }),
         _ => Err(OriginError::Refused { status }),
     }
+}
+
+/// Returns the wait that an origin asks for.
+fn asked_wait(headers: &HeaderMap, clock: &dyn Clock) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after(value, clock.now())
 }
 
 /// Reads the wait that an origin asks for: seconds, or a date.

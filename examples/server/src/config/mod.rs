@@ -3,6 +3,7 @@
 mod quantity;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,9 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
-use dlcs_storage::origin::network::AllowedNetworks;
+use dlcs_storage::origin::authorities::Authorities;
+use dlcs_storage::origin::opened::OpenedNetworks;
+use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
 
 use crate::file::{self, Entry};
@@ -34,7 +37,11 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
-    pub(crate) allowed: AllowedNetworks,
+    pub(crate) allowed: OpenedNetworks,
+    /// Certificate authorities of origins besides those of the machine.
+    pub(crate) authorities: Authorities,
+    /// The buckets that customers may read with the credentials of this program.
+    pub(crate) grants: BucketGrants,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
@@ -91,7 +98,11 @@ impl Config {
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
-            allowed: networks(sources)?,
+            allowed: sources.together(&setting::ALLOW_PRIVATE, OpenedNetworks::parse)?,
+            authorities: sources
+                .parsed(&setting::ORIGIN_CA, authorities)?
+                .unwrap_or_default(),
+            grants: sources.together(&setting::GRANT_BUCKET, BucketGrants::parse)?,
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
@@ -202,6 +213,20 @@ impl Sources<'_> {
         }
     }
 
+    /// Every value of a setting, read together; the error names the value.
+    fn together<T, E: fmt::Display>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(Vec<String>) -> Result<T, E>,
+    ) -> Result<T, Stop> {
+        let given = self.all(setting);
+        let place = given
+            .first()
+            .map_or_else(String::new, |first| first.place.clone());
+        parse(given.into_iter().map(|given| given.value).collect())
+            .map_err(|error| Stop::Usage(format!("{place} cannot be used: {error}")))
+    }
+
     /// The value of a setting that has a default.
     fn required<T>(
         &self,
@@ -286,14 +311,10 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn networks(sources: &Sources<'_>) -> Result<AllowedNetworks, Stop> {
-    let given = sources.all(&setting::ALLOW_PRIVATE);
-    let place = given
-        .first()
-        .map_or_else(String::new, |first| first.place.clone());
-    // The error names the value.
-    AllowedNetworks::parse(given.iter().map(|given| given.value.as_str()))
-        .map_err(|error| Stop::Usage(format!("{place} cannot be used: {error}")))
+fn authorities(path: &str) -> Result<Authorities, String> {
+    let bundle = std::fs::read(path)
+        .map_err(|error| format!("give the path of a file that can be read ({error})"))?;
+    Authorities::from_pem(&bundle).map_err(|error| error.to_string())
 }
 
 fn first_key(sources: &Sources<'_>) -> Result<Option<FirstKey>, Stop> {

@@ -1,3 +1,5 @@
+use dlcs_core::CustomerId;
+
 use super::*;
 use crate::setting::command;
 
@@ -33,7 +35,8 @@ fn everything_has_a_default() {
     assert_eq!((config.workers, config.max_batch_size), (2, 1000));
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
-    assert!(config.allowed.is_none());
+    assert!(config.allowed.is_none() && config.grants.is_none());
+    assert!(config.authorities.is_empty());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_pixels, 2_000_000_000);
@@ -135,7 +138,8 @@ fn every_setting_can_stand_in_the_file() {
         delivery-url = "https://iiif.example.org"
         admin-key = "key"
         admin-secret = "secret"
-        allow-private = ["10.0.0.0/8", "fd00::/8"]
+        allow-private = ["10.0.0.0/8", "2=fd00::/8"]
+        grant-bucket = ["1=masters", "2=others"]
         workers = 0
         max-batch-size = "10"
         max-width = 1000
@@ -149,7 +153,9 @@ fn every_setting_can_stand_in_the_file() {
         "#,
     );
     let config = read(&["--config", &path], &[]).unwrap();
-    assert_eq!(config.allowed.to_string(), "10.0.0.0/8, fd00::/8");
+    assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
+    assert!(config.grants.allow(CustomerId::FIRST, "masters"));
+    assert!(!config.grants.allow(CustomerId::FIRST, "others"));
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
     assert_eq!(config.limits.max_area, Some(1_000_000));
@@ -238,6 +244,31 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--allow-private",
             "localhost",
             "--allow-private cannot be used: `localhost` is not a network: write one as 10.0.0.0/8 or fd00::/8, or `all`",
+        ),
+        (
+            "--allow-private",
+            "me=10.0.0.0/8",
+            "--allow-private cannot be used: `me=10.0.0.0/8` names no customer: write one as 2=10.0.0.0/8",
+        ),
+        (
+            "--grant-bucket",
+            "masters",
+            "--grant-bucket cannot be used: `masters` is no grant: write a customer and a bucket as 2=masters",
+        ),
+        (
+            "--grant-bucket",
+            "1=a/b",
+            "--grant-bucket cannot be used: `a/b` is not the name of a bucket",
+        ),
+        (
+            "--origin-ca",
+            "/nowhere/ca.pem",
+            "--origin-ca cannot be `/nowhere/ca.pem`: give the path of a file that can be read (No such file or directory (os error 2))",
+        ),
+        (
+            "--origin-ca",
+            "/dev/null",
+            "--origin-ca cannot be `/dev/null`: holds no certificate: give a PEM file with at least one `BEGIN CERTIFICATE`",
         ),
         (
             "--admin-key",

@@ -1,0 +1,210 @@
+//! How requests to S3 leave: through the guard, and with a note of why one failed, which the store's own errors do not say.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dlcs_core::id::CustomerId;
+use dlcs_core::origin::OriginError;
+use http_body_util::BodyExt;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService,
+};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Request, Response};
+use url::Url;
+
+use super::address::is_region;
+use super::error::{Failure, S3, refusal};
+use crate::origin::client::Clients;
+use crate::origin::unanswered::unanswered;
+
+/// The most bytes of an error's text that are read for the code in it.
+const MAX_ERROR_BYTES: usize = 16 << 10;
+/// The longest wait that an origin may ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// What the last failed request came to.
+#[derive(Debug)]
+pub(super) enum Note {
+    Failed(OriginError),
+    /// The bucket is in this region; what the answer means where that is no news.
+    Elsewhere(String, OriginError),
+}
+
+/// The way of the requests of one fetch.
+#[derive(Clone)]
+pub(super) struct Wire {
+    clients: Arc<Clients>,
+    customer: CustomerId,
+    note: Arc<Mutex<Option<Note>>>,
+}
+
+impl Wire {
+    pub(super) fn new(clients: Arc<Clients>, customer: CustomerId) -> Self {
+        Self {
+            clients,
+            customer,
+            note: Arc::default(),
+        }
+    }
+
+    /// Takes what the last failed request came to.
+    pub(super) fn note(&self) -> Option<Note> {
+        self.note
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Notes a failure, and gives the store an error that it does not try again after.
+    fn fail(&self, note: Note) -> HttpError {
+        *self.note.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+        HttpError::new(
+            HttpErrorKind::Unknown,
+            io::Error::from(io::ErrorKind::Other),
+        )
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<Response, OriginError> {
+        let url = Url::parse(&request.uri().to_string()).map_err(|_| Failure::Setup)?;
+        let client = self.clients.admitted(&url, self.customer).await?;
+        client
+            .execute(outgoing(request, url))
+            .await
+            .map_err(|error| unanswered(S3, &error, self.clients.connect_timeout()))
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+impl HttpConnector for Wire {
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Wire {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = self
+            .send(request)
+            .await
+            .map_err(|error| self.fail(Note::Failed(error)))?;
+        if response.status().is_success() {
+            return Ok(incoming(response));
+        }
+        Err(self.fail(judge(response).await))
+    }
+}
+
+/// Says what an answer that is no success means.
+async fn judge(mut response: Response) -> Note {
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let mut text = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        text.extend_from_slice(&chunk);
+        if text.len() > MAX_ERROR_BYTES {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&text);
+    let code = element(&text, "Code");
+    let region = response
+        .headers()
+        .get("x-amz-bucket-region")
+        .and_then(|region| region.to_str().ok())
+        .or_else(|| element(&text, "Region"))
+        .filter(|region| is_region(region));
+    let refusal = refusal(status, code, retry_after);
+    match region {
+        Some(region) if matches!(status.as_u16(), 301 | 307 | 400) => {
+            Note::Elsewhere(region.to_owned(), refusal)
+        }
+        _ => Note::Failed(refusal),
+    }
+}
+
+/// The text of the first element of a name.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once('<')?;
+    Some(text)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse();
+    Some(Duration::from_secs(seconds.ok()?).min(MAX_RETRY_AFTER))
+}
+
+/// How the requests leave that fetch this program's own credentials: where the environment says, which no customer has a say in.
+#[derive(Debug, Clone)]
+pub(super) struct OwnWire(pub(super) Client);
+
+impl HttpConnector for OwnWire {
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for OwnWire {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let failed = || {
+            HttpError::new(
+                HttpErrorKind::Connect,
+                io::Error::from(io::ErrorKind::Other),
+            )
+        };
+        let url = Url::parse(&request.uri().to_string()).map_err(|_| failed())?;
+        let sent = self.0.execute(outgoing(request, url)).await;
+        Ok(incoming(sent.map_err(|_| failed())?))
+    }
+}
+
+fn outgoing(request: HttpRequest, url: Url) -> Request {
+    let (parts, body) = request.into_parts();
+    let mut request = Request::new(parts.method, url);
+    *request.headers_mut() = parts.headers;
+    *request.body_mut() = body
+        .as_bytes()
+        .filter(|bytes| !bytes.is_empty())
+        .map(|bytes| bytes.clone().into());
+    request
+}
+
+fn incoming(response: Response) -> HttpResponse {
+    let response: http::Response<reqwest::Body> = response.into();
+    let (parts, body) = response.into_parts();
+    // The cause may hold addresses.
+    let body = body.map_err(|_| {
+        HttpError::new(
+            HttpErrorKind::Interrupted,
+            io::Error::from(io::ErrorKind::UnexpectedEof),
+        )
+    });
+    HttpResponse::from_parts(parts, HttpResponseBody::new(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_in_errors() {
+        let xml = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Region>eu-west-1</Region></Error>";
+        assert_eq!(element(xml, "Code"), Some("NoSuchKey"));
+        assert_eq!(element(xml, "Region"), Some("eu-west-1"));
+        assert_eq!(element(xml, "Message"), None);
+        assert_eq!(element("<Code>", "Code"), None);
+    }
+}
