@@ -1,11 +1,28 @@
 //! Origins: the backends that fetch master images, and the guard of the addresses they may dial.
 
-#[cfg(feature = "origin-http")]
+#[cfg(any(
+    feature = "origin-http",
+    feature = "origin-ftp",
+    feature = "origin-sftp",
+    feature = "origin-file"
+))]
 mod bounds;
+#[cfg(feature = "origin-file")]
+pub mod file;
 pub mod guard;
 #[cfg(feature = "origin-http")]
 pub mod http;
 pub mod network;
 pub mod opened;
-#[cfg(feature = "origin-http")]
+#[cfg(any(
+    feature = "origin-ftp",
+    feature = "origin-sftp",
+    feature = "origin-file"
+))]
+mod path;
+#[cfg(any(
+    feature = "origin-http",
+    feature = "origin-ftp",
+    feature = "origin-sftp"
+))]
 mod slots;

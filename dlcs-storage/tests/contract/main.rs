@@ -5,6 +5,8 @@ mod catalogue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite_cache;
 mod derivative_object;
+#[cfg(feature = "origin-file")]
+mod origin_file;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
