@@ -7,8 +7,12 @@
     feature = "origin-file"
 ))]
 mod bounds;
+#[cfg(any(feature = "origin-ftp", feature = "origin-sftp"))]
+mod dial;
 #[cfg(feature = "origin-file")]
 pub mod file;
+#[cfg(feature = "origin-ftp")]
+pub mod ftp;
 pub mod guard;
 #[cfg(feature = "origin-http")]
 pub mod http;

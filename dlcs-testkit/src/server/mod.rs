@@ -1,7 +1,11 @@
 //! Loopback servers, each on a free port of its own.
 
+mod ftp;
 mod http;
+mod inetd;
 mod reply;
 
+pub use ftp::{FtpObject, FtpServer};
 pub use http::{HttpServer, RecordedRequest};
+pub use inetd::Inetd;
 pub use reply::Reply;
