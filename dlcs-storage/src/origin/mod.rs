@@ -24,6 +24,8 @@ pub mod opened;
     feature = "origin-file"
 ))]
 mod path;
+#[cfg(feature = "origin-sftp")]
+pub mod sftp;
 #[cfg(any(
     feature = "origin-http",
     feature = "origin-ftp",

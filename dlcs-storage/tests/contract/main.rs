@@ -20,6 +20,10 @@ mod origin_guard;
 mod origin_http;
 #[cfg(feature = "origin-http")]
 mod origin_http_tls;
+#[cfg(feature = "origin-sftp")]
+mod origin_sftp;
+#[cfg(feature = "origin-sftp")]
+mod origin_sftp_servers;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
