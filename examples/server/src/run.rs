@@ -8,7 +8,10 @@ use dlcs_core::dlcs::Settings;
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::origin::file::FileOrigin;
+use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
+use dlcs_storage::origin::sftp::{SftpOrigin, SftpOriginConfig};
 use dlcs_storage::pyramid::{
     PyramidProcessor, PyramidProcessorConfig, PyramidRenderer, PyramidRendererConfig,
 };
@@ -115,6 +118,11 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
         .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
     let origin = HttpOriginConfig::default().with_allowed_networks(config.allowed.clone());
+    let ftp = FtpOriginConfig::default().with_opened_networks(config.allowed.clone());
+    let known_hosts = config.known_hosts.clone();
+    let sftp = SftpOriginConfig::default()
+        .with_opened_networks(config.allowed.clone())
+        .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join("known_hosts")));
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool);
     processor.max_pixels = config.max_pixels;
@@ -130,6 +138,9 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
+        .with_origin(FtpOrigin::new(ftp))
+        .with_origin(SftpOrigin::new(sftp))
+        .with_origin(FileOrigin::new(config.files.clone()))
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
         .with_settings(settings)

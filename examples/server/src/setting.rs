@@ -112,6 +112,19 @@ pub(crate) const ALLOW_PRIVATE: Setting = Setting {
         "A private network that origins may live in, on any port, such as 10.1.0.0/16; repeatable, or `all`; cloud metadata addresses stay refused.",
     )
 };
+pub(crate) const ALLOW_FILE_ORIGIN: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "allow-file-origin",
+        "DIRECTORY",
+        "A directory of this machine that `file:` origins may lie below; repeatable; every customer can register what is in it.",
+    )
+};
+pub(crate) const KNOWN_HOSTS: Setting = Setting::new(
+    "known-hosts",
+    "FILE",
+    "Where the keys of SFTP hosts are kept, in the format of OpenSSH; the key of a host is taken at the first fetch, and another is refused until its line is removed; without it `known_hosts` in the data directory.",
+);
 pub(crate) const WORKERS: Setting = Setting::new(
     "workers",
     "NUMBER",
@@ -166,7 +179,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 18] = [
+pub(crate) const ALL: [&Setting; 20] = [
     &LISTEN,
     &DATA_DIR,
     &PUBLIC_URL,
@@ -174,6 +187,8 @@ pub(crate) const ALL: [&Setting; 18] = [
     &ADMIN_KEY,
     &ADMIN_SECRET,
     &ALLOW_PRIVATE,
+    &ALLOW_FILE_ORIGIN,
+    &KNOWN_HOSTS,
     &WORKERS,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,

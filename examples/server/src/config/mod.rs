@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
+use dlcs_storage::origin::file::FileOriginConfig;
 use dlcs_storage::origin::network::AllowedNetworks;
 use url::Url;
 
@@ -35,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: AllowedNetworks,
+    /// The directories that `file` origins are read from.
+    pub(crate) files: FileOriginConfig,
+    /// The keys of SFTP hosts, if not in the data directory.
+    pub(crate) known_hosts: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
@@ -92,6 +97,8 @@ impl Config {
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
             allowed: networks(sources)?,
+            files: directories(sources)?,
+            known_hosts: sources.parsed(&setting::KNOWN_HOSTS, |text| Ok(PathBuf::from(text)))?,
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
@@ -294,6 +301,23 @@ fn networks(sources: &Sources<'_>) -> Result<AllowedNetworks, Stop> {
     // The error names the value.
     AllowedNetworks::parse(given.iter().map(|given| given.value.as_str()))
         .map_err(|error| Stop::Usage(format!("{place} cannot be used: {error}")))
+}
+
+fn directories(sources: &Sources<'_>) -> Result<FileOriginConfig, Stop> {
+    let mut files = FileOriginConfig::default();
+    for given in sources.all(&setting::ALLOW_FILE_ORIGIN) {
+        if given.value.is_empty() {
+            return Err(Stop::Usage(format!(
+                "{} is empty: give it a value or leave it out",
+                given.place
+            )));
+        }
+        files = files.with_directory(&given.value).map_err(|error| {
+            let advice = format!("{error}; name a directory that is there");
+            refused(&setting::ALLOW_FILE_ORIGIN, &given, &advice)
+        })?;
+    }
+    Ok(files)
 }
 
 fn first_key(sources: &Sources<'_>) -> Result<Option<FirstKey>, Stop> {

@@ -33,7 +33,7 @@ fn everything_has_a_default() {
     assert_eq!((config.workers, config.max_batch_size), (2, 1000));
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
-    assert!(config.allowed.is_none());
+    assert!(config.allowed.is_none() && config.known_hosts.is_none());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_pixels, 2_000_000_000);
@@ -136,6 +136,8 @@ fn every_setting_can_stand_in_the_file() {
         admin-key = "key"
         admin-secret = "secret"
         allow-private = ["10.0.0.0/8", "fd00::/8"]
+        allow-file-origin = ["/", "/tmp"]
+        known-hosts = "/tmp/known_hosts"
         workers = 0
         max-batch-size = "10"
         max-width = 1000
@@ -150,6 +152,10 @@ fn every_setting_can_stand_in_the_file() {
     );
     let config = read(&["--config", &path], &[]).unwrap();
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, fd00::/8");
+    assert_eq!(
+        config.known_hosts.as_deref(),
+        Some(Path::new("/tmp/known_hosts"))
+    );
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
     assert_eq!(config.limits.max_area, Some(1_000_000));
@@ -238,6 +244,21 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--allow-private",
             "localhost",
             "--allow-private cannot be used: `localhost` is not a network: write one as 10.0.0.0/8 or fd00::/8, or `all`",
+        ),
+        (
+            "--allow-file-origin",
+            "/nonexistent/masters",
+            "--allow-file-origin cannot be `/nonexistent/masters`: No such file or directory (os error 2); name a directory that is there",
+        ),
+        (
+            "--allow-file-origin",
+            "/dev/null",
+            "--allow-file-origin cannot be `/dev/null`: not a directory; name a directory that is there",
+        ),
+        (
+            "--known-hosts",
+            "",
+            "--known-hosts is empty: give it a value or leave it out",
         ),
         (
             "--admin-key",

@@ -3,6 +3,7 @@
 
 mod e2e;
 mod killer;
+mod origins;
 mod photograph;
 mod program;
 mod promises;
