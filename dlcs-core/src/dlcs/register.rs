@@ -137,7 +137,7 @@ impl Dlcs {
         Ok(self.run_immediately(begun).await?.image)
     }
 
-    /// Refuses what no image may have, and origins that nobody serves.
+    /// Refuses what no image may have, and origins that nobody serves or whose addresses cannot be right.
     fn check<'c>(&self, all: impl IntoIterator<Item = (usize, &'c ImageChanges)>) -> Result<()> {
         let mut problems = Vec::new();
         for (index, changes) in all {
@@ -150,9 +150,7 @@ impl Dlcs {
                 ("origin", origin_of(changes)),
             ];
             for (field, origin) in origins {
-                if let Some(Err(error)) =
-                    origin.map(|origin| self.0.origins.get(origin.url().scheme()))
-                {
+                if let Some(Err(error)) = origin.map(|origin| self.0.origins.check(origin.url())) {
                     problems.push(FieldProblem {
                         index,
                         field: field.to_owned(),

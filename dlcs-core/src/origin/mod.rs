@@ -49,6 +49,17 @@ pub trait OriginStrategy: fmt::Debug + Send + Sync + 'static {
     /// Returns the URL schemes that this origin serves, in lower case.
     fn schemes(&self) -> &'static [&'static str];
 
+    /// Checks what can be told from an address alone; a registration that has it is refused otherwise.
+    ///
+    /// # Behaviour
+    /// * Nobody is asked, and nothing is said of what is at the address.
+    ///
+    /// # Errors
+    /// What [`Self::open`] would give, whatever the rest of the request.
+    fn check(&self, _url: &Url) -> Result<()> {
+        Ok(())
+    }
+
     /// Opens an address for reading.
     ///
     /// # Behaviour

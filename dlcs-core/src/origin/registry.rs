@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::{
     OriginAccess, OriginError, OriginListing, OriginRequest, OriginResponse, OriginStrategy, Result,
 };
@@ -55,6 +57,14 @@ impl OriginRegistry {
                     .find(|(known, _)| *known == scheme)
                     .map(|(_, feature)| *feature),
             })
+    }
+
+    /// Checks what can be told from an address alone with the origin of its scheme.
+    ///
+    /// # Errors
+    /// As [`OriginStrategy::check`] and [`Self::get`].
+    pub fn check(&self, url: &Url) -> Result<()> {
+        self.get(url.scheme())?.check(url)
     }
 
     /// Opens an address with the origin that serves it.

@@ -22,6 +22,7 @@ use dlcs_core::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
+use url::Url;
 
 /// What an address of the fake origin does.
 #[derive(Debug, Clone)]
@@ -69,6 +70,15 @@ pub(crate) fn address(name: &str) -> String {
 impl OriginStrategy for FakeOrigin {
     fn schemes(&self) -> &'static [&'static str] {
         &["fake"]
+    }
+
+    fn check(&self, url: &Url) -> Result<(), OriginError> {
+        if url.path().ends_with("/impossible") {
+            return Err(OriginError::AddressNotAllowed {
+                reason: "nothing is ever there",
+            });
+        }
+        Ok(())
     }
 
     async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse, OriginError> {

@@ -425,3 +425,25 @@ async fn an_origin_that_is_silent_for_long_is_asked_once_while_somebody_waits() 
     };
     assert_eq!(attempts, 1);
 }
+
+#[tokio::test]
+async fn an_address_that_cannot_be_right_is_refused_before_anything_is_written() {
+    let setting = Setting::new().await;
+    let got = setting
+        .dlcs
+        .register(setting.registration("impossible"))
+        .await;
+    let Err(Error::Invalid { problems }) = got else {
+        panic!("{got:?}");
+    };
+    let said: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.field, problem.reason))
+        .collect();
+    assert_eq!(
+        said,
+        ["origin: the origin address is not allowed: nothing is ever there"]
+    );
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 0);
+    assert!(setting.dlcs.image(&setting.id("impossible")).await.is_err());
+}

@@ -15,7 +15,7 @@ use dlcs_core::dlcs::{Bootstrap, Settings};
 use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
-use dlcs_core::origin::{OriginRequest, OriginResponse, OriginStrategy};
+use dlcs_core::origin::{OriginError, OriginRequest, OriginResponse, OriginStrategy};
 use dlcs_core::time::{Clock, Timestamp};
 use dlcs_core::{BatchId, CustomerId, Dlcs};
 use dlcs_http::{DlcsService, DlcsServiceBuilder};
@@ -259,6 +259,15 @@ struct Shared<T>(Arc<T>);
 impl OriginStrategy for Shared<FakeOrigin> {
     fn schemes(&self) -> &'static [&'static str] {
         self.0.schemes()
+    }
+
+    fn check(&self, url: &Url) -> dlcs_core::origin::Result<()> {
+        if url.path() == "/never" {
+            return Err(OriginError::AddressNotAllowed {
+                reason: "nothing is ever there",
+            });
+        }
+        Ok(())
     }
 
     async fn open(&self, request: OriginRequest<'_>) -> dlcs_core::origin::Result<OriginResponse> {

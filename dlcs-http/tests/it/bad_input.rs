@@ -417,3 +417,14 @@ async fn a_scheme_that_is_not_served_is_refused_with_those_that_are() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_address_that_cannot_be_right_is_refused_where_it_stands() {
+    let app = App::new().await;
+    let body = json!({ "origin": "https://example.org/never" });
+    let error = app.send("PUT", IMAGE, body.to_string()).await.json(400);
+    assert_eq!(
+        error["detail"],
+        "`origin` cannot be used: the origin address is not allowed: nothing is ever there"
+    );
+}

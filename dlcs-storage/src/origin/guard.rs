@@ -198,11 +198,23 @@ pub fn check_url(url: &Url, allowed: &AllowedNetworks) -> Result<(), Refusal> {
     let port = url
         .port_or_known_default()
         .map_or(PortRule::Anywhere, PortRule::of);
-    let name = match url.host() {
-        Some(Host::Ipv4(address)) => return check_address(address.into(), port, allowed),
-        Some(Host::Ipv6(address)) => return check_address(address.into(), port, allowed),
-        Some(Host::Domain(name)) => name.trim_end_matches('.'),
-        None => return Ok(()),
+    url.host()
+        .map_or(Ok(()), |host| check_host(&host, port, allowed))
+}
+
+/// Checks what can be told from a host and the rule for its port, as [`check_url`] does.
+///
+/// # Errors
+/// The [`Refusal`] that says which rule forbids it.
+pub fn check_host(
+    host: &Host<&str>,
+    port: PortRule,
+    allowed: &AllowedNetworks,
+) -> Result<(), Refusal> {
+    let name = match host {
+        Host::Ipv4(address) => return check_address((*address).into(), port, allowed),
+        Host::Ipv6(address) => return check_address((*address).into(), port, allowed),
+        Host::Domain(name) => name.trim_end_matches('.'),
     };
     if METADATA_NAMES
         .iter()

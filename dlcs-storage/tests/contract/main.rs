@@ -1,10 +1,20 @@
 //! The contracts of the ports, run on every backend of this crate.
 
+#[cfg(any(feature = "origin-ftp", feature = "origin-sftp"))]
+mod absent;
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite_cache;
+#[cfg(feature = "origin-ftp")]
+mod certificate;
 mod derivative_object;
+#[cfg(feature = "origin-file")]
+mod origin_file;
+#[cfg(feature = "origin-ftp")]
+mod origin_ftp;
+#[cfg(feature = "origin-ftp")]
+mod origin_ftp_servers;
 mod origin_guard;
 #[cfg(feature = "origin-http")]
 mod origin_http;
@@ -21,6 +31,10 @@ mod origin_object;
 mod origin_s3;
 #[cfg(feature = "origin-s3")]
 mod origin_s3_moto;
+#[cfg(feature = "origin-sftp")]
+mod origin_sftp;
+#[cfg(feature = "origin-sftp")]
+mod origin_sftp_servers;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;

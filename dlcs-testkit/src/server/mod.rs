@@ -1,9 +1,13 @@
 //! Loopback servers, each on a free port of its own.
 
 mod fault;
+mod ftp;
 mod http;
+mod inetd;
 mod reply;
 
 pub use fault::{Consequence, HttpFault};
+pub use ftp::{FtpObject, FtpServer};
 pub use http::{HttpServer, RecordedRequest};
+pub use inetd::Inetd;
 pub use reply::Reply;

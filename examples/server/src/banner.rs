@@ -55,12 +55,12 @@ pub(crate) fn write(
     if config.allowed.is_none() {
         writeln!(
             out,
-            "  Origins allowed: http, https and S3 at public addresses; private ones are refused, see --allow-private."
+            "  Origins allowed: http, https, S3, ftp, ftps and sftp at public addresses; private ones are refused, see --allow-private."
         )?;
     } else {
         writeln!(
             out,
-            "  Origins allowed: http, https and S3 at public addresses, and in: {}.",
+            "  Origins allowed: http, https, S3, ftp, ftps and sftp at public addresses, and in: {}.",
             config.allowed
         )?;
     }

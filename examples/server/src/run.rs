@@ -5,11 +5,15 @@ use std::time::Instant;
 
 use dlcs_core::Dlcs;
 use dlcs_core::dlcs::Settings;
+use dlcs_core::iiif::{Format, FormatSet};
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::origin::file::FileOrigin;
+use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
 use dlcs_storage::origin::s3::{AmbientS3, S3Origin, S3OriginConfig};
+use dlcs_storage::origin::sftp::{SftpOrigin, SftpOriginConfig};
 use dlcs_storage::pyramid::{
     PyramidProcessor, PyramidProcessorConfig, PyramidRenderer, PyramidRendererConfig,
 };
@@ -90,7 +94,9 @@ fn broken(error: Option<tokio::task::JoinError>) -> Stop {
 }
 
 fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
-    let mut service = DlcsService::builder(dlcs);
+    let mut service = DlcsService::builder(dlcs)
+        .with_body_limit(config.max_body_size)
+        .with_upload_limit(config.max_upload_size);
     if let Some(url) = &config.public_url {
         service = service.with_public_url(url);
     }
@@ -107,7 +113,7 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         Stop::because(&format!("cannot make the data directory `{data}`"), &error)
     })?;
     // First, because it holds the lock: nothing else may be touched while another process works here.
-    let catalogue = SqliteCatalogue::open(SqliteCatalogueConfig::file(database))
+    let catalogue = SqliteCatalogue::open(catalogue_config(config, database))
         .await
         .map_err(|error| Stop::because("cannot open the catalogue", &error))?;
     let spool = config.data_dir.join("spool");
@@ -117,7 +123,17 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
-        .with_authorities(config.authorities.clone());
+        .with_authorities(config.origin_ca.authorities.clone());
+    let mut ftp = FtpOriginConfig::default().with_opened_networks(config.allowed.clone());
+    if !config.origin_ca.authorities.is_empty() {
+        ftp = ftp
+            .with_certificates(&config.origin_ca.pem)
+            .map_err(|error| Stop::because("cannot use --origin-ca", &error))?;
+    }
+    let known_hosts = config.known_hosts.clone();
+    let sftp = SftpOriginConfig::default()
+        .with_opened_networks(config.allowed.clone())
+        .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join("known_hosts")));
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool);
     processor.max_pixels = config.max_pixels;
@@ -129,23 +145,56 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
-    Dlcs::builder()
+    let dlcs = Dlcs::builder()
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
         .with_origin(s3(config)?)
+        .with_origin(FtpOrigin::new(ftp))
+        .with_origin(SftpOrigin::new(sftp))
+        .with_origin(FileOrigin::new(config.files.clone()))
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
         .with_settings(settings)
         .build()
-        .map_err(|error| Stop::because("cannot start", &error))
+        .map_err(|error| Stop::because("cannot start", &error))?;
+    check_formats(config, &dlcs)?;
+    Ok(dlcs)
+}
+
+/// Refuses formats that nobody here can write: they would be missing without a word.
+fn check_formats(config: &Config, dlcs: &Dlcs) -> Result<(), Stop> {
+    if config.formats == FormatSet::ALL || dlcs.formats() == config.formats {
+        return Ok(());
+    }
+    let written = |format: &Format| dlcs.formats().contains(*format);
+    let missing: Vec<_> = Format::ALL
+        .into_iter()
+        .filter(|format| config.formats.contains(*format) && !written(format))
+        .map(Format::extension)
+        .collect();
+    Err(Stop::Usage(format!(
+        "--formats cannot have {}: this program does not write it; leave it out",
+        missing.join(", ")
+    )))
 }
 
 /// The origin of S3 addresses; the environment is read only where somebody was granted something.
+fn catalogue_config(config: &Config, database: &Path) -> SqliteCatalogueConfig {
+    let mut catalogue = SqliteCatalogueConfig::file(database);
+    if let Some(key) = &config.sealing_key {
+        catalogue = catalogue.with_sealing_key(key.clone());
+    }
+    if let Some(key) = &config.old_sealing_key {
+        catalogue = catalogue.with_old_sealing_key(key.clone());
+    }
+    catalogue
+}
+
 fn s3(config: &Config) -> Result<S3Origin, Stop> {
     let mut origin = S3OriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
-        .with_authorities(config.authorities.clone())
+        .with_authorities(config.origin_ca.authorities.clone())
         .with_grants(config.grants.clone());
     if !config.grants.is_none() {
         let ambient = AmbientS3::from_environment().map_err(|error| {

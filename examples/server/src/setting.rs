@@ -125,6 +125,47 @@ pub(crate) const GRANT_BUCKET: Setting = Setting {
         "An S3 bucket that a customer's `s3-ambient` strategy may read with the AWS credentials of this program; repeatable.",
     )
 };
+pub(crate) const ALLOW_FILE_ORIGIN: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "allow-file-origin",
+        "DIRECTORY",
+        "A directory of this machine that `file:` origins may lie below; repeatable; every customer can register what is in it.",
+    )
+};
+pub(crate) const KNOWN_HOSTS: Setting = Setting::new(
+    "known-hosts",
+    "FILE",
+    "Where the keys of SFTP hosts are kept, in the format of OpenSSH; the key of a host is taken at the first fetch, and another is refused until its line is removed; without it `known_hosts` in the data directory.",
+);
+pub(crate) const SEALING_KEY: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "sealing-key",
+        "KEY|@FILE",
+        "What credentials of origin strategies are sealed with: 64 hexadecimal digits, or @ and a file of 32 bytes; without it `credentials.key` in the data directory, which the first start makes.",
+    )
+};
+pub(crate) const OLD_SEALING_KEY: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "old-sealing-key",
+        "KEY|@FILE",
+        "The key before this one: what it has sealed is sealed anew at the start.",
+    )
+};
+pub(crate) const MAX_BODY_SIZE: Setting = Setting::new(
+    "max-body-size",
+    "BYTES",
+    "The largest JSON of a request, which is held in memory.",
+)
+.or("64MiB");
+pub(crate) const MAX_UPLOAD_SIZE: Setting = Setting::new(
+    "max-upload-size",
+    "BYTES",
+    "The largest master that is sent with its registration; it goes to disk as it comes.",
+)
+.or("1GiB");
 pub(crate) const WORKERS: Setting = Setting::new(
     "workers",
     "NUMBER",
@@ -179,7 +220,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 20] = [
+pub(crate) const ALL: [&Setting; 26] = [
     &LISTEN,
     &DATA_DIR,
     &PUBLIC_URL,
@@ -189,6 +230,12 @@ pub(crate) const ALL: [&Setting; 20] = [
     &ALLOW_PRIVATE,
     &ORIGIN_CA,
     &GRANT_BUCKET,
+    &ALLOW_FILE_ORIGIN,
+    &KNOWN_HOSTS,
+    &SEALING_KEY,
+    &OLD_SEALING_KEY,
+    &MAX_BODY_SIZE,
+    &MAX_UPLOAD_SIZE,
     &WORKERS,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dlcs_core::image::{ImageSource, shorten};
+use dlcs_core::image::{ImageSource, OriginUrl, shorten};
+use dlcs_core::origin::OriginError;
 use dlcs_core::queue::SubmissionProblemKind;
 use dlcs_core::{ImageId, SpaceId};
 
@@ -66,15 +67,19 @@ async fn add_core_problems(
                     .and_then(Option::as_ref),
             ),
         ] {
-            let scheme = origin.map(|origin| origin.url().scheme());
-            if let Some(scheme) = scheme.filter(|scheme| !is_served(context, scheme)) {
-                let detail = format!(
+            let Some(url) = origin.map(OriginUrl::url) else {
+                continue;
+            };
+            let detail = match context.dlcs.origins().check(url) {
+                Ok(()) => continue,
+                Err(OriginError::UnsupportedScheme { scheme, .. }) => format!(
                     "`{name}` has the scheme `{}`, which is not served here: {}",
-                    shorten(scheme),
+                    shorten(&scheme),
                     other_schemes(context)
-                );
-                problems.add(format!("{pointer}/{name}"), detail);
-            }
+                ),
+                Err(error) => format!("`{name}` cannot be used: {error}"),
+            };
+            problems.add(format!("{pointer}/{name}"), detail);
         }
         let mut add = |kind| {
             let problem = refused(pointer, kind);

@@ -12,7 +12,9 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
+use dlcs_storage::catalogue::sqlite::SealingKey;
 use dlcs_storage::origin::authorities::Authorities;
+use dlcs_storage::origin::file::FileOriginConfig;
 use dlcs_storage::origin::opened::OpenedNetworks;
 use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
@@ -39,9 +41,19 @@ pub(crate) struct Config {
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: OpenedNetworks,
     /// Certificate authorities of origins besides those of the machine.
-    pub(crate) authorities: Authorities,
+    pub(crate) origin_ca: OriginCa,
     /// The buckets that customers may read with the credentials of this program.
     pub(crate) grants: BucketGrants,
+    /// The directories that `file` origins are read from.
+    pub(crate) files: FileOriginConfig,
+    /// The keys of SFTP hosts, if not in the data directory.
+    pub(crate) known_hosts: Option<PathBuf>,
+    /// What credentials are sealed with, if not with the key in the data directory.
+    pub(crate) sealing_key: Option<SealingKey>,
+    pub(crate) old_sealing_key: Option<SealingKey>,
+    /// The largest bodies of requests, in bytes.
+    pub(crate) max_body_size: u64,
+    pub(crate) max_upload_size: u64,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
@@ -57,6 +69,13 @@ pub(crate) struct Config {
     pub(crate) log: Filter,
     /// The file that settings were read from.
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Certificate authorities, and the file that they come from.
+#[derive(Debug, Default)]
+pub(crate) struct OriginCa {
+    pub(crate) authorities: Authorities,
+    pub(crate) pem: Vec<u8>,
 }
 
 impl Config {
@@ -99,10 +118,16 @@ impl Config {
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
             allowed: sources.together(&setting::ALLOW_PRIVATE, OpenedNetworks::parse)?,
-            authorities: sources
+            origin_ca: sources
                 .parsed(&setting::ORIGIN_CA, authorities)?
                 .unwrap_or_default(),
             grants: sources.together(&setting::GRANT_BUCKET, BucketGrants::parse)?,
+            files: directories(sources)?,
+            known_hosts: sources.parsed(&setting::KNOWN_HOSTS, |text| Ok(PathBuf::from(text)))?,
+            sealing_key: sources.parsed(&setting::SEALING_KEY, sealing_key)?,
+            old_sealing_key: sources.parsed(&setting::OLD_SEALING_KEY, sealing_key)?,
+            max_body_size: sources.required(&setting::MAX_BODY_SIZE, quantity::bytes)?,
+            max_upload_size: sources.required(&setting::MAX_UPLOAD_SIZE, quantity::bytes)?,
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
@@ -311,10 +336,36 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn authorities(path: &str) -> Result<Authorities, String> {
-    let bundle = std::fs::read(path)
+fn sealing_key(text: &str) -> Result<SealingKey, String> {
+    match text.strip_prefix('@') {
+        Some(path) => SealingKey::from_file(Path::new(path)).map_err(|error| error.to_string()),
+        None => SealingKey::from_hex(text)
+            .ok_or_else(|| "write 64 hexadecimal digits, or @ and the path of a file".to_owned()),
+    }
+}
+
+fn authorities(path: &str) -> Result<OriginCa, String> {
+    let pem = std::fs::read(path)
         .map_err(|error| format!("give the path of a file that can be read ({error})"))?;
-    Authorities::from_pem(&bundle).map_err(|error| error.to_string())
+    let authorities = Authorities::from_pem(&pem).map_err(|error| error.to_string())?;
+    Ok(OriginCa { authorities, pem })
+}
+
+fn directories(sources: &Sources<'_>) -> Result<FileOriginConfig, Stop> {
+    let mut files = FileOriginConfig::default();
+    for given in sources.all(&setting::ALLOW_FILE_ORIGIN) {
+        if given.value.is_empty() {
+            return Err(Stop::Usage(format!(
+                "{} is empty: give it a value or leave it out",
+                given.place
+            )));
+        }
+        files = files.with_directory(&given.value).map_err(|error| {
+            let advice = format!("{error}; name a directory that is there");
+            refused(&setting::ALLOW_FILE_ORIGIN, &given, &advice)
+        })?;
+    }
+    Ok(files)
 }
 
 fn first_key(sources: &Sources<'_>) -> Result<Option<FirstKey>, Stop> {

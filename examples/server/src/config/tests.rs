@@ -36,7 +36,13 @@ fn everything_has_a_default() {
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
     assert!(config.allowed.is_none() && config.grants.is_none());
-    assert!(config.authorities.is_empty());
+    assert!(config.origin_ca.authorities.is_empty());
+    assert!(config.sealing_key.is_none() && config.old_sealing_key.is_none());
+    assert_eq!(
+        (config.max_body_size, config.max_upload_size),
+        (64 << 20, 1 << 30)
+    );
+    assert!(config.known_hosts.is_none());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_pixels, 2_000_000_000);
@@ -140,6 +146,8 @@ fn every_setting_can_stand_in_the_file() {
         admin-secret = "secret"
         allow-private = ["10.0.0.0/8", "2=fd00::/8"]
         grant-bucket = ["1=masters", "2=others"]
+        allow-file-origin = ["/", "/tmp"]
+        known-hosts = "/tmp/known_hosts"
         workers = 0
         max-batch-size = "10"
         max-width = 1000
@@ -156,6 +164,10 @@ fn every_setting_can_stand_in_the_file() {
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
     assert!(config.grants.allow(CustomerId::FIRST, "masters"));
     assert!(!config.grants.allow(CustomerId::FIRST, "others"));
+    assert_eq!(
+        config.known_hosts.as_deref(),
+        Some(Path::new("/tmp/known_hosts"))
+    );
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
     assert_eq!(config.limits.max_area, Some(1_000_000));
@@ -269,6 +281,21 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--origin-ca",
             "/dev/null",
             "--origin-ca cannot be `/dev/null`: holds no certificate: give a PEM file with at least one `BEGIN CERTIFICATE`",
+        ),
+        (
+            "--allow-file-origin",
+            "/nonexistent/masters",
+            "--allow-file-origin cannot be `/nonexistent/masters`: No such file or directory (os error 2); name a directory that is there",
+        ),
+        (
+            "--allow-file-origin",
+            "/dev/null",
+            "--allow-file-origin cannot be `/dev/null`: not a directory; name a directory that is there",
+        ),
+        (
+            "--known-hosts",
+            "",
+            "--known-hosts is empty: give it a value or leave it out",
         ),
         (
             "--admin-key",
