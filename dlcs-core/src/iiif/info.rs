@@ -1,6 +1,6 @@
 //! What an information document says, whatever the version.
 
-use super::{Dimensions, FormatSet, Limits, Pyramid, TileSize};
+use super::{Dimensions, Format, FormatSet, Limits, Pyramid, TileSize};
 
 /// What an information document says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,12 @@ impl Info {
     ) -> Self {
         let limits = limits.of_image(pyramid.dimensions);
         let mut sizes = stored.to_vec();
-        sizes.retain(|size| limits.allow(*size));
+        // A size is promised in every format.
+        let longest = formats.iter().map(Format::longest_side).min();
+        let has_room = |size: &Dimensions| {
+            longest.is_none_or(|longest| size.width().max(size.height()) <= longest)
+        };
+        sizes.retain(|size| limits.allow(*size) && has_room(size));
         sizes.sort_by_key(|size| (size.area(), size.width()));
         sizes.dedup();
         Self {
@@ -79,6 +84,21 @@ mod tests {
                 "5800 x 4350"
             ]
         );
+    }
+
+    #[test]
+    fn sizes_are_those_that_every_format_has_room_for() {
+        let pyramid = Pyramid {
+            dimensions: Dimensions::new(40_000, 1000).unwrap(),
+            tile: TileSize::Px512,
+        };
+        let levels: Vec<_> = pyramid.levels().map(|level| level.dimensions).collect();
+        let largest = |formats| {
+            let info = Info::of(pyramid, &levels, &Limits::default(), formats);
+            info.sizes.last().map(|size| size.width())
+        };
+        assert_eq!(largest(FormatSet::LEVEL_2), Some(40_000));
+        assert_eq!(largest(FormatSet::ALL), Some(10_000));
     }
 
     #[test]
