@@ -134,10 +134,10 @@ fn quantised<I: Iterator<Item = ([u8; 3], u8)>>(
     is_seen: impl Fn(&([u8; 3], u8)) -> bool,
     room: usize,
 ) -> Indexed {
-    let count = all().count();
+    let count = all().filter(&is_seen).count();
     let samples: Vec<u8> = all()
         .filter(is_seen)
-        .step_by(count.div_ceil(SAMPLES))
+        .step_by(count.div_ceil(SAMPLES).max(1))
         .flat_map(|([r, g, b], _)| [r, g, b, u8::MAX])
         .collect();
     let quantiser = NeuQuant::new(1, room, &samples);
@@ -156,5 +156,35 @@ fn quantised<I: Iterator<Item = ([u8; 3], u8)>>(
         palette: quantiser.color_map_rgb(),
         transparent: None,
         places,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_takes_nothing_from_the_palette() {
+        // A little picture of many colours in a large empty one.
+        let (width, height) = (2048, 1024);
+        let mut pixels = Pixels::blank(width, height, Channels::Rgba);
+        for (place, pixel) in pixels.data.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let (x, y) = (place as u32 % width, place as u32 / width);
+            if x < 64 && y < 64 {
+                *pixel = [(4 * x) as u8, (4 * y) as u8, (2 * (x + y)) as u8, 255];
+            }
+        }
+        let indexed = index(&pixels, |[r, g, b, a]: [u8; 4]| ([r, g, b], a));
+        let mut squares = 0;
+        for (pixel, place) in pixels.data.as_chunks::<4>().0.iter().zip(&indexed.places) {
+            if pixel[3] == 255 {
+                let colour = &indexed.palette[3 * usize::from(*place)..][..3];
+                let distance = |(a, b): (&u8, &u8)| u32::from(a.abs_diff(*b)).pow(2);
+                squares += pixel.iter().zip(colour).map(distance).sum::<u32>();
+            }
+        }
+        let mean = f64::from(squares) / f64::from(64 * 64 * 3);
+        let psnr = 10.0 * (255.0_f64.powi(2) / mean).log10();
+        assert!(psnr > 30.0, "{psnr} dB");
     }
 }
