@@ -4,9 +4,10 @@ use dlcs_core::derivative::ProcessError;
 use dlcs_core::iiif::TileSize;
 use image::metadata::Orientation;
 
+use super::super::source::colour::Converter;
 use super::super::source::jpeg::bits::Bits;
 use super::super::source::jpeg::outline::{Component, Encoding, Outline};
-use super::super::source::jpeg::{bad, exif, fault, outline};
+use super::super::source::jpeg::{bad, fault, header, outline};
 use super::super::spool::{SpoolReader, SpooledFile};
 use super::block::{Channel, END_OF_BLOCK};
 use super::header::{HeaderChannel, TileHeader};
@@ -90,7 +91,6 @@ pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessErr
 
 /// What of an image stands in the way of cutting it.
 fn obstacle(outline: &Outline) -> Option<&'static str> {
-    let exif = outline.exif.as_deref();
     if outline.is_progressive() {
         return Some("it is progressive");
     }
@@ -109,31 +109,12 @@ fn obstacle(outline: &Outline) -> Option<&'static str> {
             return Some("its channels are sampled in an unusual way");
         }
     }
-    if exif.is_some_and(|exif| exif::orientation(exif) != Orientation::NoTransforms) {
+    let header = header(outline);
+    if header.orientation != Orientation::NoTransforms {
         return Some("it is not stored upright");
     }
-    let other_colours = exif.is_some_and(exif::is_adobe_rgb)
-        || outline.profile().is_some_and(|profile| !is_srgb(&profile));
-    other_colours.then_some("its colours are not those of sRGB")
-}
-
-/// Whether a profile calls itself sRGB.
-fn is_srgb(profile: &[u8]) -> bool {
-    let long = |at: usize| {
-        let bytes = profile.get(at..)?.first_chunk::<4>()?;
-        Some(u32::from_be_bytes(*bytes) as usize)
-    };
-    let count = long(128).unwrap_or(0).min(100);
-    let description = (0..count)
-        .map(|index| 132 + 12 * index)
-        .find(|tag| profile.get(*tag..*tag + 4) == Some(b"desc"))
-        .and_then(|tag| profile.get(long(tag + 4)?..long(tag + 4)?.checked_add(long(tag + 8)?)?));
-    let Some(description) = description else {
-        return false;
-    };
-    // Version 2 has bytes, version 4 has UTF-16.
-    let says = |words: &[u8]| description.windows(words.len()).any(|part| part == words);
-    says(b"sRGB") || says(b"s\0R\0G\0B")
+    // The smaller levels are made of what the converter makes of the pixels: both must be of the same colours.
+    (!Converter::new(&header).copies()).then_some("its colours are not those of sRGB")
 }
 
 /// The sampling that matters: one channel alone has none.
@@ -221,25 +202,5 @@ impl Tables {
                 self.ac[number] = None;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use moxcms::ColorProfile;
-
-    #[test]
-    fn profiles_of_srgb_are_told_from_others() {
-        let encoded = |profile: ColorProfile| profile.encode().unwrap();
-        assert!(is_srgb(&encoded(ColorProfile::new_srgb())));
-        for other in [
-            ColorProfile::new_adobe_rgb(),
-            ColorProfile::new_display_p3(),
-        ] {
-            assert!(!is_srgb(&encoded(other)));
-        }
-        assert!(!is_srgb(b""));
-        assert!(!is_srgb(&[0xFF; 300]));
     }
 }

@@ -1,4 +1,5 @@
 use dlcs_testkit::program;
+use moxcms::{ColorProfile, ProfileText, ToneReprCurve};
 
 use super::super::jpeg::{prefix, splice};
 use super::super::source::jpeg::made::{Image, pipe, spooled};
@@ -138,6 +139,49 @@ fn what_cannot_be_cut_says_why() {
         match Cutter::open(&spooled(&source), TileSize::Px256).unwrap() {
             Cut::Impossible(said) => assert!(said.contains(reason), "{said}"),
             Cut::Cutter(_) => panic!("{arguments:?} is cut"),
+        }
+    }
+}
+
+/// A JPEG with a profile.
+fn tagged(source: &[u8], profile: &[u8]) -> Vec<u8> {
+    let length = (2 + 12 + 2 + profile.len()) as u16;
+    let mut bytes = source[..2].to_vec();
+    bytes.extend([0xFF, 0xE2]);
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(b"ICC_PROFILE\0\x01\x01");
+    bytes.extend(profile);
+    bytes.extend(&source[2..]);
+    bytes
+}
+
+#[test]
+fn colours_are_judged_by_what_a_profile_does_and_not_by_its_name() {
+    let Some([cjpeg, _]) = tools("colours_are_judged_by_what_a_profile_does_and_not_by_its_name")
+    else {
+        return;
+    };
+    let source = pipe(&cjpeg, &[], &Image::made(90, 70, 3).to_pnm());
+    let srgb = ColorProfile::new_srgb();
+    let mut nameless = srgb.clone();
+    nameless.description = Some(ProfileText::PlainString("a monitor".to_owned()));
+    let mut linear = srgb.clone();
+    // What else a profile may say of its curves goes before them.
+    linear.cicp = None;
+    let light = Some(ToneReprCurve::Lut(vec![0, u16::MAX]));
+    (linear.red_trc, linear.green_trc, linear.blue_trc) = (light.clone(), light.clone(), light);
+    let mut wide = ColorProfile::new_display_p3();
+    wide.description.clone_from(&srgb.description);
+    for (name, profile, is_cut) in [
+        ("sRGB", srgb, true),
+        ("linear", linear, false),
+        ("sRGB by another name", nameless, true),
+        ("wide", wide, false),
+    ] {
+        let source = tagged(&source, &profile.encode().unwrap());
+        match Cutter::open(&spooled(&source), TileSize::Px256).unwrap() {
+            Cut::Cutter(_) => assert!(is_cut, "{name} is cut"),
+            Cut::Impossible(said) => assert!(!is_cut && said.contains("sRGB"), "{name}: {said}"),
         }
     }
 }

@@ -41,27 +41,9 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         return Err(unsupported(SourceFormat::Jpeg, kind));
     }
     limits.check(outline.width.into(), outline.height.into())?;
-    let exif = outline.exif.as_deref();
-    let model = match outline.encoding() {
-        Encoding::Grey => ColourModel::Grey,
-        Encoding::YCbCr | Encoding::Rgb => ColourModel::Rgb,
-        Encoding::Cmyk => ColourModel::Cmyk,
-    };
     let mut job = Job {
         file: file.clone(),
-        header: Header {
-            width: outline.width,
-            height: outline.height,
-            samples: Samples {
-                model,
-                depth: Depth::U8,
-                alpha: Alpha::None,
-            },
-            nature: Nature::Shaded,
-            profile: profile(&outline, model),
-            orientation: exif.map_or(Orientation::NoTransforms, exif::orientation),
-            held_bytes: 0,
-        },
+        header: header(&outline),
         inverted: outline.has_inverted_inks(),
     };
     job.header.held_bytes = job.held_bytes() + coefficient_bytes(&outline);
@@ -69,6 +51,29 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
     Ok(Source::new(SourceFormat::Jpeg, header, move || {
         Ok(Box::new(DecodedRows::start(job)?))
     }))
+}
+
+/// What the markers say of the image; not what its rows will take of memory.
+pub(in crate::pyramid) fn header(outline: &Outline) -> Header {
+    let model = match outline.encoding() {
+        Encoding::Grey => ColourModel::Grey,
+        Encoding::YCbCr | Encoding::Rgb => ColourModel::Rgb,
+        Encoding::Cmyk => ColourModel::Cmyk,
+    };
+    let exif = outline.exif.as_deref();
+    Header {
+        width: outline.width,
+        height: outline.height,
+        samples: Samples {
+            model,
+            depth: Depth::U8,
+            alpha: Alpha::None,
+        },
+        nature: Nature::Shaded,
+        profile: profile(outline, model),
+        orientation: exif.map_or(Orientation::NoTransforms, exif::orientation),
+        held_bytes: 0,
+    }
 }
 
 /// Reads what the markers of a file say.
