@@ -45,6 +45,11 @@ impl ReadyIndex {
         if !places.into_iter().all(inside) {
             return Err(damaged("a stream lies outside of it"));
         }
+        Self::of(index)
+    }
+
+    /// Makes what is needed to read the streams of an index.
+    pub(super) fn of(index: Index) -> Result<Self, RenderError> {
         let no_tables = || damaged("the tables of a level are none");
         let prefixes = index
             .levels
@@ -75,6 +80,12 @@ impl ReadyIndex {
 
     pub(super) const fn channels(&self) -> Channels {
         self.index.channels
+    }
+
+    /// Bytes of the samples of one tile.
+    pub(super) const fn tile_bytes(&self) -> u64 {
+        let side = self.index.pyramid.tile.get() as u64;
+        side * side * self.channels().count() as u64
     }
 
     /// Finds out how to answer a request.
@@ -150,18 +161,30 @@ impl ReadyIndex {
         }
     }
 
-    /// Decodes one stored tile, padding included.
-    pub(super) fn decode(&self, exponent: u32, stream: &[u8]) -> Result<Pixels, RenderError> {
+    /// A tile of JPEG as a whole stream.
+    pub(super) fn whole(&self, exponent: u32, stream: &[u8]) -> Result<Vec<u8>, RenderError> {
+        let prefix = self.prefixes.get(exponent as usize).ok_or_else(missing)?;
+        jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))
+    }
+
+    /// Decodes one stored tile; of its padding nothing is promised.
+    pub(super) fn decode(
+        &self,
+        exponent: u32,
+        row: u32,
+        stream: &[u8],
+    ) -> Result<Pixels, RenderError> {
         let side = self.index.pyramid.tile.get();
-        match self.level(exponent)?.coding {
+        let level = self.level(exponent)?;
+        let below = u64::from(row) * u64::from(side);
+        let left = u64::from(level.level.dimensions.height()).saturating_sub(below);
+        let shown = left.min(side.into()) as u32;
+        match level.coding {
             Coding::Jpeg { .. } => {
-                let prefix = &self.prefixes[exponent as usize];
-                let whole =
-                    jpeg::splice(prefix, stream).ok_or_else(|| damaged("a tile is no JPEG"))?;
-                decode_jpeg(whole, side, self.channels())
+                decode_jpeg(self.whole(exponent, stream)?, side, self.channels())
             }
-            Coding::Deflate(samples) => inflate(stream, samples, side, self.channels()),
-            Coding::Plain => plain(stream, side, self.channels()),
+            Coding::Deflate(samples) => inflate(stream, samples, side, shown, self.channels()),
+            Coding::Plain => plain(stream, side, shown, self.channels()),
         }
     }
 

@@ -40,11 +40,14 @@ impl Job {
 
     /// Makes the derivative.
     pub(super) fn make(&self) -> Result<Made, ProcessError> {
-        let source = self.open()?;
+        let mut source = self.open()?;
         let format = source.format;
         if let Some(original) = self.original(&source)? {
-            let built = self.keep(source, &original)?;
-            return Ok(Made { format, built });
+            if let Some(built) = self.keep(source, &original)? {
+                return Ok(Made { format, built });
+            }
+            tracing::debug!("a TIFF is not kept as it is: a tile of it is damaged");
+            source = self.open()?;
         }
         let full = self.full_resolution(format)?;
         let coding = match (source.header.nature, self.options.policy, &full) {
@@ -74,16 +77,26 @@ impl Job {
         if !self.options.use_original || source.format != SourceFormat::Tiff {
             return Ok(None);
         }
-        match original(&self.source.file, &source.header)? {
-            Original::Pyramid(pyramid) => Ok(Some(pyramid)),
-            Original::Other(reason) => {
+        match original(&self.source.file, &source.header) {
+            Ok(Original::Pyramid(pyramid)) => Ok(Some(pyramid)),
+            Ok(Original::Other(reason)) => {
                 tracing::debug!(reason, "a TIFF is not kept as it is");
+                Ok(None)
+            }
+            Err(error @ ProcessError::Backend { .. }) => Err(error),
+            // Its first image may be sound all the same.
+            Err(error) => {
+                tracing::debug!(%error, "a TIFF is not kept as it is");
                 Ok(None)
             }
         }
     }
 
-    fn keep(&self, source: Source, original: &OriginalPyramid) -> Result<Built, ProcessError> {
+    fn keep(
+        &self,
+        source: Source,
+        original: &OriginalPyramid,
+    ) -> Result<Option<Built>, ProcessError> {
         let rows = UprightRows::start(source)?;
         keep(
             rows,

@@ -90,26 +90,34 @@ pub(super) fn decode_jpeg(
     Ok(tile)
 }
 
-/// The samples of a tile with this side as they are stored.
-pub(super) fn plain(stream: &[u8], side: u32, channels: Channels) -> Result<Pixels, RenderError> {
+/// The samples of a tile with this side as they are stored; rows after those that are shown may be missing, and are blank then.
+pub(super) fn plain(
+    stream: &[u8],
+    side: u32,
+    shown: u32,
+    channels: Channels,
+) -> Result<Pixels, RenderError> {
     let mut tile = Pixels::blank(side, side, channels);
-    let stored = stream
-        .get(..tile.data.len())
-        .ok_or_else(|| damaged("a tile ends early"))?;
-    tile.data.copy_from_slice(stored);
+    let there = stream.len().min(tile.data.len());
+    if there < shown as usize * tile.stride() {
+        return Err(damaged("a tile ends early"));
+    }
+    tile.data[..there].copy_from_slice(&stream[..there]);
     Ok(tile)
 }
 
-/// Undoes Deflate, and differences of neighbours, for a tile with this side.
+/// Undoes Deflate, and differences of neighbours, for a tile with this side of which the first rows are shown; the others are blank.
 pub(super) fn inflate(
     stream: &[u8],
     samples: Samples,
     side: u32,
+    shown: u32,
     channels: Channels,
 ) -> Result<Pixels, RenderError> {
     let mut tile = Pixels::blank(side, side, channels);
+    let shown = shown as usize * tile.stride();
     ZlibDecoder::new(stream)
-        .read_exact(&mut tile.data)
+        .read_exact(&mut tile.data[..shown])
         .map_err(|error| damaged(format!("a tile cannot be decompressed: {error}")))?;
     if samples == Samples::Plain {
         return Ok(tile);
@@ -121,6 +129,12 @@ pub(super) fn inflate(
         }
     }
     Ok(tile)
+}
+
+/// Whether what was deflated has so many bytes, and the checksum that comes after them.
+pub(super) fn is_inflated(stream: &[u8], length: u64) -> bool {
+    let mut rest = ZlibDecoder::new(stream).take(length + 1);
+    std::io::copy(&mut rest, &mut std::io::sink()).is_ok_and(|found| found == length)
 }
 
 #[cfg(test)]
@@ -144,11 +158,13 @@ mod tests {
             let stored = encode_tile(&tile, TileCoding::Lossless).unwrap();
             assert!(stored.tables.is_empty());
             assert_eq!(
-                inflate(&stored.stream, Samples::Differences, 16, channels).unwrap(),
+                inflate(&stored.stream, Samples::Differences, 16, 16, channels).unwrap(),
                 tile
             );
             let cut = &stored.stream[..stored.stream.len() / 2];
-            assert!(inflate(cut, Samples::Differences, 16, channels).is_err());
+            assert!(inflate(cut, Samples::Differences, 16, 16, channels).is_err());
+            let first = inflate(cut, Samples::Differences, 16, 2, channels).unwrap();
+            assert_eq!(first.corner(16, 2), tile.corner(16, 2));
         }
     }
 

@@ -83,7 +83,7 @@ impl Tile {
         match self.found {
             Found::Decoded(tile) => Ok(tile),
             Found::Stream(stream) => {
-                let tile = Arc::new(index.decode(self.name.level, &stream)?);
+                let tile = Arc::new(index.decode(self.name.level, self.name.row, &stream)?);
                 if let Some(decoded) = remember {
                     decoded.tiles.insert(self.name, Arc::clone(&tile));
                 }

@@ -268,7 +268,7 @@ fn tiles(
     Ok(Ok(tiles))
 }
 
-/// What the first stream of a level and its tables are.
+/// What all streams of a level, and its tables, are.
 fn jpeg(
     file: &SpooledFile,
     directory: &Directory,
@@ -280,21 +280,27 @@ fn jpeg(
     if tables.is_empty() && directory.has(tag::JPEG_TABLES) {
         return Ok(Err("its tables are too long"));
     }
-    let Some((offset, length)) = tiles.first() else {
-        return Ok(Err("it has no tiles"));
-    };
-    let mut stream = read_stretch(file, (*offset, u64::from(*length)))?;
-    let frame = Frame::read(&mut stream)?;
-    if (frame.width, frame.height) != (tile, tile) || frame.channels as u64 != channels {
-        return Ok(Err("its streams are of another size than its tiles"));
+    let mut common = None;
+    for (offset, length) in tiles {
+        let mut stream = read_stretch(file, (*offset, u64::from(*length)))?;
+        let frame = Frame::read(&mut stream)?;
+        if (frame.width, frame.height) != (tile, tile) || frame.channels as u64 != channels {
+            return Ok(Err("its streams are of another size than its tiles"));
+        }
+        let sampling = if channels == 1 {
+            Some((1, 1))
+        } else {
+            frame.sampling
+        };
+        let Some(sampling @ (1 | 2 | 4, 1 | 2 | 4)) = sampling else {
+            return Ok(Err("its colours are sampled in an unusual way"));
+        };
+        if *common.get_or_insert(sampling) != sampling {
+            return Ok(Err("its colours are sampled in several ways"));
+        }
     }
-    let sampling = if channels == 1 {
-        Some((1, 1))
-    } else {
-        frame.sampling
-    };
-    Ok(match sampling {
-        Some(sampling @ (1 | 2 | 4, 1 | 2 | 4)) => Ok(OriginalCoding::Jpeg { tables, sampling }),
-        _ => Err("its colours are sampled in an unusual way"),
+    Ok(match common {
+        Some(sampling) => Ok(OriginalCoding::Jpeg { tables, sampling }),
+        None => Err("it has no tiles"),
     })
 }
