@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dlcs_core::iiif::TileSize;
+use dlcs_core::iiif::{Limits, TileSize};
 
 /// How derivatives are made.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ impl Default for PyramidProcessorConfig {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PyramidRendererConfig {
+    /// Where an encoder that must have a file makes it; `None`: the temporary directory of the system.
+    pub spool_directory: Option<PathBuf>,
     /// How many large requests are rendered at once.
     pub concurrency: NonZeroUsize,
     /// How many small requests are rendered at once: they decode and return at most 4 megapixels, and never wait for
@@ -56,9 +58,14 @@ pub struct PyramidRendererConfig {
     pub waiting: usize,
     /// How long a request may wait for its turn before it is turned away.
     pub max_wait: Duration,
-    /// The most bytes that all large requests may take together, results that are still being sent included; what takes more alone is made from
-    /// a smaller level, or refused.
+    /// The most bytes that all large requests may take together, results that are still being sent included. What takes more alone is made from
+    /// a smaller level; where that does not help, it waits until it has all of them to itself.
     pub max_total_bytes: u64,
+    /// The largest area in pixels that is asked for: that of [`Limits`] in the settings of the service. What the costliest result of it takes is
+    /// let in, alone; what takes more is refused.
+    pub max_area: u64,
+    /// The most bytes that the results of small requests may take together while they are being sent, those of less than 256 KiB left out.
+    pub max_unsent_bytes: u64,
     /// The most bytes that the decoded region of one request may have, before a smaller level is used.
     pub max_decoded_bytes: u64,
     /// The most bytes of parsed indexes that are kept.
@@ -75,14 +82,17 @@ pub struct PyramidRendererConfig {
 
 impl Default for PyramidRendererConfig {
     /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 384 MiB for all large ones together,
-    /// 1 GiB of pixels decoded for each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
+    /// [`Limits::LARGEST_AREA`] as the largest area, 128 MiB for the results of small ones that are being sent, 1 GiB of pixels decoded for each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
     fn default() -> Self {
         Self {
+            spool_directory: None,
             concurrency: processors(),
             small_concurrency: processors(),
             waiting: 256,
             max_wait: Duration::from_secs(10),
             max_total_bytes: 384 << 20,
+            max_area: Limits::LARGEST_AREA,
+            max_unsent_bytes: 128 << 20,
             max_decoded_bytes: 1 << 30,
             index_cache_bytes: 64 << 20,
             tile_cache_bytes: 64 << 20,

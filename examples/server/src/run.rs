@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use dlcs_core::Dlcs;
 use dlcs_core::dlcs::Settings;
-use dlcs_core::iiif::{Format, FormatSet};
+use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
@@ -135,11 +135,13 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_opened_networks(config.allowed.clone())
         .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join("known_hosts")));
     let mut processor = PyramidProcessorConfig::default();
-    processor.spool_directory = Some(spool);
+    processor.spool_directory = Some(spool.clone());
     processor.max_pixels = config.max_pixels;
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();
+    renderer.spool_directory = Some(spool);
     renderer.result_cache_bytes = config.cache_size;
+    renderer.max_area = config.limits.max_area.unwrap_or(Limits::LARGEST_AREA);
     let settings = Settings::default()
         .with_workers(config.workers)
         .with_limits(config.limits)

@@ -1,5 +1,7 @@
 //! JPEG 2000 in a JP2 file, tile by tile.
 
+use std::path::Path;
+
 use openjp2::openjpeg::{OPJ_CLRSPC_GRAY, OPJ_CLRSPC_SRGB, OPJ_CODEC_JP2};
 use openjp2::{Codec, Stream, opj_cparameters_t, opj_image, opj_image_comptparm};
 use tempfile::NamedTempFile;
@@ -21,9 +23,17 @@ const RESOLUTIONS: u32 = 6;
 const BUFFER: usize = 1 << 16;
 
 /// Encodes pixels as JP2: with alpha where they have it, without loss where they are black and white.
-pub(super) fn encode_jp2(pixels: &Pixels, depth: Depth) -> Result<Vec<u8>, PyramidError> {
+pub(super) fn encode_jp2(
+    pixels: &Pixels,
+    depth: Depth,
+    spool_directory: Option<&Path>,
+) -> Result<Vec<u8>, PyramidError> {
     // The encoder writes to nothing but files, and goes back in them.
-    let file = NamedTempFile::new().map_err(PyramidError::Spool)?;
+    let file = match spool_directory {
+        Some(directory) => NamedTempFile::new_in(directory),
+        None => NamedTempFile::new(),
+    }
+    .map_err(PyramidError::Spool)?;
     let mut stream = Stream::new_file(file.path(), BUFFER, false).map_err(PyramidError::Spool)?;
     let mut codec =
         Codec::new_encoder(OPJ_CODEC_JP2).ok_or_else(|| failed("openjp2 has no encoder"))?;

@@ -9,6 +9,8 @@ mod sink;
 mod tiff;
 mod webp;
 
+use std::path::PathBuf;
+
 use dlcs_core::iiif::{Format, FormatSet};
 use dlcs_core::policy::ChromaSampling;
 
@@ -37,30 +39,32 @@ pub(super) enum Depth {
     Byte,
 }
 
-/// How much is lost where a format loses something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Losses {
+/// What encoders are told beside the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EncodeOptions {
     /// The quality of JPEG, and of what is in a PDF: 1 to 100.
-    pub(super) jpeg: u8,
+    pub(super) jpeg_quality: u8,
     /// The quality of WebP: 1 to 100.
-    pub(super) webp: u8,
+    pub(super) webp_quality: u8,
+    /// Where an encoder that must have a file makes it; `None`: the temporary directory of the system.
+    pub(super) spool_directory: Option<PathBuf>,
 }
 
 /// Encodes pixels as a whole.
 ///
 /// Alpha is kept where the format carries it, in GIF as a yes or no; otherwise what is transparent lies on white.
 fn encode(
-    pixels: &Pixels,
+    pixels: Pixels,
     depth: Depth,
     format: Format,
-    losses: Losses,
+    options: &EncodeOptions,
 ) -> Result<Vec<u8>, PyramidError> {
     match format {
-        Format::Jpg => encode_jpeg(pixels, losses.jpeg, ChromaSampling::Quarter),
-        Format::Png => png::encode_png(pixels, depth),
-        Format::Webp => webp::encode_webp(pixels, depth, losses.webp),
-        Format::Gif => gif::encode_gif(pixels, depth),
-        Format::Jp2 => jp2::encode_jp2(pixels, depth),
+        Format::Jpg => encode_jpeg(&pixels, options.jpeg_quality, ChromaSampling::Quarter),
+        Format::Png => png::encode_png(&pixels, depth),
+        Format::Webp => webp::encode_webp(pixels, depth, options.webp_quality),
+        Format::Gif => gif::encode_gif(&pixels, depth),
+        Format::Jp2 => jp2::encode_jp2(&pixels, depth, options.spool_directory.as_deref()),
         _ => Err(failed(format!(
             "{} has no encoder of whole pictures",
             format.extension()

@@ -8,16 +8,16 @@ use super::jpeg::JpegRows;
 use super::pdf::{PageImage, page};
 use super::png::PngRows;
 use super::tiff::TiffRows;
-use super::{Depth, Losses, encode, is_bitonal};
+use super::{Depth, EncodeOptions, encode, is_bitonal};
 
 /// What has more pixels than this is not held whole where its format lets rows go one by one.
 pub(in super::super) const STREAMED_PIXELS: u64 = 16 * 512 * 512;
 
-/// Whether a picture of this size is encoded without being held whole.
-pub(in super::super) fn streams(format: Format, size: Dimensions) -> bool {
+/// Whether a picture of so many pixels is encoded without being held whole.
+pub(in super::super) fn streams(format: Format, area: u64) -> bool {
     match format {
         Format::Tif => true,
-        Format::Jpg | Format::Png | Format::Pdf => size.area() > STREAMED_PIXELS,
+        Format::Jpg | Format::Png | Format::Pdf => area > STREAMED_PIXELS,
         _ => false,
     }
 }
@@ -28,7 +28,7 @@ pub(in super::super) struct Sink {
     size: Dimensions,
     channels: Channels,
     depth: Depth,
-    losses: Losses,
+    options: EncodeOptions,
     rows: Rows,
 }
 
@@ -49,14 +49,16 @@ impl Sink {
         size: Dimensions,
         channels: Channels,
         depth: Depth,
-        losses: Losses,
+        options: EncodeOptions,
     ) -> Result<Self, PyramidError> {
-        let streams = streams(format, size);
+        let streams = streams(format, size.area());
         let rows = match format {
             Format::Pdf if is_bitonal(channels, depth) => Rows::Bits(Vec::new()),
-            Format::Jpg | Format::Pdf if streams => {
-                Rows::Jpeg(Box::new(JpegRows::start(size, channels, losses.jpeg)?))
-            }
+            Format::Jpg | Format::Pdf if streams => Rows::Jpeg(Box::new(JpegRows::start(
+                size,
+                channels,
+                options.jpeg_quality,
+            )?)),
             Format::Png if streams => Rows::Png(Box::new(PngRows::start(size, channels, depth)?)),
             Format::Tif => Rows::Tiff(TiffRows::start(size, channels, depth)),
             _ => Rows::Held(None),
@@ -66,7 +68,7 @@ impl Sink {
             size,
             channels,
             depth,
-            losses,
+            options,
             rows,
         })
     }
@@ -111,7 +113,7 @@ impl Sink {
                 } else {
                     format
                 };
-                encode(&pixels, self.depth, format, self.losses)?
+                encode(pixels, self.depth, format, &self.options)?
             }
         };
         match format {

@@ -3,7 +3,7 @@
 use dlcs_core::derivative::RenderError;
 use dlcs_core::iiif::{Dimensions, Format, Quality, ResolvedRequest};
 
-use super::super::encode::{Depth, Losses, Sink};
+use super::super::encode::{Depth, EncodeOptions, Sink};
 use super::super::pixels::{Channels, Pixels};
 use super::super::resample::{grey, threshold};
 use super::strips::strip_rows;
@@ -107,13 +107,13 @@ pub(super) struct Finish {
 }
 
 impl Finish {
-    pub(super) fn start(look: Look, losses: Losses) -> Result<Self, RenderError> {
+    pub(super) fn start(look: Look, options: EncodeOptions) -> Result<Self, RenderError> {
         let sink = Sink::start(
             look.request.format,
             look.size(),
             look.channels(),
             look.depth(),
-            losses,
+            options,
         )?;
         let size = look.request.size;
         let frame = look.turns().then(|| {

@@ -8,6 +8,7 @@ mod results;
 mod strips;
 mod tiles;
 mod turn;
+mod unsent;
 mod window;
 mod work;
 
@@ -15,16 +16,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
 use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest};
 use dlcs_core::image::ImageService;
 use quick_cache::sync::Cache;
 
 use super::PyramidRendererConfig;
-use super::admission::{Admission, Kept};
+use super::admission::{Admission, Kept, SENT_FREELY};
 use super::cover::Cover;
-use super::encode::{FORMATS, Losses};
+use super::encode::{EncodeOptions, FORMATS};
 use super::error::damaged;
 use super::index::{IndexWeight, ReadyIndex};
 pub(super) use cost::Cost;
@@ -32,6 +32,7 @@ use finish::Look;
 use flight::{Flights, Wanted};
 use results::Results;
 use tiles::{Band, DecodedTiles, bands};
+use unsent::Outbox;
 use work::Work;
 
 /// Answers image requests from tiled pyramidal TIFFs.
@@ -42,6 +43,7 @@ pub struct PyramidRenderer {
     decoded: Arc<DecodedTiles>,
     results: Arc<Results>,
     flights: Arc<Flights>,
+    outbox: Arc<Outbox>,
     admission: Arc<Admission>,
 }
 
@@ -59,6 +61,7 @@ impl PyramidRenderer {
             decoded: Arc::new(DecodedTiles::new(config.tile_cache_bytes)),
             results: Arc::new(Results::new(config.result_cache_bytes)),
             flights: Arc::default(),
+            outbox: Arc::default(),
             admission: Arc::new(Admission::new(&config)),
             config: Arc::new(config),
         }
@@ -92,7 +95,7 @@ impl PyramidRenderer {
     ) -> Result<Choice, RenderError> {
         let pyramid = service.derivative.pyramid;
         let look = Look::of(index.channels(), request);
-        let mut refused = None;
+        let (mut alone, mut refused) = (None, None);
         let mut levels = index.levels().skip(wanted as usize).peekable();
         while let Some(level) = levels.next() {
             let cover = Cover::of(pyramid, request.region, level);
@@ -103,20 +106,25 @@ impl PyramidRenderer {
             let bands = bands(index, &cover)?;
             let cost = Cost::of(&cover, index.channels(), &look, &bands);
             let available = self.admission.available(cost);
-            if cost.bytes <= available {
-                return Ok(Choice {
-                    cover,
-                    look,
-                    bands,
-                    cost,
+            if cost.bytes > available {
+                refused = Some(RenderError::TooLarge {
+                    needed: cost.bytes,
+                    available,
                 });
+                continue;
             }
-            refused = Some(RenderError::TooLarge {
-                needed: cost.bytes,
-                available,
-            });
+            let choice = Choice {
+                cover,
+                look: look.clone(),
+                bands,
+                cost,
+            };
+            if self.admission.shares(cost) {
+                return Ok(choice);
+            }
+            alone.get_or_insert(choice);
         }
-        Err(refused.unwrap_or_else(|| damaged("a level is missing")))
+        alone.ok_or_else(|| refused.unwrap_or_else(|| damaged("a level is missing")))
     }
 
     async fn rendered(
@@ -134,29 +142,60 @@ impl PyramidRenderer {
             cover: choice.cover,
             look: choice.look,
             bands: choice.bands,
-            losses: Losses {
-                jpeg: self.config.quality,
-                webp: self.config.webp_quality,
+            options: EncodeOptions {
+                jpeg_quality: self.config.quality,
+                webp_quality: self.config.webp_quality,
+                spool_directory: self.config.spool_directory.clone(),
             },
             decoded: Arc::clone(&self.decoded),
             remembers: cost.is_small,
         };
-        let (bytes, turn) = work.run(store, key, turn).await?;
-        let format = request.format;
-        if self.results.takes(bytes.len()) {
-            let rendered = Rendered {
-                format,
-                bytes: bytes.into(),
-            };
+        let (mut bytes, turn) = work.run(store, key, turn).await?;
+        if (bytes.capacity() - bytes.len()) as u64 > SENT_FREELY {
+            // What it had room for is not counted.
+            bytes.shrink_to_fit();
+        }
+        let rendered = Rendered {
+            format: request.format,
+            bytes: bytes.into(),
+        };
+        let length = rendered.bytes.len();
+        if self.results.takes(length) {
             self.results.insert(wanted.clone(), &rendered);
+        }
+        if length as u64 <= SENT_FREELY {
             return Ok(rendered);
         }
-        // It takes of the budget until it has been sent.
-        let kept = turn.keep(bytes.len() as u64);
-        Ok(Rendered {
-            format,
-            bytes: Bytes::from_owner(Held { bytes, _kept: kept }),
-        })
+        let kept = turn.keep(length as u64);
+        Ok(self.send(wanted, rendered, kept))
+    }
+
+    /// A result that is remembered, unless it is not.
+    async fn remembered(&self, wanted: &Wanted) -> Result<Option<Rendered>, RenderError> {
+        let found = self.results.get(wanted);
+        match found {
+            Some(rendered) if rendered.bytes.len() as u64 <= SENT_FREELY => {
+                return Ok(Some(rendered));
+            }
+            _ => {}
+        }
+        if let Some(bytes) = self.outbox.get(wanted) {
+            let format = wanted.1.format;
+            return Ok(Some(Rendered { format, bytes }));
+        }
+        let Some(rendered) = found else {
+            return Ok(None);
+        };
+        let kept = self.admission.unsent(rendered.bytes.len() as u64).await?;
+        Ok(Some(self.send(wanted, rendered, kept)))
+    }
+
+    /// Lets a result take of a budget until it has been sent.
+    fn send(&self, wanted: &Wanted, rendered: Rendered, kept: Kept) -> Rendered {
+        Rendered {
+            format: rendered.format,
+            bytes: self.outbox.send(wanted.clone(), rendered.bytes, kept),
+        }
     }
 }
 
@@ -166,18 +205,6 @@ struct Choice {
     look: Look,
     bands: Vec<Band>,
     cost: Cost,
-}
-
-/// A result that holds a part of the budget.
-struct Held {
-    bytes: Vec<u8>,
-    _kept: Kept,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 impl Default for PyramidRenderer {
@@ -219,7 +246,7 @@ impl ImageRenderer for PyramidRenderer {
             }
         };
         let wanted = (key.clone(), request.clone());
-        if let Some(rendered) = self.results.get(&wanted) {
+        if let Some(rendered) = self.remembered(&wanted).await? {
             return Ok(rendered);
         }
         self.flights

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::super::admission::Turn;
 use super::super::cover::Cover;
-use super::super::encode::Losses;
+use super::super::encode::EncodeOptions;
 use super::super::error::PyramidError;
 use super::super::index::ReadyIndex;
 use super::finish::{Finish, Look};
@@ -22,7 +22,7 @@ pub(super) struct Work {
     pub(super) cover: Cover,
     pub(super) look: Look,
     pub(super) bands: Vec<Band>,
-    pub(super) losses: Losses,
+    pub(super) options: EncodeOptions,
     pub(super) decoded: Arc<DecodedTiles>,
     /// Whether its tiles are worth remembering.
     pub(super) remembers: bool,
@@ -76,7 +76,7 @@ impl Work {
     fn make(&self, bands: impl Iterator<Item = Vec<Tile>>) -> Result<Vec<u8>, RenderError> {
         let channels = self.index.channels();
         let mut strips = Strips::new(self.cover, channels, self.look.scaled());
-        let mut finish = Finish::start(self.look.clone(), self.losses)?;
+        let mut finish = Finish::start(self.look.clone(), self.options.clone())?;
         let remember = self.remembers.then_some(&*self.decoded);
         let last_column = *self.cover.columns().end();
         let first_column = *self.cover.columns().start();
@@ -91,11 +91,12 @@ impl Work {
                 strips.emit(&mut |strip| finish.push(strip))?;
             }
         }
-        if strips.is_complete() {
-            finish.finish()
-        } else {
+        if !strips.is_complete() {
             // Nobody waits for it any more, or a tile could not be read.
-            Err(PyramidError::NoTiles.into())
+            return Err(PyramidError::NoTiles.into());
         }
+        // What follows needs its memory.
+        drop(strips);
+        finish.finish()
     }
 }

@@ -162,22 +162,12 @@ async fn large_renders_share_a_budget_of_bytes() {
     server.render(ANOTHER).await.unwrap();
 }
 
-/// The bytes that a request takes of the budget.
-async fn needed(path: &str) -> u64 {
-    let server = Server::start(|config| config.max_total_bytes = 1).await;
-    match server.render(path).await {
-        Err(RenderError::TooLarge { needed, .. }) => needed,
-        other => panic!("{path}: {other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn what_has_not_been_sent_yet_takes_of_the_budget() {
-    let path = "full/2100,2100/0/default.tif";
-    let needed = needed(path).await;
+    let (path, another) = ("full/2100,2100/0/default.tif", "full/2100,2100/0/gray.tif");
     let server = Server::start(|config| {
         config.concurrency = NonZeroUsize::new(8).unwrap();
-        config.max_total_bytes = needed + (1 << 18);
+        config.max_total_bytes = 1 << 20;
         config.max_wait = Duration::from_millis(20);
         config.result_cache_bytes = 0;
     })
@@ -187,30 +177,95 @@ async fn what_has_not_been_sent_yet_takes_of_the_budget() {
     assert!(unsent.bytes.len() > 1 << 20, "{}", unsent.bytes.len());
     let part = unsent.bytes.slice(..1);
     drop(unsent);
-    let refused = server.render(path).await;
+    let same = server.render(path).await.unwrap();
+    assert_eq!(same.bytes.as_ptr(), part.as_ptr(), "it is sent to both");
+    drop(same);
+    let refused = server.render(another).await;
     assert!(
         matches!(refused, Err(RenderError::Overloaded)),
         "{refused:?}"
     );
     drop(part);
-    server.render(path).await.unwrap();
+    server.render(another).await.unwrap();
+}
+
+#[tokio::test]
+async fn results_of_small_renders_are_bounded_too_until_they_are_sent() {
+    for result_cache_bytes in [0, 64 << 20] {
+        let server = Server::start(|config| {
+            config.max_unsent_bytes = 3 << 20;
+            config.max_wait = Duration::from_millis(20);
+            config.result_cache_bytes = result_cache_bytes;
+        })
+        .await;
+        server.slow.gate.open();
+        let path = "0,0,1500,1500/max/0/default.tif";
+        drop(server.render(path).await.unwrap());
+        // Out of the cache, or anew.
+        let unsent = server.render(path).await.unwrap();
+        assert!(unsent.bytes.len() > 1 << 20, "{}", unsent.bytes.len());
+        let same = server.render(path).await.unwrap();
+        assert_eq!(same.bytes.as_ptr(), unsent.bytes.as_ptr());
+        let second = "0,0,1500,1499/max/0/gray.tif";
+        let refused = server.render(second).await;
+        assert!(
+            matches!(refused, Err(RenderError::Overloaded)),
+            "{refused:?}"
+        );
+        // What is little flows all the same.
+        server.render(SMALL).await.unwrap();
+        drop((unsent, same));
+        server.render(second).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_that_takes_more_than_all_together_may_is_made_alone() {
+    let server = Server::start(|config| {
+        config.concurrency = NonZeroUsize::new(8).unwrap();
+        config.max_total_bytes = 1 << 20;
+        config.max_wait = Duration::from_millis(20);
+    })
+    .await;
+    let first = server.begin_large().await;
+    let refused = server.render(ANOTHER).await;
+    assert!(
+        matches!(refused, Err(RenderError::Overloaded)),
+        "{refused:?}"
+    );
+    server.slow.gate.open();
+    first.await.unwrap().unwrap();
+    server.render(ANOTHER).await.unwrap();
+}
+
+#[tokio::test]
+async fn files_of_encoders_are_made_in_the_spool_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().to_owned();
+    let server = Server::start(|config| config.spool_directory = Some(spool)).await;
+    server.slow.gate.open();
+    server.render("full/300,300/0/default.jp2").await.unwrap();
+    directory.close().unwrap();
+    let failed = server.render("full/299,299/0/default.jp2").await;
+    assert!(
+        matches!(failed, Err(RenderError::Backend { .. })),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
 async fn what_can_never_fit_is_made_from_a_smaller_level_or_refused() {
-    let server = Server::start(|config| config.max_total_bytes = 1 << 20).await;
+    let server = Server::start(|config| {
+        config.max_total_bytes = 1 << 20;
+        config.max_area = 1;
+    })
+    .await;
     server.slow.gate.open();
-    let refused = server.render(LARGE).await;
-    assert!(
-        matches!(
-            refused,
-            Err(RenderError::TooLarge {
-                needed: 2_000_000..,
-                available: 1_048_576
-            })
-        ),
-        "{refused:?}"
-    );
+    let turned = "full/2100,2100/45/default.webp";
+    match server.render(turned).await {
+        Err(RenderError::TooLarge { needed, available }) => assert!(needed > available),
+        other => panic!("{:?}", other.map(|rendered| rendered.bytes.len())),
+    }
     // A low strip of all columns of full resolution is too much, one of the next level is not.
     let server = Server::start(|config| config.max_decoded_bytes = 2 << 20).await;
     server.slow.gate.open();
