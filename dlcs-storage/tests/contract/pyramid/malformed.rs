@@ -2,25 +2,55 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use dlcs_core::derivative::{Checksum, ImageProcessor, ProcessError, ProcessOptions};
-use dlcs_core::origin::OriginResponse;
+use dlcs_core::derivative::{ProcessError, ProcessOptions};
+use dlcs_core::policy::ImageOptimisationPolicy;
 use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig};
 use dlcs_testkit::malformed::{self, Malformed, Outcome};
 use dlcs_testkit::program;
 use futures_util::StreamExt;
 
-use super::support::{Raster, run};
+use super::support::{Raster, Ready, make, run};
 
-/// No file here takes a second; only one that hangs takes this long.
+/// Processor time of one file, at the most.
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// No file here waits for anything; only one that hangs takes this long.
 const HANGS: Duration = Duration::from_secs(120);
 
 /// What one file may make the process hold, at the most, with all that was tried before it.
 const MOST_MEMORY: u64 = 1 << 30;
+
+/// Good files that have smaller levels.
+const PYRAMIDS: [&str; 2] = ["levels.tif", "deflated.tif"];
+
+/// Set where a test is run by itself.
+const ALONE: &str = "DLCS_TEST_ALONE";
+
+/// Runs a test of this file again in a process of its own, whose time and memory are those of the test; whether this is that process.
+fn is_alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let (_, path) = module_path!().split_once("::").unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{path}::{test}"), "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{errors}"
+    );
+    program::say(said.trim());
+    false
+}
 
 /// Panics in our own code and in that of decoders.
 static PANICS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
@@ -52,42 +82,99 @@ fn processor() -> PyramidProcessor {
     PyramidProcessor::new(config)
 }
 
+/// The ways that a source can go: all of it encoded; kept or cut where it can be; stored without loss. Only JPEG and TIFF have several.
+fn ways(file: &Malformed) -> Vec<(&'static str, ProcessOptions)> {
+    let plain = ProcessOptions::default;
+    let has_ways = [&b"\xFF\xD8"[..], b"II", b"MM"]
+        .iter()
+        .any(|start| file.bytes.starts_with(start));
+    let mut ways = vec![("encoded", plain())];
+    if has_ways {
+        let lossless = plain().with_policy(ImageOptimisationPolicy::Lossless);
+        ways.extend([
+            ("original", plain().with_original()),
+            ("lossless", lossless),
+        ]);
+    }
+    ways
+}
+
 async fn attempt(
     processor: &PyramidProcessor,
+    options: &ProcessOptions,
     file: &Malformed,
-) -> Result<Result<Checksum, ProcessError>, String> {
-    let response = OriginResponse::from_bytes(Bytes::from(file.bytes.clone()));
-    let options = ProcessOptions::default();
-    let work = processor.process(response, &options);
-    match tokio::time::timeout(HANGS, work).await {
-        Ok(processed) => Ok(processed.map(|processed| processed.derivative.checksum)),
-        Err(_) => Err(format!("{} hangs", file.name)),
+) -> Result<Result<Ready, ProcessError>, String> {
+    let before = processor_time();
+    let work = make(processor, options, file.bytes.clone());
+    let made = tokio::time::timeout(HANGS, work)
+        .await
+        .map_err(|_| "it hangs".to_owned())?;
+    if let (Some(before), Some(after)) = (before, processor_time()) {
+        let taken = after.saturating_sub(before);
+        if taken > MOST_TIME {
+            return Err(format!("it takes {taken:?} of a processor"));
+        }
     }
+    Ok(made)
+}
+
+/// Asks for the last tile of every level, as it is and decoded, and for the whole.
+async fn serve(ready: &Ready) -> Result<(), String> {
+    let pyramid = ready.service.derivative.pyramid;
+    let tile = pyramid.tile.get();
+    let whole = pyramid.dimensions;
+    let mut paths = vec!["full/max/0/default.jpg".to_owned()];
+    for level in pyramid.levels() {
+        let scale = 1 << level.exponent;
+        let last = |count: u32, side: u32| {
+            let start = (count - 1) * tile * scale;
+            (start, side - start, (side - start).div_ceil(scale))
+        };
+        let (x, width, across) = last(level.columns, whole.width());
+        let (y, height, down) = last(level.rows, whole.height());
+        let place = format!("{x},{y},{width},{height}/{across},{down}/0/default");
+        paths.extend(["jpg", "png"].map(|format| format!("{place}.{format}")));
+    }
+    for path in paths {
+        let rendered = ready.render(&path).await;
+        let rendered = rendered.map_err(|error| format!("{path}: {error}"))?;
+        if path.ends_with("jpg") {
+            libjpeg_turbo_rs::decompress(&rendered.bytes)
+                .map_err(|error| format!("{path} is no JPEG: {error}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with what comes of a file.
-async fn judge(processor: &PyramidProcessor, file: Malformed) -> Result<(), String> {
-    let name = &file.name;
-    let first = attempt(processor, &file).await?;
-    let second = attempt(processor, &file).await?;
-    let fault = |what: String| Err(format!("{name}: {what}"));
+async fn judge(
+    processor: &PyramidProcessor,
+    options: &ProcessOptions,
+    file: &Malformed,
+) -> Result<(), String> {
+    let first = attempt(processor, options, file).await?;
+    let second = attempt(processor, options, file).await?;
     match (&first, &second) {
-        (Ok(one), Ok(other)) if one != other => return fault("other pixels each time".to_owned()),
-        (Ok(_), Err(error)) | (Err(error), Ok(_)) => {
-            return fault(format!("only once: {error}"));
+        (Ok(one), Ok(other)) => {
+            let checksum = |ready: &Ready| ready.service.derivative.checksum;
+            if checksum(one) != checksum(other) {
+                return Err("other pixels each time".to_owned());
+            }
+            serve(one).await?;
         }
+        (Ok(_), Err(error)) | (Err(error), Ok(_)) => return Err(format!("only once: {error}")),
         _ => {}
     }
     match (first, file.outcome) {
-        (Ok(_), Outcome::Refused) => fault("it is read".to_owned()),
-        (Err(error), Outcome::Read) => fault(format!("it is refused: {error}")),
+        (Ok(_), Outcome::Refused) => Err("it is read".to_owned()),
+        (Err(error), Outcome::Read) => Err(format!("it is refused: {error}")),
         (Err(ProcessError::Backend { source }), _) => {
-            fault(format!("it is blamed on this machine: {source}"))
+            Err(format!("it is blamed on this machine: {source}"))
         }
         (Err(error), _) => {
             let sentence = error.to_string();
             if sentence.is_empty() || sentence.len() > 400 || sentence.contains(['\n', '<']) {
-                return fault(format!("no sentence: {sentence:?}"));
+                return Err(format!("no sentence: {sentence:?}"));
             }
             Ok(())
         }
@@ -95,20 +182,29 @@ async fn judge(processor: &PyramidProcessor, file: Malformed) -> Result<(), Stri
     }
 }
 
-/// Tries all files and ends the test where anything is wrong with what comes of them.
-async fn judge_all(files: Vec<Malformed>) {
+/// Tries all files, some at once, and ends the test where anything is wrong with what comes of them.
+///
+/// The time of one is that of all that are tried meanwhile: more than one only where none of them takes long.
+async fn judge_all(files: Vec<Malformed>, at_once: usize) {
     count_panics();
-    let processor = processor();
+    let processor = &processor();
     let count = files.len();
-    let faults: Vec<String> = futures_util::stream::iter(files)
-        .map(|file| judge(&processor, file))
-        .buffer_unordered(4)
+    let tries = files
+        .iter()
+        .flat_map(|file| ways(file).into_iter().map(move |way| (file, way)));
+    let faults: Vec<String> = futures_util::stream::iter(tries)
+        .map(|(file, (way, options))| async move {
+            let judged = judge(processor, &options, file).await;
+            judged.map_err(|fault| format!("{}, {way}: {fault}", file.name))
+        })
+        .buffer_unordered(at_once)
         .filter_map(|judged| async { judged.err() })
         .collect()
         .await;
     let [ours, theirs] = [&PANICS[0], &PANICS[1]].map(|count| count.load(Ordering::Relaxed));
+    let most = most_memory();
     program::say(&format!(
-        "{count} malformed files; decoders panicked {theirs} times and were caught"
+        "{count} malformed files; decoders panicked {theirs} times and were caught; {most:?} bytes of memory"
     ));
     assert!(
         faults.is_empty(),
@@ -117,9 +213,21 @@ async fn judge_all(files: Vec<Malformed>) {
         faults.join("\n")
     );
     assert_eq!(ours, 0, "panics in our own code");
-    if let Some(most) = most_memory() {
-        assert!(most <= MOST_MEMORY, "{most} bytes of memory");
-    }
+    assert!(
+        most.is_none_or(|most| most <= MOST_MEMORY),
+        "{most:?} bytes of memory"
+    );
+}
+
+/// The time that this process has had of processors, where the system tells it.
+fn processor_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, which may hold anything, ends with the last bracket.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    // Linux counts in hundredths of a second.
+    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }
 
 /// The most memory that this process ever held, where the system tells it.
@@ -184,6 +292,21 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
     ];
     run(&vips, &save);
     names.push("tiles.tif".to_owned());
+    for (name, coding) in PYRAMIDS.into_iter().zip(["jpeg", "deflate"]) {
+        // Large enough for a second level.
+        let (large, target) = (at("large.png"), at(name));
+        std::fs::write(&large, Raster::photograph(280, 61, 3).to_png()).unwrap();
+        let save = ["tiffsave", &large, &target, "--tile", "--pyramid"];
+        let how = [
+            "--tile-width",
+            "256",
+            "--tile-height",
+            "256",
+            "--compression",
+        ];
+        run(&vips, &[&save[..], &how, &[coding]].concat());
+        names.push(name.to_owned());
+    }
     let read = |name: String| {
         let bytes = std::fs::read(directory.path().join(Path::new(&name))).unwrap();
         (name, bytes)
@@ -193,11 +316,17 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_files_end_in_a_sentence() {
-    judge_all(malformed::all_made()).await;
+    if !is_alone("hostile_files_end_in_a_sentence") {
+        return;
+    }
+    judge_all(malformed::all_made(), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
+    if !is_alone("good_files_with_hostile_parts_end_in_an_image_or_a_sentence") {
+        return;
+    }
     let Some(good) = good_files("good_files_with_hostile_parts_end_in_an_image_or_a_sentence")
     else {
         return;
@@ -209,11 +338,14 @@ async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
             Some((_, "png")) if name == "eight.png" => malformed::of_png(bytes),
             _ => Vec::new(),
         });
-    judge_all(files.collect()).await;
+    judge_all(files.collect(), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_cut_anywhere_are_refused() {
+    if !is_alone("files_that_are_cut_anywhere_are_refused") {
+        return;
+    }
     let Some(good) = good_files("files_that_are_cut_anywhere_are_refused") else {
         return;
     };
@@ -224,17 +356,27 @@ async fn files_that_are_cut_anywhere_are_refused() {
     });
     let cut = good
         .iter()
-        .flat_map(|(name, bytes)| malformed::cut(name, bytes));
-    judge_all(whole.chain(cut).collect()).await;
+        .flat_map(|(name, bytes)| malformed::cut(name, bytes))
+        .map(|mut file| {
+            if PYRAMIDS.iter().any(|name| file.name.starts_with(name)) {
+                // Full resolution comes first, and may be whole.
+                file.outcome = Outcome::RefusedOrRead;
+            }
+            file
+        });
+    judge_all(whole.chain(cut).collect(), 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_with_a_flipped_bit_end_in_an_image_or_a_sentence() {
+    if !is_alone("files_with_a_flipped_bit_end_in_an_image_or_a_sentence") {
+        return;
+    }
     let Some(good) = good_files("files_with_a_flipped_bit_end_in_an_image_or_a_sentence") else {
         return;
     };
     let flipped = good
         .iter()
         .flat_map(|(name, bytes)| malformed::flipped(name, bytes, 256));
-    judge_all(flipped.collect()).await;
+    judge_all(flipped.collect(), 4).await;
 }

@@ -311,7 +311,7 @@ pub(super) async fn process_with(
     make(processor, &ProcessOptions::default(), source).await
 }
 
-async fn make(
+pub(super) async fn make(
     processor: &PyramidProcessor,
     options: &ProcessOptions,
     source: impl Into<Bytes>,
