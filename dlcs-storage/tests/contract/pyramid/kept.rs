@@ -179,7 +179,11 @@ async fn a_pyramid_with_a_damaged_level_is_not_kept() {
         let levels = levels(whole);
         assert_eq!(levels.len(), 4);
         for (number, level) in levels.iter().enumerate() {
-            for (tile, place) in level.iter().enumerate().step_by(3) {
+            let last = level.len() - 1;
+            for (tile, place) in level.iter().enumerate() {
+                if tile != 0 && tile != last {
+                    continue;
+                }
                 let third = place.start + place.len() / 3;
                 let mut ends_early = whole.clone();
                 ends_early[third..place.end].fill(0);
