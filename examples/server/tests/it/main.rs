@@ -4,6 +4,7 @@
 mod e2e;
 mod faults;
 mod killer;
+mod large;
 mod origins;
 mod photograph;
 mod program;
