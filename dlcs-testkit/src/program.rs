@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Finds programs by their names; `None` when the test has to be skipped, which is said.
 ///
@@ -52,4 +53,44 @@ pub fn skip(test: &str, missing: &str) {
 pub fn say(line: &str) {
     // A test that cannot be heard still counts.
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Runs a test again in a process of its own, whose time and memory are those of the test; whether this is that process.
+///
+/// Give the `module_path!()` and the name of the test, and return from it unless this is true.
+///
+/// # Panics
+/// When the test fails there.
+#[must_use]
+pub fn is_alone(module: &str, test: &str) -> bool {
+    const ALONE: &str = "DLCS_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    // The harness knows tests without the name of their crate.
+    let path = module.split_once("::").map_or("", |(_, path)| path);
+    let output = std::env::current_exe().and_then(|program| {
+        Command::new(program)
+            .args(["--exact", &format!("{path}::{test}"), "--nocapture"])
+            .env(ALONE, "1")
+            .output()
+    });
+    let output = output.expect("the program of the tests can be run again");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{errors}"
+    );
+    say(said.trim());
+    false
+}
+
+/// The most memory that this process has held, in bytes; `None` where the system does not say.
+#[must_use]
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes << 10)
 }

@@ -21,6 +21,8 @@ mod origin_http;
 #[cfg(feature = "origin-http")]
 mod origin_http_hostile;
 #[cfg(feature = "origin-http")]
+mod origin_http_large;
+#[cfg(feature = "origin-http")]
 mod origin_http_nginx;
 #[cfg(feature = "origin-http")]
 mod origin_http_resume;

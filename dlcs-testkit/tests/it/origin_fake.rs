@@ -152,7 +152,7 @@ async fn each_fault_fails_the_clause_that_is_meant_for_it() {
 fn no_clause_is_left_out_here() {
     let (here, all) = (
         include_str!("origin_fake.rs"),
-        include_str!("../../src/origin.rs"),
+        include_str!("../../src/origin/mod.rs"),
     );
     assert_eq!(unlisted(here, all), Vec::<&str>::new());
 }

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,30 +26,6 @@ const MOST_MEMORY: u64 = 1 << 30;
 
 /// Good files that have smaller levels.
 const PYRAMIDS: [&str; 2] = ["levels.tif", "deflated.tif"];
-
-/// Set where a test is run by itself.
-const ALONE: &str = "DLCS_TEST_ALONE";
-
-/// Runs a test of this file again in a process of its own, whose time and memory are those of the test; whether this is that process.
-fn is_alone(test: &str) -> bool {
-    if std::env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let (_, path) = module_path!().split_once("::").unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("{path}::{test}"), "--nocapture"])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}\n{errors}"
-    );
-    program::say(said.trim());
-    false
-}
 
 /// Panics in our own code and in that of decoders.
 static PANICS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
@@ -202,7 +177,7 @@ async fn judge_all(files: Vec<Malformed>, at_once: usize) {
         .collect()
         .await;
     let [ours, theirs] = [&PANICS[0], &PANICS[1]].map(|count| count.load(Ordering::Relaxed));
-    let most = most_memory();
+    let most = program::peak_memory();
     program::say(&format!(
         "{count} malformed files; decoders panicked {theirs} times and were caught; {most:?} bytes of memory"
     ));
@@ -228,14 +203,6 @@ fn processor_time() -> Option<Duration> {
     let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
     // Linux counts in hundredths of a second.
     Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
-}
-
-/// The most memory that this process ever held, where the system tells it.
-fn most_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes << 10)
 }
 
 /// Good files of every format, written by other programs.
@@ -316,7 +283,7 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_files_end_in_a_sentence() {
-    if !is_alone("hostile_files_end_in_a_sentence") {
+    if !program::is_alone(module_path!(), "hostile_files_end_in_a_sentence") {
         return;
     }
     judge_all(malformed::all_made(), 1).await;
@@ -324,7 +291,10 @@ async fn hostile_files_end_in_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
-    if !is_alone("good_files_with_hostile_parts_end_in_an_image_or_a_sentence") {
+    if !program::is_alone(
+        module_path!(),
+        "good_files_with_hostile_parts_end_in_an_image_or_a_sentence",
+    ) {
         return;
     }
     let Some(good) = good_files("good_files_with_hostile_parts_end_in_an_image_or_a_sentence")
@@ -343,7 +313,7 @@ async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_cut_anywhere_are_refused() {
-    if !is_alone("files_that_are_cut_anywhere_are_refused") {
+    if !program::is_alone(module_path!(), "files_that_are_cut_anywhere_are_refused") {
         return;
     }
     let Some(good) = good_files("files_that_are_cut_anywhere_are_refused") else {
@@ -369,7 +339,10 @@ async fn files_that_are_cut_anywhere_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_with_a_flipped_bit_end_in_an_image_or_a_sentence() {
-    if !is_alone("files_with_a_flipped_bit_end_in_an_image_or_a_sentence") {
+    if !program::is_alone(
+        module_path!(),
+        "files_with_a_flipped_bit_end_in_an_image_or_a_sentence",
+    ) {
         return;
     }
     let Some(good) = good_files("files_with_a_flipped_bit_end_in_an_image_or_a_sentence") else {

@@ -3,7 +3,8 @@
 //! Write a fixture that can put objects where your origin finds them, and hand an async function that makes one to
 //! [`origin_contract!`](crate::origin_contract).
 
-use std::error::Error;
+mod reading;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +12,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use dlcs_core::origin::{
-    OriginAccess, OriginEntry, OriginEntryKind, OriginError, OriginRequest, OriginResponse,
-    OriginStrategy, Result,
+    OriginAccess, OriginEntryKind, OriginError, OriginRequest, OriginStrategy,
 };
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use url::Url;
 
+use self::reading::{collect, list, noise, read, require_bytes, summary, tell, unwrap};
 use crate::gate::Gate;
-use crate::verdict::{Said, broken, require, skipped, soon};
+use crate::verdict::{broken, require, skipped, soon};
 
 /// How long a clause lets an origin be silent.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -379,16 +380,6 @@ pub async fn listed_entries_can_be_opened(fixture: &dyn OriginFixture) {
     require(within == expected.len(), "the objects within", within, WHY);
 }
 
-async fn list(origin: &dyn OriginStrategy, folder: &Url) -> Vec<OriginEntry> {
-    const WHY: &str = "an import must see every object, once";
-    let mut entries = unwrap(origin.list(OriginRequest::new(folder)).await, WHY);
-    let mut all = Vec::new();
-    while let Some(entry) = entries.next().await {
-        all.push(unwrap(entry, WHY));
-    }
-    all
-}
-
 /// Every method may be dropped at any await point and releases what it holds.
 pub async fn dropping_midway_releases(fixture: &dyn OriginFixture) {
     const WHY: &str = "a fetch is dropped when its lease is lost; what it holds must not pile up";
@@ -478,71 +469,11 @@ pub async fn concurrent_64(fixture: &dyn OriginFixture) {
     }
 }
 
-/// Bytes without a pattern, the same each time; each length has its own.
-fn noise(length: usize) -> Bytes {
-    let mut state = length as u64 ^ 0x9e37_79b9_7f4a_7c15;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
-async fn read(fixture: &dyn OriginFixture, request: OriginRequest<'_>) -> Result<Bytes> {
-    collect(fixture.origin().open(request).await?).await
-}
-
-async fn collect(response: OriginResponse) -> Result<Bytes> {
-    let mut body = response.into_body();
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = body.next().await {
-        bytes.extend_from_slice(&chunk?);
-    }
-    Ok(bytes.freeze())
-}
-
-#[track_caller]
-fn unwrap<T>(result: Result<T>, why: &str) -> T {
-    result.unwrap_or_else(|error| broken("an answer", error, why))
-}
-
-#[track_caller]
-fn require_bytes(expected: &Bytes, got: &Result<Bytes>, why: &str) {
-    let same = matches!(got, Ok(bytes) if bytes == expected);
-    let length = expected.len();
-    require(
-        same,
-        format_args!("the {length} bytes of the object"),
-        summary(got),
-        why,
-    );
-}
-
-/// What came, in a few words.
-fn summary(got: &Result<Bytes>) -> Said {
-    match got {
-        Ok(bytes) => Said(format!("{} bytes, and no error", bytes.len())),
-        Err(error) => Said(format!("{error:?}")),
-    }
-}
-
-/// Writes down all that a result says of itself.
-fn tell(said: &mut String, result: &Result<OriginResponse>) {
-    let _ = write!(said, " {result:?} {result:#?}");
-    let mut cause: Option<&dyn Error> = result.as_ref().err().map(|error| error as _);
-    while let Some(error) = cause {
-        let _ = write!(said, " {error}");
-        cause = error.source();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn every_clause_is_in_the_macro() {
-        let text = include_str!("origin.rs");
+        let text = include_str!("mod.rs");
         assert_eq!(crate::contract::unlisted(text, text), Vec::<&str>::new());
     }
 }
