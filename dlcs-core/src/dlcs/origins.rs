@@ -41,7 +41,7 @@ impl Dlcs {
     ) -> Result<OriginTrial> {
         let strategies = self.0.catalogue.list_origin_strategies(customer).await?;
         let fetcher = self.fetcher();
-        let (context, opened) = fetcher.try_open(customer, &strategies, origin).await;
+        let (context, opened) = fetcher.try_open(customer, strategies, origin).await;
         let outcome = match opened {
             Ok(response) => first_bytes(response).await,
             Err(error) => Err(error),

@@ -51,7 +51,10 @@ impl Dlcs {
                 }
             }
             Err(error) => {
-                self.discard(&uploads).await;
+                // Of anything else than a refusal it is not known whether it was stored all the same.
+                if matches!(error, QueueError::Refused { .. }) {
+                    self.discard(&uploads).await;
+                }
                 Err(error.into())
             }
         }
@@ -105,7 +108,10 @@ impl Dlcs {
         match self.0.queue.submit(customer, items).await {
             Ok(batch) => Ok(batch),
             Err(error) => {
-                self.discard(&uploads).await;
+                // Of anything else than a refusal it is not known whether it was stored all the same.
+                if matches!(error, QueueError::Refused { .. }) {
+                    self.discard(&uploads).await;
+                }
                 Err(error.into())
             }
         }

@@ -1,5 +1,6 @@
 //! Why an attempt at an image failed, and the one sentence that says so.
 
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -20,6 +21,8 @@ pub struct FetchContext {
     pub pattern: Option<String>,
     /// The kind of that strategy.
     pub kind: OriginStrategyKind,
+    /// Whether it is no address, but bytes that came with a registration.
+    pub is_upload: bool,
     /// Whether credentials were held back because the pattern does not cover the address's scheme and host.
     pub held_back: bool,
 }
@@ -41,6 +44,10 @@ pub enum IngestError {
     /// The source is not an image that can be served.
     #[error("the source could not be processed")]
     Process {
+        /// What was fetched, and how.
+        context: Box<FetchContext>,
+        /// How many attempts were made.
+        attempts: u32,
         /// Why.
         source: ProcessError,
     },
@@ -67,7 +74,7 @@ impl IngestError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fetch { source, .. } => source.is_transient(),
-            Self::Process { source } => source.is_transient(),
+            Self::Process { source, .. } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
             Self::Policy(_) | Self::Panicked | Self::LeaseLost => false,
         }
@@ -91,7 +98,7 @@ impl IngestError {
     /// The same failure after so many attempts.
     #[must_use]
     pub fn after_attempts(mut self, made: u32) -> Self {
-        if let Self::Fetch { attempts, .. } = &mut self {
+        if let Self::Fetch { attempts, .. } | Self::Process { attempts, .. } = &mut self {
             *attempts = made;
         }
         self
@@ -102,23 +109,14 @@ impl IngestError {
     pub fn sentence(&self) -> String {
         match self {
             Self::Fetch { context, attempts, source } => {
-                let strategy = context.pattern.as_ref().map_or_else(
-                    || "no origin strategy matches, so the default was used".to_owned(),
-                    |pattern| format!("matched origin strategy `{pattern}` ({})", context.kind),
-                );
-                let held_back = if context.held_back {
-                    "; its credentials were not sent, because its pattern does not cover the address's scheme and host"
-                } else {
-                    ""
-                };
-                let plural = if *attempts == 1 { "" } else { "s" };
-                let advice = advice(source).map_or_else(String::new, |advice| format!("; {advice}"));
-                format!("{}: {source}; {strategy}{held_back}; {attempts} attempt{plural}{advice}", context.address)
+                context.sentence(source, *attempts, advice(source))
             }
-            Self::Process { source: ProcessError::Backend { .. } } => {
+            Self::Process { source: ProcessError::Backend { .. }, .. } => {
                 "the image could not be processed because of a fault of this server; try again".to_owned()
             }
-            Self::Process { source } => source.to_string(),
+            Self::Process { context, attempts, source } => {
+                context.sentence(source, *attempts, advice_about(source))
+            }
             Self::Policy(unknown) => unknown.to_string(),
             Self::Store(DerivativeError::Full { .. }) => {
                 "the derivative could not be stored because the store is full; make room and try again".to_owned()
@@ -134,6 +132,50 @@ impl IngestError {
     }
 }
 
+impl FetchContext {
+    /// Cause, address, strategy, attempts, what to do.
+    fn sentence(&self, cause: &dyn fmt::Display, attempts: u32, advice: Option<&str>) -> String {
+        let mut sentence = format!("{}: {cause}", self.address);
+        if !self.is_upload {
+            sentence.push_str(&self.strategy_used());
+        }
+        let plural = if attempts == 1 { "" } else { "s" };
+        let _ = write!(sentence, "; {attempts} attempt{plural}");
+        if let Some(advice) = advice {
+            let _ = write!(sentence, "; {advice}");
+        }
+        sentence
+    }
+
+    fn strategy_used(&self) -> String {
+        let Some(pattern) = &self.pattern else {
+            return "; no origin strategy matches, so the default was used".to_owned();
+        };
+        let held_back = if self.held_back {
+            "; its credentials were not sent, because its pattern does not cover the address's scheme and host"
+        } else {
+            ""
+        };
+        format!(
+            "; matched origin strategy `{pattern}` ({}){held_back}",
+            self.kind
+        )
+    }
+}
+
+/// What to do about a source that cannot be used; `None` where its own text says so.
+const fn advice_about(error: &ProcessError) -> Option<&'static str> {
+    match error {
+        ProcessError::Unrecognised { .. } => Some("give the address of an image"),
+        ProcessError::Damaged { .. } => Some("replace the file with a whole one"),
+        ProcessError::Unsupported { .. } => Some("save the file in another way, and register that"),
+        ProcessError::TooManyPixels { .. } | ProcessError::SideTooLong { .. } => {
+            Some("register a smaller image, or ask the operator to raise the limit")
+        }
+        _ => None,
+    }
+}
+
 /// What to do about a failure; `None` where its own text says so.
 const fn advice(error: &OriginError) -> Option<&'static str> {
     Some(match error {
@@ -145,10 +187,12 @@ const fn advice(error: &OriginError) -> Option<&'static str> {
         }
         OriginError::NotAFile => "give the address of a file",
         OriginError::CannotList { .. } => "give the addresses of its files",
-        OriginError::AddressNotAllowed { .. } | OriginError::NotTrusted { .. } => return None,
+        OriginError::AddressNotAllowed { .. }
+        | OriginError::NotTrusted { .. }
+        | OriginError::UploadGone => return None,
         OriginError::UnsupportedScheme { .. } => "use another address",
         OriginError::Strategy { .. } => "correct the origin strategy",
-        OriginError::UploadGone => "send the bytes again",
+        OriginError::Backend { .. } => "correct the address, or what the origin does there",
         _ => "check that the origin can be reached, and try again",
     })
 }
@@ -164,6 +208,7 @@ mod tests {
             strategy: Some(OriginStrategyId::assign()),
             pattern: Some("example".into()),
             kind: OriginStrategyKind::BasicHttp,
+            is_upload: false,
             held_back: true,
         };
         let error = IngestError::Fetch {
@@ -186,6 +231,7 @@ mod tests {
             strategy: None,
             pattern: None,
             kind: OriginStrategyKind::Default,
+            is_upload: false,
             held_back: false,
         };
         let error = IngestError::Fetch {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::{FetchContext, IngestError};
@@ -9,8 +10,8 @@ use crate::catalogue::Catalogue;
 use crate::id::CustomerId;
 use crate::image::OriginUrl;
 use crate::origin::{
-    CustomerOriginStrategy, OriginError, OriginRegistry, OriginRequest, OriginResponse,
-    OriginStrategyKind, match_strategy,
+    CustomerOriginStrategy, OriginAccess, OriginError, OriginRegistry, OriginRequest,
+    OriginResponse, OriginStrategyKind, PatternError, match_strategy,
 };
 
 /// What a fetch needs, and its bounds.
@@ -30,7 +31,7 @@ impl Fetcher<'_> {
         origin: &OriginUrl,
     ) -> Result<(OriginResponse, FetchContext), IngestError> {
         let strategies = self.catalogue.list_origin_strategies(customer).await?;
-        let (context, opened) = self.try_open(customer, &strategies, origin).await;
+        let (context, opened) = self.try_open(customer, strategies, origin).await;
         match opened {
             Ok(response) => Ok((response, context)),
             Err(source) => Err(IngestError::Fetch {
@@ -45,7 +46,7 @@ impl Fetcher<'_> {
     pub(crate) async fn try_open(
         &self,
         customer: CustomerId,
-        strategies: &[CustomerOriginStrategy],
+        strategies: Vec<CustomerOriginStrategy>,
         origin: &OriginUrl,
     ) -> (FetchContext, Result<OriginResponse, OriginError>) {
         let mut context = FetchContext {
@@ -53,27 +54,73 @@ impl Fetcher<'_> {
             strategy: None,
             pattern: None,
             kind: OriginStrategyKind::Default,
+            is_upload: false,
             held_back: false,
         };
-        let matched = match match_strategy(strategies, origin.url()) {
-            Ok(matched) => matched,
-            Err((id, error)) => {
-                let reason = format!("number `{id}`: {error}");
-                return (context, Err(OriginError::Strategy { reason }));
-            }
+        let access = match matched(strategies, origin, &mut context).await {
+            Ok(access) => access,
+            Err(error) => return (context, Err(error)),
         };
-        if let Some(strategy) = matched.strategy {
-            context.strategy = Some(strategy.id);
-            context.pattern = Some(strategy.pattern.as_str().to_owned());
-            context.kind = strategy.access.kind();
-        }
-        context.held_back = matched.held_back;
         let request = OriginRequest::new(origin.url())
             .with_customer(customer)
-            .with_access(matched.access)
+            .with_access(&access)
             .with_limit(self.source_limit)
             .with_patience(self.patience);
         (context, self.origins.open(request).await)
+    }
+}
+
+/// Finds the strategy that an address matches, says so in the context, and returns how to authenticate.
+async fn matched(
+    strategies: Vec<CustomerOriginStrategy>,
+    origin: &OriginUrl,
+    context: &mut FetchContext,
+) -> Result<OriginAccess, OriginError> {
+    if strategies.is_empty() {
+        return Ok(OriginAccess::Default);
+    }
+    let url = origin.url().clone();
+    // Patterns are customers' code, and may take their time.
+    let found = spawn_blocking(move || {
+        let matched = match_strategy(&strategies, &url)?;
+        Ok((
+            matched.strategy.cloned(),
+            matched.access.clone(),
+            matched.held_back,
+        ))
+    });
+    let (strategy, access, held_back) = match found.await {
+        Ok(Ok(found)) => found,
+        Ok(Err((id, error))) => {
+            let error: PatternError = error;
+            let reason = format!("number `{id}`: {error}");
+            return Err(OriginError::Strategy { reason });
+        }
+        Err(error) => {
+            let reason = format!("its pattern could not be matched: {error}");
+            return Err(OriginError::Strategy { reason });
+        }
+    };
+    if let Some(strategy) = strategy {
+        context.strategy = Some(strategy.id);
+        context.pattern = Some(strategy.pattern.as_str().to_owned());
+        context.kind = strategy.access.kind();
+    }
+    context.held_back = held_back;
+    let refuse = |reason: &str| {
+        Err(OriginError::Strategy {
+            reason: reason.to_owned(),
+        })
+    };
+    match &access {
+        OriginAccess::Unreadable(_) => refuse(
+            "its credentials cannot be read, because they were sealed with another key or have been changed: give them again",
+        ),
+        // Without its endpoint the same name is somebody else's bucket.
+        OriginAccess::Default if held_back && context.kind == OriginStrategyKind::S3Ambient => {
+            refuse("its pattern does not cover the scheme and the bucket of the address")
+        }
+        _ => Ok(access),
     }
 }
 

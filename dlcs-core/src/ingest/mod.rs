@@ -125,7 +125,11 @@ impl Ingester<'_> {
                         attempts: 1,
                         source,
                     },
-                    source => IngestError::Process { source },
+                    source => IngestError::Process {
+                        context: Box::new(context),
+                        attempts: 1,
+                        source,
+                    },
                 })?;
         let Processed {
             source,
@@ -149,6 +153,7 @@ impl Ingester<'_> {
                     strategy: None,
                     pattern: None,
                     kind: OriginStrategyKind::Default,
+                    is_upload: true,
                     held_back: false,
                 };
                 let key = DerivativeKey::Upload(upload);

@@ -143,6 +143,8 @@ pub enum OriginAccess {
     Ftp(Option<Credentials>),
     /// At SFTP.
     Sftp(SftpCredentials),
+    /// With credentials that are stored and cannot be read: they were sealed with another key, or changed.
+    Unreadable(OriginStrategyKind),
 }
 
 impl OriginAccess {
@@ -222,7 +224,9 @@ impl OriginAccess {
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::Default | Self::S3Ambient(None) | Self::Ftp(None) => Vec::new(),
+            Self::Default | Self::S3Ambient(None) | Self::Ftp(None) | Self::Unreadable(_) => {
+                Vec::new()
+            }
             Self::BasicHttp(credentials) | Self::Ftp(Some(credentials)) => vec![
                 (USER, credentials.user()),
                 (PASSWORD, credentials.password().expose()),
@@ -261,6 +265,7 @@ impl OriginAccess {
             Self::S3Ambient(_) => OriginStrategyKind::S3Ambient,
             Self::Ftp(_) => OriginStrategyKind::Ftp,
             Self::Sftp(_) => OriginStrategyKind::Sftp,
+            Self::Unreadable(kind) => *kind,
         }
     }
 

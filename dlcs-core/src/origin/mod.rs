@@ -11,6 +11,7 @@ mod access;
 mod credentials;
 mod error;
 mod listing;
+mod pattern;
 mod registry;
 mod rule;
 
@@ -27,11 +28,9 @@ pub use access::{CredentialsError, OriginAccess, OriginStrategyKind};
 pub use credentials::{Credentials, S3Credentials, Secret, SftpCredentials, SftpProof};
 pub use error::{OriginError, Result};
 pub use listing::{OriginEntry, OriginEntryKind, OriginListing};
+pub use pattern::{OriginPattern, PATTERN_MAX_CHARS, PatternError};
 pub use registry::OriginRegistry;
-pub use rule::{
-    CustomerOriginStrategy, MatchedStrategy, OriginPattern, OriginStrategyId, PATTERN_MAX_CHARS,
-    PatternError, match_strategy,
-};
+pub use rule::{CustomerOriginStrategy, MatchedStrategy, OriginStrategyId, match_strategy};
 
 use crate::id::CustomerId;
 

@@ -1,22 +1,15 @@
 //! A customer's origin strategies, and which of them an address matches.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
-use fancy_regex::{Regex, RegexBuilder};
-use thiserror::Error;
 use url::{Position, Url};
 
 use super::access::OriginAccess;
+use super::pattern::{OriginPattern, PatternError};
 use crate::id::CustomerId;
 use crate::time::Timestamp;
-
-/// The longest pattern, in characters.
-pub const PATTERN_MAX_CHARS: usize = 1024;
-/// Steps of backtracking that one match may take.
-const BACKTRACK_LIMIT: usize = 100_000;
-/// Bytes that a compiled pattern may take.
-const COMPILED_LIMIT: usize = 1 << 20;
 
 /// The id of a customer's origin strategy, assigned by the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,103 +36,6 @@ impl FromStr for OriginStrategyId {
         text.parse().map(Self)
     }
 }
-
-/// Why a pattern is refused or does not come to an end.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum PatternError {
-    /// The empty pattern.
-    #[error("the pattern is empty; `*` matches everything")]
-    Empty,
-    /// More than [`PATTERN_MAX_CHARS`].
-    #[error("the pattern has {chars} characters; at most {PATTERN_MAX_CHARS} are allowed")]
-    TooLong {
-        /// Its length in characters.
-        chars: usize,
-    },
-    /// Not a regular expression, or too large a one.
-    #[error("the pattern does not compile: {reason}")]
-    Invalid {
-        /// What is wrong, and where.
-        reason: String,
-    },
-    /// Matching took more than its share of steps.
-    #[error("the pattern is too complex for this address")]
-    TooComplex,
-}
-
-/// A regular expression over origin addresses: ignoring case, unanchored, compiled once.
-///
-/// A bare `*` matches everything. Look-behind and back-references are allowed; the time of a match is bounded.
-#[derive(Clone)]
-pub struct OriginPattern {
-    text: String,
-    regex: Option<Regex>,
-}
-
-impl OriginPattern {
-    /// Compiles a pattern.
-    ///
-    /// # Errors
-    /// [`PatternError`] for one that is empty, too long, or does not compile.
-    pub fn compile(text: impl Into<String>) -> Result<Self, PatternError> {
-        let text = text.into();
-        let chars = text.chars().count();
-        if chars == 0 {
-            return Err(PatternError::Empty);
-        }
-        if chars > PATTERN_MAX_CHARS {
-            return Err(PatternError::TooLong { chars });
-        }
-        if text == "*" {
-            return Ok(Self { text, regex: None });
-        }
-        let regex = RegexBuilder::new(&text)
-            .case_insensitive(true)
-            .backtrack_limit(BACKTRACK_LIMIT)
-            .delegate_size_limit(COMPILED_LIMIT)
-            .build()
-            .map_err(|error| PatternError::Invalid {
-                reason: error.to_string(),
-            })?;
-        Ok(Self {
-            text,
-            regex: Some(regex),
-        })
-    }
-
-    /// The pattern as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns the byte range of the first match in an address.
-    ///
-    /// # Errors
-    /// [`PatternError::TooComplex`] when matching does not end in time.
-    pub fn find(&self, address: &str) -> Result<Option<std::ops::Range<usize>>, PatternError> {
-        let Some(regex) = &self.regex else {
-            return Ok(Some(0..address.len()));
-        };
-        let found = regex.find(address).map_err(|_| PatternError::TooComplex)?;
-        Ok(found.map(|found| found.start()..found.end()))
-    }
-}
-
-impl fmt::Debug for OriginPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OriginPattern").field(&self.text).finish()
-    }
-}
-
-impl PartialEq for OriginPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for OriginPattern {}
 
 /// How a customer's origins that match a pattern are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,8 +86,8 @@ pub fn match_strategy<'a>(
             .find(url.as_str())
             .map_err(|error| (strategy.id, error))?;
         let Some(range) = found else { continue };
-        let covers_host = range.start == 0 && range.end >= url[..Position::AfterHost].len();
-        let held_back = strategy.access.is_privileged() && !covers_host;
+        let held_back =
+            strategy.access.is_privileged() && !covers_host(&strategy.pattern, &range, url);
         let access = if held_back {
             &OriginAccess::Default
         } else {
@@ -208,6 +104,24 @@ pub fn match_strategy<'a>(
         access: &OriginAccess::Default,
         held_back: false,
     })
+}
+
+/// A host that nobody has (RFC 2606).
+const NOBODY: &str = "nobody.invalid";
+
+/// Whether a match says that the scheme and the host are meant.
+///
+/// To span them is not enough: in `^https://.*\\.example\\.com` the dots may run through any host into the path. So the same address at
+/// nobody's host must not match; unless that host alone does, because then the pattern opens every host.
+fn covers_host(pattern: &OriginPattern, range: &Range<usize>, url: &Url) -> bool {
+    if range.start != 0 || range.end < url[..Position::AfterHost].len() {
+        return false;
+    }
+    let scheme = url.scheme();
+    let rest = &url[Position::AfterHost..];
+    let matches =
+        |address: &str| matches!(pattern.find(address), Ok(Some(found)) if found.start == 0);
+    matches(&format!("{scheme}://{NOBODY}/")) || !matches(&format!("{scheme}://{NOBODY}{rest}"))
 }
 
 #[cfg(test)]
@@ -290,6 +204,25 @@ mod tests {
             ),
             (r"https://example", "https://example.com/", true),
             (r"\.jpg$", "https://example.com/a.jpg", true),
+            (
+                r"^https?://.*\.example\.com",
+                "http://127.0.0.1:8080/x.example.com",
+                true,
+            ),
+            (
+                r"^https?://.*\.example\.com",
+                "https://evil.example/?a.example.com",
+                true,
+            ),
+            (
+                r"^https://example\.com/.*\.tif$",
+                "https://example.com/a/b.tif",
+                false,
+            ),
+            (r"^https?://", "https://example.com/a", true),
+            (r"^https?://.*", "https://example.com/a", false),
+            (r"^s3://masters/", "s3://masters/a.tif", false),
+            (r"^s3://fil", "s3://files/a.tif", true),
         ] {
             assert_eq!(
                 matched(&[(pattern, 1)], url).unwrap().1,
@@ -297,32 +230,5 @@ mod tests {
                 "{pattern} {url}"
             );
         }
-    }
-
-    #[test]
-    fn refused_patterns_say_why() {
-        assert!(matches!(
-            OriginPattern::compile("(((").unwrap_err(),
-            PatternError::Invalid { .. }
-        ));
-        assert!(matches!(
-            OriginPattern::compile("a".repeat(1025)).unwrap_err(),
-            PatternError::TooLong { chars: 1025 }
-        ));
-        assert!(matches!(
-            OriginPattern::compile("").unwrap_err(),
-            PatternError::Empty
-        ));
-        assert!(OriginPattern::compile("(?:a{1000}){1000}").is_err());
-    }
-
-    #[test]
-    fn endless_matching_is_cut_off() {
-        let pattern = OriginPattern::compile(r"(?=(a+)+$)(a+)+b\2").unwrap();
-        let outcome = pattern.find(&format!("{}!", "a".repeat(200)));
-        assert!(
-            matches!(outcome, Err(PatternError::TooComplex) | Ok(None)),
-            "{outcome:?}"
-        );
     }
 }

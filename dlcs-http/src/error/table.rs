@@ -130,7 +130,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
             OriginError::UnsupportedScheme { .. } => Kind::Invalid,
             _ => Kind::OriginFailed,
         },
-        IngestError::Process { source } if source.is_of_the_source() => Kind::NotAnImage,
+        IngestError::Process { source, .. } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
         IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
         IngestError::Store(DerivativeError::Backend { .. })
@@ -205,16 +205,20 @@ mod tests {
         error.into().kind().status().as_u16()
     }
 
-    fn fetch(source: OriginError) -> u16 {
-        let context = Box::new(FetchContext {
+    fn context() -> Box<FetchContext> {
+        Box::new(FetchContext {
             address: "http://a/".to_owned(),
             strategy: None,
             pattern: None,
             kind: OriginStrategyKind::Default,
+            is_upload: false,
             held_back: false,
-        });
+        })
+    }
+
+    fn fetch(source: OriginError) -> u16 {
         ingest_kind(&IngestError::Fetch {
-            context,
+            context: context(),
             attempts: 1,
             source,
         })
@@ -284,9 +288,13 @@ mod tests {
     #[test]
     fn failed_processing_and_storing_have_their_statuses() {
         let process = |source| {
-            ingest_kind(&IngestError::Process { source })
-                .status()
-                .as_u16()
+            ingest_kind(&IngestError::Process {
+                context: context(),
+                attempts: 1,
+                source,
+            })
+            .status()
+            .as_u16()
         };
         assert_eq!(
             process(ProcessError::Unrecognised {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{Object, Outcome};
 use crate::body::parse_object;
 use crate::context::Context;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::fields::{Fields, Problems, last_segment};
 use crate::hydra::{Header, no_content, whole};
 use crate::query::Query;
@@ -33,6 +33,8 @@ const KNOWN: &[&str] = &[
 ];
 /// The properties that a customer's strategies can be ordered by.
 const ORDERS: &[&str] = &["order", "id", "regex", "strategy", "optimised", "created"];
+/// How many a customer may have: each is looked at for every fetch.
+const MOST: usize = 100;
 /// What stands for credentials on the wire; sent back, it keeps those that are stored.
 const MASK: &str = "xxx";
 
@@ -136,6 +138,14 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
 pub(crate) async fn create(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
     let catalogue = context.dlcs.catalogue();
     let others = catalogue.list_origin_strategies(customer).await?;
+    if others.len() >= MOST {
+        return Err(ApiError::invalid(vec![Problem {
+            pointer: "/regex".to_owned(),
+            detail: format!(
+                "the customer has {MOST} origin strategies, which is the most: delete some, or join their patterns"
+            ),
+        }]));
+    }
     let last = others
         .iter()
         .map(|strategy| strategy.order)
@@ -289,6 +299,16 @@ fn read_access(
 ) -> Option<OriginAccess> {
     let kind = read_kind(fields, stored, problems)?;
     let kept = || stored.map(|stored| stored.access.fields());
+    let says_nothing = match fields.value("credentials") {
+        None => true,
+        Some(given) => given == MASK,
+    };
+    if let Some(OriginAccess::Unreadable(unread)) = stored.map(|stored| &stored.access)
+        && *unread == kind
+        && says_nothing
+    {
+        return Some(OriginAccess::Unreadable(kind));
+    }
     let access = match fields.value("credentials") {
         Some(Value::String(text)) if text.is_empty() => OriginAccess::from_fields(kind, |_| None),
         None => kept_access(kind, kept()),

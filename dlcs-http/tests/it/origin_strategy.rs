@@ -1,5 +1,6 @@
 //! `/customers/{customer}/originStrategies`.
 
+use dlcs_core::CustomerId;
 use dlcs_core::origin::{Credentials, OriginAccess};
 use dlcs_testkit::fake::FakeObject;
 use serde_json::{Value, json};
@@ -396,5 +397,72 @@ async fn strategies_of_one_customer_never_serve_another() {
             .await
             .json(201)["error"],
         ""
+    );
+}
+
+#[tokio::test]
+async fn patterns_that_would_hold_the_server_up_are_refused_and_so_are_too_many() {
+    let app = App::new().await;
+    let endless = r"()(?:(?:(?:(?:(?:\1){999}){999}){999}){999}){999}";
+    let body = json!({"regex": endless, "strategy": "default"}).to_string();
+    let refused = app.send("POST", PATH, body).await;
+    assert_eq!(refused.pointers(400), ["/regex"]);
+    for n in 0..100 {
+        let body = json!({"regex": format!("r{n}"), "strategy": "default"}).to_string();
+        assert_eq!(app.send("POST", PATH, body).await.status, 201);
+    }
+    let body = json!({"regex": "one more", "strategy": "default"}).to_string();
+    let refused = app.send("POST", PATH, body).await;
+    assert!(text(&refused.json(400)["detail"]).contains("100 origin strategies"));
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_read_can_be_seen_and_given_again() {
+    let app = App::new().await;
+    let made = app
+        .send("POST", PATH, basic("^https://example").to_string())
+        .await
+        .json(201);
+    let path = text(&made["@id"]).replace("https://api.example.org", "");
+    let catalogue = app.dlcs.catalogue();
+    let mut stored = catalogue
+        .list_origin_strategies(CustomerId::FIRST)
+        .await
+        .expect("memory does not fail");
+    let mut unreadable = stored.remove(0);
+    unreadable.access = OriginAccess::Unreadable(unreadable.access.kind());
+    catalogue
+        .update_origin_strategy(unreadable)
+        .await
+        .expect("it is there");
+    assert_eq!(app.get(&path).await.json(200), made);
+    let trial = json!({"origin": "https://example.org/a.jpg"}).to_string();
+    let trial = app
+        .send("POST", &format!("{PATH}/test"), trial)
+        .await
+        .json(200);
+    // The pattern does not cover the host, so that nothing would be sent anyway.
+    assert_eq!(trial["credentialsHeldBack"], true);
+    let whole = json!({"regex": r"^https://example\.org/"}).to_string();
+    assert_eq!(
+        app.send("PATCH", &path, whole).await.json(200)["credentials"],
+        "xxx"
+    );
+    let trial = json!({"origin": "https://example.org/a.jpg"}).to_string();
+    let trial = app
+        .send("POST", &format!("{PATH}/test"), trial)
+        .await
+        .json(200);
+    assert!(text(&trial["error"]).contains("give them again"), "{trial}");
+    let again = json!({"credentials": {"user": "canary", "password": "canary"}}).to_string();
+    app.send("PATCH", &path, again).await.json(200);
+    let trial = json!({"origin": "https://example.org/a.jpg"}).to_string();
+    let trial = app
+        .send("POST", &format!("{PATH}/test"), trial)
+        .await
+        .json(200);
+    assert!(
+        text(&trial["error"]).contains("nothing at that address"),
+        "{trial}"
     );
 }

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dlcs_core::customer::Customer;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageSource, OriginUrl};
+use dlcs_core::origin::OriginPattern;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -22,12 +23,17 @@ const IMAGE_BYTES: u64 = 32 << 20;
 /// The most bytes of customers that are kept.
 const CUSTOMER_BYTES: u64 = 1 << 20;
 
+/// The most patterns that are kept; each may take a few megabytes.
+const PATTERNS: usize = 128;
+
 /// What readers keep and the writer takes away.
 #[derive(Debug)]
 pub(super) struct Caches {
     pub(super) images: RowCache<ImageId, Image>,
     /// By name, in lower case.
     pub(super) customers: RowCache<String, Customer>,
+    /// Compiled; a pattern is what its text says, and never stale.
+    pub(super) patterns: Cache<String, OriginPattern>,
 }
 
 impl Caches {
@@ -35,6 +41,7 @@ impl Caches {
         Self {
             images: RowCache::new(IMAGE_BYTES),
             customers: RowCache::new(CUSTOMER_BYTES),
+            patterns: Cache::new(PATTERNS),
         }
     }
 }

@@ -5,6 +5,7 @@ use dlcs_core::id::CustomerId;
 use dlcs_core::origin::{
     CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId, OriginStrategyKind,
 };
+use quick_cache::sync::Cache;
 use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
@@ -43,12 +44,17 @@ pub(super) fn update(
     strategy: &CustomerOriginStrategy,
 ) -> Result<()> {
     refuse_taken_pattern(connection, strategy)?;
+    // What cannot be read is kept as it is: the right key may come back.
+    let credentials = match strategy.access {
+        OriginAccess::Unreadable(_) => "credentials",
+        _ => "?5",
+    };
     let updated = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE origin_strategies
-             SET pattern = ?3, kind = ?4, credentials = ?5, position = ?6, optimised = ?7, created = ?8
-             WHERE id = ?1 AND customer = ?2",
-        )?
+             SET pattern = ?3, kind = ?4, credentials = {credentials}, position = ?6, optimised = ?7, created = ?8
+             WHERE id = ?1 AND customer = ?2 AND ?5 IS ?5",
+        ))?
         .execute(params![
             strategy.id.to_string(),
             strategy.customer.get(),
@@ -76,6 +82,7 @@ pub(super) fn delete(
 pub(super) fn list(
     connection: &Connection,
     sealer: &Sealer,
+    patterns: &Cache<String, OriginPattern>,
     customer: CustomerId,
 ) -> Result<Vec<CustomerOriginStrategy>> {
     query_all(
@@ -83,7 +90,7 @@ pub(super) fn list(
         "SELECT id, customer, pattern, kind, credentials, position, optimised, created
          FROM origin_strategies WHERE customer = ?1 ORDER BY position, created, id",
         [customer.get()],
-        |columns| read(columns, sealer),
+        |columns| read(columns, sealer, patterns),
     )
 }
 
@@ -113,7 +120,13 @@ pub(super) fn reseal(connection: &Connection, sealer: &Sealer, old: &[Sealer]) -
         }
         let strategy = id.parse().map_err(|_| unreadable("id"))?;
         let kind = kind.parse().map_err(|()| unreadable("kind"))?;
-        let access = old.open(customer, strategy, kind, &sealed)?;
+        let access = match old.open(customer, strategy, kind, &sealed) {
+            Ok(access) => access,
+            Err(error) => {
+                tracing::error!(%customer, %strategy, %error, "credentials cannot be read and keep their old key");
+                continue;
+            }
+        };
         let sealed = sealer.seal(customer, strategy, &access)?;
         connection
             .prepare_cached("UPDATE origin_strategies SET credentials = ?2 WHERE id = ?1")?
@@ -161,7 +174,7 @@ fn sealed_credentials(
     sealer: &Sealer,
     strategy: &CustomerOriginStrategy,
 ) -> Result<Option<Vec<u8>>> {
-    if !strategy.access.has_credentials() {
+    if strategy.access.fields().is_empty() {
         return Ok(None);
     }
     Ok(Some(sealer.seal(
@@ -171,21 +184,33 @@ fn sealed_credentials(
     )?))
 }
 
-fn read(columns: &mut Columns<'_, '_>, sealer: &Sealer) -> Result<CustomerOriginStrategy> {
+fn read(
+    columns: &mut Columns<'_, '_>,
+    sealer: &Sealer,
+    patterns: &Cache<String, OriginPattern>,
+) -> Result<CustomerOriginStrategy> {
     let id = columns
         .get::<String>()?
         .parse()
         .map_err(|_| unreadable("id"))?;
     let customer = columns.customer()?;
-    let pattern =
-        OriginPattern::compile(columns.get::<String>()?).map_err(|_| unreadable("pattern"))?;
+    let text: String = columns.get()?;
+    let pattern = patterns
+        .get_or_insert_with(&text, || OriginPattern::compile(text.as_str()))
+        .map_err(|_| unreadable("pattern"))?;
     let kind: OriginStrategyKind = columns
         .get::<String>()?
         .parse()
         .map_err(|()| unreadable("kind"))?;
     let sealed: Option<Vec<u8>> = columns.get()?;
     let access = match sealed {
-        Some(sealed) => sealer.open(customer, id, kind, &sealed)?,
+        // One strategy that cannot be used must not keep the others from it, nor from being mended.
+        Some(sealed) => sealer
+            .open(customer, id, kind, &sealed)
+            .unwrap_or_else(|error| {
+                tracing::error!(%customer, strategy = %id, %error, "credentials cannot be read");
+                OriginAccess::Unreadable(kind)
+            }),
         None => OriginAccess::from_fields(kind, |_| None).map_err(|_| unreadable("credentials"))?,
     };
     Ok(CustomerOriginStrategy {

@@ -161,9 +161,9 @@ impl Catalogue for SqliteCatalogue {
         &self,
         customer: CustomerId,
     ) -> Result<Vec<CustomerOriginStrategy>> {
-        let sealer = Arc::clone(&self.sealer);
+        let (sealer, caches) = (Arc::clone(&self.sealer), Arc::clone(&self.caches));
         Ok(self
-            .read(move |c| origin_strategy::list(c, &sealer, customer))
+            .read(move |c| origin_strategy::list(c, &sealer, &caches.patterns, customer))
             .await?)
     }
 
