@@ -30,6 +30,10 @@ impl Deadline {
         }
     }
 
+    fn is_over(self) -> bool {
+        Instant::now() >= self.at
+    }
+
     /// Waits for a part of the fetch, no longer than `patience` and not beyond the end.
     pub(super) async fn wait<F: Future>(self, patience: Duration, part: F) -> Result<F::Output> {
         let left = self.at.saturating_duration_since(Instant::now());
@@ -115,7 +119,16 @@ impl Incoming {
             deadline,
         } = self.bounds;
         let asked = Instant::now();
-        let chunk = deadline.wait(patience, self.body.next()).await?;
+        let chunk = match deadline.wait(patience, self.body.next()).await {
+            // Bytes have come all the time: that is no silence.
+            Err(OriginError::TimedOut { .. }) if deadline.is_over() => {
+                return Err(OriginError::TooSlow {
+                    received: self.received,
+                    after: deadline.total,
+                });
+            }
+            waited => waited?,
+        };
         let Some(bytes) = chunk.transpose()? else {
             return match expected {
                 Some(length) if length != self.received => Err(OriginError::Interrupted {
@@ -203,7 +216,7 @@ mod tests {
         let error = error.unwrap_err();
         let total = Deadline::DEFAULT;
         assert!(
-            matches!(error, OriginError::TimedOut { after } if after == total),
+            matches!(error, OriginError::TooSlow { after, .. } if after == total),
             "{error:?}"
         );
     }

@@ -17,7 +17,7 @@ use super::guard::{self, PortRule};
 use super::network::AllowedNetworks;
 use super::opened::OpenedNetworks;
 use super::resolver::{GuardedResolver, Names};
-use super::unanswered::Untrusted;
+use super::untrusted::Untrusted;
 
 /// The most header fields of an answer.
 const MAX_HEADERS: usize = 200;

@@ -1,8 +1,8 @@
-//! The guard of addresses: which of them an origin may have. Pure; every backend that dials asks it before it does.
+//! The guard of addresses: which of them an origin may have. It does nothing but judge; every backend that dials asks it before it does.
 
 use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use dlcs_core::origin::OriginError;
 use url::{Host, Url};
@@ -82,6 +82,8 @@ pub enum Refusal {
     NotPublic,
     /// Where a cloud hands out credentials.
     Metadata,
+    /// This machine itself, and in no opened network.
+    Own,
     /// The port of another service, outside the opened networks.
     Port,
 }
@@ -96,6 +98,9 @@ impl Refusal {
             }
             Self::Metadata => {
                 "it is a cloud metadata service, which no setting opens; use another address"
+            }
+            Self::Own => {
+                "it is this machine itself; use another address, or ask the operator to open it with `allow-private`"
             }
             Self::Port => {
                 "its port belongs to another service; use another port, or ask the operator to open the network with `allow-private`, which opens every port in it"
@@ -154,6 +159,20 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is one of this machine's own, which may be public: only then is it where packets to it come from.
+fn is_own(address: IpAddr) -> bool {
+    let anywhere = match address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    // Nothing is sent: to connect a datagram socket only asks for the way.
+    let source = UdpSocket::bind((anywhere, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == address)
+}
+
 /// Whether a cloud hands out credentials at an address, however the address is wrapped.
 #[must_use]
 pub fn is_metadata(address: IpAddr) -> bool {
@@ -182,6 +201,9 @@ pub fn check_address(
     }
     if !is_public(address) {
         return Err(Refusal::NotPublic);
+    }
+    if is_own(address) {
+        return Err(Refusal::Own);
     }
     match port {
         PortRule::Anywhere => Ok(()),
@@ -251,4 +273,22 @@ fn embedded_v4(address: Ipv6Addr) -> [Ipv4Addr; 5] {
     let [high, low] = [at(64).to_bits() << 16, at(40).to_bits() & 0xffff];
     let nat64_of_48 = Ipv4Addr::from_bits(high | low);
     [at(0), at(80), at(64), teredo_client, nat64_of_48]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_knows_its_own_addresses() {
+        for (text, own) in [
+            ("127.0.0.1", true),
+            ("127.77.0.1", false),
+            ("192.0.2.1", false),
+            ("8.8.8.8", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_own(text.parse().unwrap()), own, "{text}");
+        }
+    }
 }

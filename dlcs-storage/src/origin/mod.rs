@@ -38,3 +38,5 @@ pub mod sftp;
 mod slots;
 #[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod unanswered;
+#[cfg(any(feature = "origin-http", feature = "origin-s3", feature = "origin-ftp"))]
+mod untrusted;

@@ -60,4 +60,11 @@ impl<F: OriginFixture> OriginFixture for Perhaps<F> {
             Self::Absent(_) => None,
         }
     }
+
+    async fn folder(&self, objects: &[(&str, Bytes)]) -> Option<Url> {
+        match self {
+            Self::There(fixture) => fixture.folder(objects).await,
+            Self::Absent(_) => None,
+        }
+    }
 }

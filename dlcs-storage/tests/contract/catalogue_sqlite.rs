@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use dlcs_core::catalogue::{Catalogue, CatalogueError};
+use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::{ApiKey, SecretHash};
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::image::{
@@ -46,17 +46,6 @@ fn strategy(pattern: &str, password: &str) -> CustomerOriginStrategy {
         optimised: false,
         created: Timestamp::from_micros(1),
     }
-}
-
-/// The whole chain of an error as somebody would log it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = format!("{error} {error:?}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause} {cause:?}"));
-        source = cause.source();
-    }
-    text
 }
 
 #[tokio::test]

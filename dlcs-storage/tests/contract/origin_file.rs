@@ -80,6 +80,17 @@ impl OriginFixture for Fixture {
     async fn missing(&self) -> Url {
         self.url("open/missing")
     }
+
+    async fn folder(&self, objects: &[(&str, Bytes)]) -> Option<Url> {
+        for folder in ["folder", "folder/within"] {
+            let folder = self.path("open").join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            for (name, bytes) in objects {
+                fs::write(folder.join(name), bytes).unwrap();
+            }
+        }
+        Some(self.url("open/folder/"))
+    }
 }
 
 dlcs_testkit::origin_contract!(fixture());

@@ -51,6 +51,16 @@ impl OriginFixture for Fixture {
     async fn missing(&self) -> Url {
         Url::parse("mem://masters/missing").unwrap()
     }
+
+    async fn folder(&self, objects: &[(&str, Bytes)]) -> Option<Url> {
+        for folder in ["folder", "folder/within"] {
+            for (name, bytes) in objects {
+                let path = Path::parse(format!("{folder}/{name}")).unwrap();
+                self.store.put(&path, bytes.clone().into()).await.unwrap();
+            }
+        }
+        Some(Url::parse("mem://masters/folder/").unwrap())
+    }
 }
 
 dlcs_testkit::origin_contract!(made());

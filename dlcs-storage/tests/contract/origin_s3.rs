@@ -59,6 +59,15 @@ impl OriginFixture for Fixture {
         Url::parse("s3://open/missing").unwrap()
     }
 
+    async fn folder(&self, objects: &[(&str, Bytes)]) -> Option<Url> {
+        for folder in ["folder", "folder/within"] {
+            for (name, bytes) in objects {
+                self.server.put(OPEN, &format!("{folder}/{name}"), bytes);
+            }
+        }
+        Some(Url::parse("s3://open/folder/").unwrap())
+    }
+
     async fn protected(&self, bytes: Bytes) -> Option<Protected> {
         Some(Protected {
             url: self.server.put(CLOSED, "protected", &bytes),

@@ -6,6 +6,7 @@ use dlcs_core::origin::OriginError;
 use rustls::{CertificateError, Error as TlsError};
 
 use crate::origin::dial::failed;
+use crate::origin::untrusted::Untrusted;
 
 /// Why an origin is of no use as it is: a whole sentence for the user, since what a server says must not be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +22,6 @@ pub(super) enum Failure {
     LongListing,
     Command,
     HostName,
-    NoAuthorities,
-    CertificateDate,
-    CertificateName,
-    CertificateIssuer,
-    Certificate,
     Encryption,
 }
 
@@ -45,13 +41,6 @@ impl Failure {
             Self::LongListing => "the folder has more than 100000 entries",
             Self::Command => "the user or the password has a control character in it",
             Self::HostName => "its host cannot be the name in a certificate",
-            Self::NoAuthorities => {
-                "this machine has no certificate authorities, which ftps needs; install them (`ca-certificates`) and start again"
-            }
-            Self::CertificateDate => "its certificate is out of date or not yet valid",
-            Self::CertificateName => "its certificate is for another name",
-            Self::CertificateIssuer => "its certificate is not from a trusted authority",
-            Self::Certificate => "its certificate is not valid",
             Self::Encryption => "no encrypted connection could be agreed on",
         }
     }
@@ -60,7 +49,6 @@ impl Failure {
 impl From<Failure> for OriginError {
     fn from(failure: Failure) -> Self {
         let kind = match failure {
-            Failure::NoAuthorities => ErrorKind::NotFound,
             Failure::Command | Failure::HostName => ErrorKind::InvalidInput,
             _ => ErrorKind::InvalidData,
         };
@@ -96,25 +84,23 @@ pub(super) fn handshake(error: &io::Error) -> OriginError {
     let Some(cause) = error.get_ref().and_then(|it| it.downcast_ref::<TlsError>()) else {
         return broken(error);
     };
-    match cause {
-        TlsError::InvalidCertificate(certificate) => match certificate {
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => Failure::CertificateDate,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Failure::CertificateName
-            }
-            CertificateError::UnknownIssuer => Failure::CertificateIssuer,
-            // The library has no name of its own for what a self-signed authority does wrong as a server.
-            CertificateError::Other(other)
-                if format!("{other:?}").contains("CaUsedAsEndEntity") =>
-            {
-                Failure::CertificateIssuer
-            }
-            _ => Failure::Certificate,
-        },
-        _ => Failure::Encryption,
+    let TlsError::InvalidCertificate(certificate) = cause else {
+        return Failure::Encryption.into();
+    };
+    match certificate {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Untrusted::Date,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Untrusted::Name
+        }
+        CertificateError::UnknownIssuer => Untrusted::Issuer,
+        // The library has no name of its own for what a self-signed authority does wrong as a server.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            Untrusted::Issuer
+        }
+        _ => Untrusted::Certificate,
     }
     .into()
 }

@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::error::Failure;
+use crate::origin::untrusted::Untrusted;
 
 /// Reads the certificates of a PEM file.
 pub(super) fn certificates(pem: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
@@ -49,7 +49,7 @@ impl Trust {
 
     /// Returns what encrypts the connections of one fetch. Servers want the second of them to resume the session of the first, and nobody
     /// else's.
-    pub(super) async fn of_a_fetch(&self) -> Result<TlsConnector, Failure> {
+    pub(super) async fn of_a_fetch(&self) -> Result<TlsConnector, Untrusted> {
         let config = self
             .config
             .get_or_init(|| async {
@@ -64,7 +64,7 @@ impl Trust {
                     .ok()
             })
             .await;
-        let mut config = config.clone().ok_or(Failure::NoAuthorities)?;
+        let mut config = config.clone().ok_or(Untrusted::NoAuthorities)?;
         config.resumption = Resumption::in_memory_sessions(4);
         Ok(TlsConnector::from(Arc::new(config)))
     }
