@@ -283,8 +283,9 @@ async fn credentials_that_were_moved_to_another_row_do_not_open() {
             .unwrap();
     }
     drop(catalogue);
-    let swap = "UPDATE origin_strategies SET credentials =
-                    (SELECT credentials FROM origin_strategies AS o WHERE o.pattern <> origin_strategies.pattern)";
+    let swap = "UPDATE origin_strategies SET credentials = other.credentials
+                FROM (SELECT pattern, credentials FROM origin_strategies) AS other
+                WHERE other.pattern <> origin_strategies.pattern";
     assert_eq!(place.raw().execute(swap, []).unwrap(), 2);
     let catalogue = place.open().await;
     let found = catalogue.list_origin_strategies(FIRST).await.unwrap();

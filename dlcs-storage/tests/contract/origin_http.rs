@@ -468,7 +468,7 @@ async fn a_drip_is_ended_by_the_total() {
     let origin = HttpOrigin::new(config().with_total_timeout(total));
     let error = fail(&origin, &url).await;
     assert!(
-        matches!(error, OriginError::TimedOut { after } if after == total),
+        matches!(error, OriginError::TooSlow { after, .. } if after == total),
         "{error:?}"
     );
 }
