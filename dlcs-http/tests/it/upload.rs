@@ -373,3 +373,29 @@ async fn a_form_is_read_right_wherever_it_is_cut() {
         assert_eq!(kept_bytes(&app).await, near, "{size}");
     }
 }
+
+#[tokio::test]
+async fn only_an_origin_may_be_the_place_of_an_upload() {
+    let app = App::new().await;
+    app.picture("https://example.org/a.tif");
+    let path = format!("{IMAGES}/first");
+    let body = json!({
+        "origin": "https://example.org/a.tif",
+        "initialOrigin": "dlcs-upload:x",
+    });
+    let refused = app.send("PUT", &path, body.to_string()).await.json(400);
+    assert_eq!(refused["errors"][0]["pointer"], "/initialOrigin");
+    let said = text(&refused["detail"]);
+    assert!(said.contains("give the address of the master"), "{said}");
+    assert_eq!(app.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_broken_form_is_not_called_broken_json() {
+    let app = App::new().await;
+    let (kind, body) = form(&[]);
+    let path = format!("{IMAGES}/bad");
+    let answer = sent(&app, "PUT", &path, &[("content-type", &kind)], body).await;
+    let title = text(&answer.json(400)["title"]);
+    assert_eq!(title, "The body cannot be read");
+}
