@@ -9,6 +9,7 @@ mod body;
 mod context;
 mod error;
 mod fields;
+mod form;
 mod hydra;
 mod payload;
 mod query;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::body::{BoxError, parse_object};
 use crate::error::{ApiError, Kind};
+use crate::form;
 
 /// The largest bodies that are read, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -101,9 +102,9 @@ impl Payload {
                 media_type: Some(media_type),
             }),
             Some(("application", "octet-stream")) => Ok(Content::Master { media_type: None }),
-            Some(("multipart", "form-data")) => match multer::parse_boundary(given) {
-                Ok(boundary) => Ok(Content::Form { boundary }),
-                Err(_) => Err(ApiError::new(
+            Some(("multipart", "form-data")) => match form::boundary(given) {
+                Some(boundary) => Ok(Content::Form { boundary }),
+                None => Err(ApiError::new(
                     Kind::MalformedBody,
                     format!(
                         "the content type is `multipart/form-data` without a usable `boundary` (`{}`): let the client make it",

@@ -112,9 +112,10 @@ impl Kind {
             ),
             Self::MalformedBody => (
                 "malformed-body",
-                "The body is not a JSON object",
-                "The body is parsed as JSON in UTF-8, whatever its content type. It must be one object, without a byte order \
-                 mark, without anything after it, and without the same name twice in one object, in whatever case.",
+                "The body cannot be read",
+                "A body is parsed as JSON in UTF-8, whatever its content type, unless that says that it is an image or a form. It must be \
+                 one object, without a byte order mark, without anything after it, and without the same name twice in one object, in \
+                 whatever case. A form (`multipart/form-data`) has one part `file` and at most one part `image`, which is JSON.",
             ),
             Self::MalformedHead => (
                 "malformed-head",

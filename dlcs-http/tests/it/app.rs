@@ -23,6 +23,7 @@ use dlcs_testkit::fake::{FakeClock, FakeObject, FakeOrigin};
 use futures_util::{StreamExt, TryStreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use url::Url;
@@ -129,7 +130,11 @@ impl App {
     }
 
     /// Sends a request as it is.
-    pub(crate) async fn call(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn call<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync,
+    {
         let response = hyper::service::Service::call(&self.service, request).await;
         let (parts, body) = response.unwrap_or_else(|never| match never {}).into_parts();
         let body = body

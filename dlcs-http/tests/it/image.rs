@@ -1,6 +1,8 @@
 //! `/customers/{customer}/spaces/{space}/images`.
 
+use bytes::Bytes;
 use http::Request;
+use http_body_util::Full;
 use serde_json::json;
 
 use crate::app::{App, masked, text};
@@ -23,8 +25,8 @@ async fn curl(app: &App, method: &str, path: &str, body: &'static str) -> crate:
         .uri(path)
         .header("authorization", format!("Basic {key}"))
         .header("content-type", "application/x-www-form-urlencoded");
-    app.call(request.body(body.into()).expect("the request is whole"))
-        .await
+    let request = request.body(Full::new(Bytes::from(body)));
+    app.call(request.expect("the request is whole")).await
 }
 
 #[tokio::test]

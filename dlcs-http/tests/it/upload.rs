@@ -1,10 +1,15 @@
 //! Bytes instead of an origin: raw, in a form, as base64.
 
+use std::convert::Infallible;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dlcs_core::derivative::DerivativeKey;
+use futures_util::stream;
 use http::Request;
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, PICTURE, text};
@@ -39,8 +44,36 @@ async fn sent(
         request = request.header(*name, *value);
     }
     let body: Bytes = body.into();
-    app.call(request.body(body.into()).expect("the request is whole"))
+    app.call(request.body(Full::new(body)).expect("the request is whole"))
         .await
+}
+
+/// Sends a form in chunks of so many bytes.
+async fn sent_in_chunks(app: &App, path: &str, kind: &str, body: Bytes, size: usize) -> Answer {
+    let chunks: Vec<_> = body
+        .chunks(size)
+        .map(|chunk| Ok::<_, Infallible>(Frame::data(body.slice_ref(chunk))))
+        .collect();
+    let request = Request::put(path)
+        .header(
+            "authorization",
+            format!("Basic {}", STANDARD.encode(&app.admin)),
+        )
+        .header("content-type", kind)
+        .body(StreamBody::new(stream::iter(chunks)))
+        .expect("the request is whole");
+    app.call(request).await
+}
+
+/// The bytes of the only upload that the store holds.
+async fn kept_bytes(app: &App) -> Bytes {
+    let store = app.dlcs.derivatives();
+    let keys = store.list().await.expect("memory does not fail");
+    let [key] = keys.as_slice() else {
+        panic!("{keys:?}");
+    };
+    let whole = store.get_range(key, 0..u64::MAX).await;
+    whole.expect("memory does not fail")
 }
 
 /// How many uploads the store holds.
@@ -286,4 +319,83 @@ async fn without_its_bytes_an_image_can_be_described_and_not_processed() {
         .json(400);
     assert_eq!(refused["errors"][0]["pointer"], "/member/0/file");
     assert_eq!(app.get(&path).await.json(200)["error"], "");
+}
+
+#[tokio::test]
+async fn what_stands_before_the_parts_of_a_form_and_in_their_heads_is_bounded() {
+    let app = App::new().await;
+    let path = format!("{IMAGES}/bad");
+    let (kind, body) = form(&[("name=\"file\"", PICTURE)]);
+    let body = String::from_utf8(body.into()).expect("the form is text");
+    let bounded = |length: usize| {
+        let filler = "x".repeat(length);
+        let head = format!("--edge\r\nX-Filler: {filler}\r\nContent");
+        [
+            (format!("{filler}\r\n{body}"), "before the first boundary"),
+            (body.replacen("--edge\r\nContent", &head, 1), "the head of"),
+            // Without an end, too.
+            (filler.clone(), "before the first boundary"),
+            (format!("--edge\r\nX-Filler: {filler}"), "the head of"),
+            (format!("--edge{}", " ".repeat(length)), "the head of"),
+        ]
+    };
+    for size in [10 << 20, 16 << 10] {
+        for (body, said) in bounded(10 << 20) {
+            let answer = sent_in_chunks(&app, &path, &kind, body.into(), size).await;
+            let detail = text(&answer.json(400)["detail"]);
+            assert!(detail.contains(said), "{size}: {detail}");
+            assert!(detail.contains("65536 bytes"), "{detail}");
+        }
+    }
+    assert_eq!(kept(&app).await, 0);
+    for (body, _) in bounded(60 << 10).into_iter().take(2) {
+        let answer = sent_in_chunks(&app, &path, &kind, body.into(), 1000).await;
+        assert!([200, 201].contains(&answer.status.as_u16()));
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_read_right_wherever_it_is_cut() {
+    let near =
+        "x\r\n--edg\r\n-edge--\n--edge\n\r--edge\r\r\n--edgf--edge\r\n\r\n--\r\n--EDGE\r\n\r";
+    let (kind, body) = form(&[
+        ("name=\"image\"", r#"{"string1":"x"}"#),
+        ("name=\"file\"; filename=\"name=x; a.tif\"", near),
+    ]);
+    for size in [1, 2, 3, 7, 64, body.len()] {
+        let app = App::new().await;
+        let path = format!("{IMAGES}/cut");
+        let answer = sent_in_chunks(&app, &path, &kind, body.clone(), size).await;
+        // No image any more, so the bytes stay to be looked at.
+        assert_eq!(answer.status, 422, "{size}");
+        let image = app.get(&path).await.json(200);
+        assert_eq!(image["string1"], "x", "{size}");
+        assert_eq!(kept_bytes(&app).await, near, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_origin_may_be_the_place_of_an_upload() {
+    let app = App::new().await;
+    app.picture("https://example.org/a.tif");
+    let path = format!("{IMAGES}/first");
+    let body = json!({
+        "origin": "https://example.org/a.tif",
+        "initialOrigin": "dlcs-upload:x",
+    });
+    let refused = app.send("PUT", &path, body.to_string()).await.json(400);
+    assert_eq!(refused["errors"][0]["pointer"], "/initialOrigin");
+    let said = text(&refused["detail"]);
+    assert!(said.contains("give the address of the master"), "{said}");
+    assert_eq!(app.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_broken_form_is_not_called_broken_json() {
+    let app = App::new().await;
+    let (kind, body) = form(&[]);
+    let path = format!("{IMAGES}/bad");
+    let answer = sent(&app, "PUT", &path, &[("content-type", &kind)], body).await;
+    let title = text(&answer.json(400)["title"]);
+    assert_eq!(title, "The body cannot be read");
 }

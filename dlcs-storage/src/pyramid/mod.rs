@@ -34,6 +34,8 @@ mod tiff;
 mod tile;
 mod upright;
 
+pub(crate) use self::render::step_back;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -17,10 +17,12 @@ mod in_memory {
 mod local {
     use std::fs;
     use std::path::{Path, PathBuf};
+    use std::process::Command;
     use std::time::{Duration, Instant};
 
     use bytes::Bytes;
     use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore, UploadId};
+    use dlcs_core::queue::{Generation, LeaseToken};
     use dlcs_storage::derivative::object::{ObjectDerivatives, ObjectDerivativesConfig};
     use futures_util::{StreamExt, stream};
     use tempfile::TempDir;
@@ -103,6 +105,109 @@ mod local {
         assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
     }
 
+    const HALF_PUT: &str = "DLCS_TEST_HALF_PUT";
+
+    /// Has another process, which is killed half-way, put a large object.
+    fn put_half(root: &Path, test: &str, key: &DerivativeKey) {
+        let module = module_path!().split_once("::").unwrap().1;
+        let killed = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("{module}::{test}")])
+            .env(HALF_PUT, format!("{key} {}", root.display()))
+            .output()
+            .unwrap();
+        let staged = root.join(format!("{key}#1"));
+        assert!(staged.is_file(), "{killed:?}");
+    }
+
+    /// What that process does.
+    async fn be_killed(task: &str) {
+        let (key, root) = task.split_once(' ').unwrap();
+        let store = ObjectDerivatives::local(Path::new(root)).unwrap();
+        let chunks = stream::iter((0..20).map(|_| Ok(Bytes::from(vec![7; 1 << 20]))));
+        let killed = stream::once(async { std::process::abort() });
+        let key = key.parse().unwrap();
+        let put = store.put(&key, chunks.chain(killed).boxed()).await;
+        panic!("{put:?}");
+    }
+
+    fn wait_until_gone(path: &Path) {
+        let limit = Instant::now() + Duration::from_secs(10);
+        while path.try_exists().unwrap() && Instant::now() < limit {
+            std::thread::yield_now();
+        }
+        assert!(!path.try_exists().unwrap(), "{} stays", path.display());
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_put_left_is_removed_by_the_next_start() {
+        if let Ok(task) = std::env::var(HALF_PUT) {
+            be_killed(&task).await;
+        }
+        let test = "what_a_killed_put_left_is_removed_by_the_next_start";
+        let directory = tempfile::tempdir().unwrap();
+        let upload = DerivativeKey::Upload(UploadId::assign());
+        let image = "1/2/x".parse().unwrap();
+        let pyramid = DerivativeKey::pyramid(&image, Generation::new(3), LeaseToken::new(44));
+        let root = directory.path();
+        put_half(root, test, &upload);
+        put_half(root, test, &pyramid);
+        let store = ObjectDerivatives::local(root).unwrap();
+        for key in [upload, pyramid] {
+            wait_until_gone(&root.join(format!("{key}#1")));
+            let body = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+            store.put(&key, body).await.unwrap();
+        }
+        assert_eq!(store.list().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_deleted_object_takes_what_was_staged_for_it_along() {
+        let (directory, store) = new().await;
+        let root = directory.path().join("deep/derivatives");
+        let (key, other) = (UploadId::assign(), UploadId::assign());
+        let body = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+        let object = DerivativeKey::Upload(key);
+        store.put(&object, body).await.unwrap();
+        for name in [
+            format!("{key}#1"),
+            format!("{key}#3"),
+            format!("{key}#x"),
+            format!("{other}"),
+        ] {
+            fs::write(root.join("uploads").join(name), "x").unwrap();
+        }
+        store.delete(&object).await.unwrap();
+        let mut left: Vec<_> = files(&root)
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        left.sort();
+        let mut expected = vec![format!("{key}#x"), other.to_string()];
+        expected.sort();
+        assert_eq!(left, expected);
+    }
+
+    #[tokio::test]
+    async fn a_put_in_work_keeps_what_it_has_staged() {
+        let (directory, store) = new().await;
+        let key = DerivativeKey::Upload(UploadId::assign());
+        let chunks = || stream::iter((0..20).map(|_| Ok(Bytes::from(vec![7; 1 << 20]))));
+        let gate = dlcs_testkit::Gate::new();
+        let waiting = gate.clone();
+        let slow = chunks().chain(stream::once(async move {
+            waiting.pass().await;
+            Ok(Bytes::from_static(b"end"))
+        }));
+        let others = async {
+            gate.reached().await;
+            store.delete(&key).await.unwrap();
+            assert_eq!(files(directory.path()).len(), 1);
+            gate.open();
+        };
+        let (put, ()) = tokio::join!(store.put(&key, slow.boxed()), others);
+        assert_eq!(put.unwrap(), (20 << 20) + 3);
+    }
+
     #[tokio::test]
     async fn objects_are_where_their_key_says() {
         let (directory, store) = new().await;
@@ -128,7 +233,7 @@ mod local {
                 std::os::unix::fs::symlink("nowhere", place).unwrap();
             }),
             ("pipe", &|place| {
-                let made = std::process::Command::new("mkfifo").arg(place).status();
+                let made = Command::new("mkfifo").arg(place).status();
                 assert!(made.unwrap().success());
             }),
             ("directory", &|place| fs::create_dir(place).unwrap()),

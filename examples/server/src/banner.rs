@@ -64,6 +64,18 @@ pub(crate) fn write(
             config.allowed
         )?;
     }
+    let files: Vec<_> = config
+        .files
+        .directories()
+        .map(|directory| format!("`{}`", directory.display()))
+        .collect();
+    if !files.is_empty() {
+        writeln!(
+            out,
+            "  Origins allowed, too: files below {}, for every customer.",
+            files.join(", ")
+        )?;
+    }
     if config.workers == 0 {
         writeln!(
             out,

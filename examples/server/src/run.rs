@@ -181,7 +181,7 @@ fn check_formats(config: &Config, dlcs: &Dlcs) -> Result<(), Stop> {
     )))
 }
 
-/// The origin of S3 addresses; the environment is read only where somebody was granted something.
+/// Where the catalogue is, and what it seals credentials with.
 fn catalogue_config(config: &Config, database: &Path) -> SqliteCatalogueConfig {
     let mut catalogue = SqliteCatalogueConfig::file(database);
     if let Some(key) = &config.sealing_key {
@@ -193,6 +193,7 @@ fn catalogue_config(config: &Config, database: &Path) -> SqliteCatalogueConfig {
     catalogue
 }
 
+/// The origin of S3 addresses; the environment is read only where somebody was granted something.
 fn s3(config: &Config) -> Result<S3Origin, Stop> {
     let mut origin = S3OriginConfig::default()
         .with_allowed_networks(config.allowed.clone())

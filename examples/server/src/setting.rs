@@ -115,7 +115,7 @@ pub(crate) const ALLOW_PRIVATE: Setting = Setting {
 pub(crate) const ORIGIN_CA: Setting = Setting::new(
     "origin-ca",
     "FILE",
-    "Certificate authorities in PEM that https origins may have besides those of this machine.",
+    "Certificate authorities in PEM that https and ftps origins may have besides those of this machine.",
 );
 pub(crate) const GRANT_BUCKET: Setting = Setting {
     repeatable: true,

@@ -321,8 +321,8 @@ impl ImageInput {
 
 fn origin(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<OriginUrl> {
     let text = fields.text(name, problems)?;
-    // The place of an upload is compared with what is stored.
-    if text.starts_with(UPLOAD_SCHEME) {
+    // The place of an upload is compared with what is stored; no first fetch goes to one.
+    if name == "origin" && text.starts_with(UPLOAD_SCHEME) {
         return None;
     }
     match OriginUrl::parse(&text) {

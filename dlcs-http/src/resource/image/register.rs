@@ -1,13 +1,15 @@
 //! Registering one image now: with the address of its master, or with the master itself.
 
+use std::sync::Arc;
+
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::derivative::{DerivativeBody, DerivativeError, UploadId};
+use dlcs_core::derivative::UploadId;
 use dlcs_core::image::{ImageSource, RegistrationMode};
 use dlcs_core::{Error, ImageId, ModelId, Registration};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use http::StatusCode;
-use multer::{Field, Multipart};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::input::EITHER;
 use super::{Candidate, ImageInput, KNOWN, Place, refuse, resource};
@@ -15,6 +17,7 @@ use crate::body::parse_object;
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
 use crate::fields::{Fields, Problems};
+use crate::form::Form;
 use crate::payload::{Content, Payload};
 use crate::query::Query;
 use crate::resource::{Object, Outcome};
@@ -58,7 +61,7 @@ impl Wanted {
                 checked.run(context, Some(upload)).await
             }
             Content::Form { boundary } => {
-                let (upload, object) = read_form(context, boundary, payload).await?;
+                let (upload, object) = read_form(context, &boundary, payload).await?;
                 match self.check(context, &object, true).await {
                     Ok(checked) => checked.run(context, Some(upload)).await,
                     Err(error) => {
@@ -204,12 +207,12 @@ fn said_by_query(query: &Query, slug: Option<String>, media_type: Option<String>
 /// Reads a form: stores its `file` part, and returns what its `image` part says.
 async fn read_form(
     context: &Context,
-    boundary: String,
+    boundary: &str,
     payload: Payload,
 ) -> Result<(UploadId, Object), ApiError> {
-    let mut form = Multipart::new(payload.stream()?, boundary);
+    let form = Form::new(boundary, payload.stream()?);
     let mut upload = None;
-    match read_parts(context, &mut form, &mut upload).await {
+    match read_parts(context, form, &mut upload).await {
         Ok(object) => match upload {
             Some(upload) => Ok((upload, object)),
             None => Err(malformed(
@@ -227,30 +230,30 @@ async fn read_form(
 
 async fn read_parts(
     context: &Context,
-    form: &mut Multipart<'static>,
+    form: Form,
     upload: &mut Option<UploadId>,
 ) -> Result<Object, ApiError> {
     let (mut object, mut media_type) = (None, None);
-    while let Some(part) = form.next_field().await.map_err(broken)? {
-        match part.name() {
+    // Shared with what stores a part, which wants its body for itself.
+    let form = Arc::new(Mutex::new(form));
+    loop {
+        let Some(part) = form.lock().await.next_part().await? else {
+            break;
+        };
+        match part.name.as_deref() {
             Some("file") if upload.is_some() => {
                 return Err(malformed(
                     "the form has several parts `file`: send one image at a time",
                 ));
             }
             Some("file") => {
-                let kind = part
-                    .content_type()
-                    .map(|kind| kind.essence_str().to_owned());
-                media_type = kind.filter(|kind| kind.starts_with("image/"));
-                let body: DerivativeBody = part
-                    .map_err(|error| DerivativeError::Body {
-                        source: Box::new(broken(error)),
-                    })
-                    .boxed();
+                media_type = part.media_type.filter(|kind| kind.starts_with("image/"));
+                let body = Form::rest_of_part(Arc::clone(&form));
                 *upload = Some(context.dlcs.upload(body).await?);
             }
-            Some("image") if object.is_none() => object = Some(read_image_part(part).await?),
+            Some("image") if object.is_none() => {
+                object = Some(read_image_part(&mut *form.lock().await).await?);
+            }
             name => {
                 let name = dlcs_core::image::shorten(name.unwrap_or_default());
                 return Err(malformed(&format!(
@@ -267,9 +270,9 @@ async fn read_parts(
     Ok(object)
 }
 
-async fn read_image_part(mut part: Field<'static>) -> Result<Object, ApiError> {
+async fn read_image_part(form: &mut Form) -> Result<Object, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = part.chunk().await.map_err(broken)? {
+    while let Some(chunk) = form.chunk().await? {
         if bytes.len() + chunk.len() > IMAGE_PART {
             return Err(ApiError::new(
                 Kind::BodyTooLarge,
@@ -283,17 +286,4 @@ async fn read_image_part(mut part: Field<'static>) -> Result<Object, ApiError> {
 
 fn malformed(detail: &str) -> ApiError {
     ApiError::new(Kind::MalformedBody, detail)
-}
-
-/// What is wrong with a form: an error of the body it comes in says so itself.
-fn broken(error: multer::Error) -> ApiError {
-    if let multer::Error::StreamReadFailed(source) = error {
-        return match source.downcast::<DerivativeError>() {
-            Ok(error) => (*error).into(),
-            Err(_) => malformed("the form ended early: send it again"),
-        };
-    }
-    malformed(
-        "the body is not a form of parts with this boundary, or ended early: let the client make it",
-    )
 }

@@ -35,8 +35,8 @@ impl ObjectDerivativesConfig {
         self
     }
 
-    /// Makes the directory, durably, and the store in it.
-    pub(super) fn open(&self) -> Result<LocalFileSystem, OpenError> {
+    /// Makes the directory, durably, and the store in it; returns the store, and the directory as an absolute path without links.
+    pub(super) fn open(&self) -> Result<(LocalFileSystem, PathBuf), OpenError> {
         let open_error = |source: Box<dyn std::error::Error + Send + Sync>| OpenError {
             root: self.root.clone(),
             source,
@@ -45,7 +45,8 @@ impl ObjectDerivativesConfig {
         let files = LocalFileSystem::new_with_prefix(&self.root)
             .map_err(|error| open_error(error.into()))?;
         // Files are synced before they are renamed into place, and the directories of that name after.
-        Ok(files.with_fsync(true))
+        let root = fs::canonicalize(&self.root).map_err(|error| open_error(error.into()))?;
+        Ok((files.with_fsync(true), root))
     }
 }
 

@@ -3,6 +3,7 @@
 mod config;
 mod error;
 mod local;
+mod staged;
 
 use std::fmt;
 use std::ops::Range;
@@ -28,6 +29,7 @@ pub use error::OpenError;
 
 use self::error::{about, failed};
 use self::local::{Forget, LocalFiles};
+use self::staged::Staged;
 
 /// The size of a part of a large object; smaller objects are put at once. S3 wants at least 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -35,7 +37,8 @@ const PART_BYTES: usize = 8 << 20;
 /// Keeps derivatives in an object store.
 ///
 /// A `put` that is dropped before the last byte was read leaves nothing. One that is dropped while the store publishes the object may find
-/// it published: whole, or not at all.
+/// it published: whole, or not at all. What a put of a killed process has left in a directory is removed after the next start, in the
+/// background: so only one process at a time may have a directory open, and only once.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,16 +53,22 @@ pub struct ObjectDerivatives {
     store: Arc<dyn ObjectStore>,
     /// Reads the same store, where it is a directory of this machine.
     local: Option<Arc<LocalFiles>>,
+    /// What is staged in that directory.
+    staged: Option<Arc<Staged>>,
 }
 
 impl ObjectDerivatives {
     /// Derivatives in an object store, which must make what it stored durable before it answers.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, local: None }
+        Self {
+            store,
+            local: None,
+            staged: None,
+        }
     }
 
-    /// Derivatives in a directory, which is made when it is not there.
+    /// Derivatives in a directory, which is made when it is not there, and which nothing else may have open.
     ///
     /// # Errors
     /// When the directory cannot be made or found.
@@ -72,8 +81,11 @@ impl ObjectDerivatives {
     /// # Errors
     /// When the place cannot be made or found.
     pub fn open(config: &ObjectDerivativesConfig) -> Result<Self, OpenError> {
-        let files = Arc::new(config.open()?);
+        let (files, root) = config.open()?;
+        let (files, staged) = (Arc::new(files), Arc::new(Staged::new(root)));
+        staged.sweep();
         Ok(Self {
+            staged: Some(staged),
             store: Arc::<LocalFileSystem>::clone(&files),
             local: Some(Arc::new(LocalFiles::new(files, config.open_files))),
         })
@@ -120,6 +132,7 @@ impl DerivativeStore for ObjectDerivatives {
     async fn put(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
         let path = path(key);
         let _forget = Forget(self.local.as_deref(), key);
+        let _staged = self.staged.as_ref().map(|staged| staged.begin(key));
         let first = next_part(&mut body).await?;
         let length = first.content_length();
         if length < PART_BYTES {
@@ -175,9 +188,17 @@ impl DerivativeStore for ObjectDerivatives {
         let _forget = Forget(self.local.as_deref(), key);
         // Local deletes are not synced: one that a power cut undoes leaves an object that nothing points to, which is a collector's work.
         match self.store.delete(&path(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed(error)),
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
         }
+        if let Some(staged) = self.staged.clone() {
+            let key = key.clone();
+            // The object is gone, whatever becomes of this.
+            if let Err(error) = spawn_blocking(move || staged.remove_of(&key)).await {
+                tracing::warn!(%error, "files of puts that were cut short may stay");
+            }
+        }
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<DerivativeKey>> {

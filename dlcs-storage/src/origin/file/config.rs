@@ -32,4 +32,9 @@ impl FileOriginConfig {
         self.roots.push(Root { named, real });
         Ok(self)
     }
+
+    /// The directories that are open, by the names that they were given, as absolute paths.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.roots.iter().map(|root| root.named.as_path())
+    }
 }

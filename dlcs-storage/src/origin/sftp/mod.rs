@@ -19,6 +19,7 @@
 mod client;
 mod config;
 mod error;
+mod key;
 mod known;
 mod leash;
 mod packet;

@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use dlcs_core::origin::{OriginError, Result, Secret, SftpCredentials, SftpProof};
 use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse, Msg};
-use russh::keys::{
-    Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
-    decode_secret_key,
-};
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{ChannelMsg, ChannelStream, Preferred};
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 
 use super::client::Client;
 use super::error::{Failure, broken, conversation};
+use super::key::read_key;
 use super::known::{KnownHosts, Name, Verdict};
 use super::leash::{Leash, Leashed};
 use crate::origin::bounds::Deadline;
@@ -222,24 +219,6 @@ async fn with_password(handle: &mut Handle<Check>, user: &str, password: &Secret
             .map_err(broke)?;
     }
     Ok(false)
-}
-
-/// Reads a private key; to open an encrypted one takes a while, as is meant.
-async fn read_key(key: Secret, passphrase: Option<Secret>, waits: Waits) -> Result<PrivateKey> {
-    let work = spawn_blocking(move || {
-        let passphrase = passphrase.as_ref().map(Secret::expose);
-        decode_secret_key(key.expose(), passphrase).map_err(|_| passphrase.is_some())
-    });
-    let read = waits.deadline.wait(waits.patience, work).await?;
-    // A strange key may panic the library, which is the key's fault.
-    let read = read.unwrap_or(Err(false));
-    read.map_err(|had_passphrase| OriginError::Strategy {
-        reason: if had_passphrase {
-            "its private key cannot be read with its passphrase".to_owned()
-        } else {
-            "its private key cannot be read; give it as OpenSSH or PEM writes it, and, where it is encrypted, its passphrase".to_owned()
-        },
-    })
 }
 
 async fn open_channel(handle: &Handle<Check>) -> Result<ChannelStream<Msg>> {

@@ -12,6 +12,8 @@ mod unsent;
 mod window;
 mod work;
 
+pub(crate) use self::patience::step_back;
+
 use std::fmt;
 use std::sync::Arc;
 

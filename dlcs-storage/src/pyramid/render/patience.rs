@@ -18,14 +18,16 @@ pub(super) fn behind_others<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Lets other threads go before this one from now on.
 #[cfg(target_os = "linux")]
-fn step_back() {
+pub(crate) fn step_back() {
     // Linux gives every thread a niceness of its own. Without it the work is only less polite.
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
+/// Lets other threads go before this one from now on, where the system knows how.
 #[cfg(not(target_os = "linux"))]
-fn step_back() {}
+pub(crate) fn step_back() {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

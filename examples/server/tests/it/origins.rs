@@ -37,6 +37,8 @@ async fn files_and_ftp_are_served_and_nothing_outside_is() {
         "127.0.0.0/8",
     ];
     let program = Program::start(data.path(), &flags);
+    let said = format!("Origins allowed, too: files below `{masters}`, for every customer.");
+    assert!(program.banner.contains(&said), "{}", program.banner);
     for (id, origin) in [
         ("file", format!("file://{masters}/master")),
         ("ftp", url.to_string()),
