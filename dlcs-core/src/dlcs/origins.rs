@@ -25,7 +25,7 @@ pub struct OriginAnswer {
     pub length: Option<u64>,
     /// Its media type, where it says that.
     pub media_type: Option<String>,
-    /// The key by which the origin's host was known, where the protocol has one.
+    /// The key by which the origin's host was known, as `SHA256:` and the digest in base64, where the protocol has one.
     pub host_key: Option<String>,
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use reqwest::{Certificate, Client};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 
 /// Why a text is no bundle of certificate authorities.
@@ -19,7 +21,7 @@ pub enum AuthoritiesError {
 
 /// Certificate authorities that are trusted in addition to those of the machine.
 #[derive(Clone, Default)]
-pub struct Authorities(Vec<Certificate>);
+pub struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Authorities {
     /// None beyond those of the machine.
@@ -33,16 +35,18 @@ impl Authorities {
     /// # Errors
     /// [`AuthoritiesError`]: nothing in it, or something that is not a certificate.
     pub fn from_pem(bundle: &[u8]) -> Result<Self, AuthoritiesError> {
-        let certificates =
-            Certificate::from_pem_bundle(bundle).map_err(|_| AuthoritiesError::Unreadable)?;
+        let unreadable = AuthoritiesError::Unreadable;
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(bundle)
+            .collect::<Result<_, _>>()
+            .map_err(|_| unreadable)?;
         if certificates.is_empty() {
             return Err(AuthoritiesError::Empty);
         }
-        // The certificates themselves are only read when a client is made of them.
-        Client::builder()
-            .tls_certs_only(certificates.clone())
-            .build()
-            .map_err(|_| AuthoritiesError::Unreadable)?;
+        // What is in them is read here, so that no client fails for it later.
+        let mut roots = RootCertStore::empty();
+        for certificate in &certificates {
+            roots.add(certificate.clone()).map_err(|_| unreadable)?;
+        }
         Ok(Self(certificates))
     }
 
@@ -52,8 +56,9 @@ impl Authorities {
         self.0.is_empty()
     }
 
-    pub(super) fn certificates(&self) -> Vec<Certificate> {
-        self.0.clone()
+    /// The certificates, as DER.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.0
     }
 }
 
@@ -72,6 +77,10 @@ mod tests {
         for (text, error) in [
             ("", AuthoritiesError::Empty),
             ("canary", AuthoritiesError::Empty),
+            (
+                "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+                AuthoritiesError::Unreadable,
+            ),
             (
                 "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
                 AuthoritiesError::Unreadable,

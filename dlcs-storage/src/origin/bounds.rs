@@ -12,6 +12,15 @@ use tokio::time::{Instant, timeout};
 const PACE_TIME: Duration = Duration::from_secs(30);
 const PACE_BYTES: u64 = 30 << 10;
 
+/// How long a connection to an origin may take to be made, unless told otherwise.
+#[cfg(any(
+    feature = "origin-http",
+    feature = "origin-s3",
+    feature = "origin-ftp",
+    feature = "origin-sftp"
+))]
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The end of a fetch, and how long it may take in all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use dlcs_core::id::CustomerId;
 use dlcs_core::origin::Result;
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, redirect};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::authorities::Authorities;
+use super::bounds::CONNECT_TIMEOUT;
 use super::guard::{self, PortRule};
 use super::network::AllowedNetworks;
 use super::opened::OpenedNetworks;
@@ -33,7 +34,7 @@ pub(super) struct Dialling {
 
 impl Dialling {
     /// How long a connection may take to be made, unless told otherwise.
-    pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    pub(super) const DEFAULT_CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
 }
 
 impl Default for Dialling {
@@ -118,7 +119,14 @@ impl fmt::Debug for Clients {
 
 fn build(dialling: &Dialling, allowed: &AllowedNetworks, port: PortRule) -> Trusting {
     let builder = || builder(dialling, allowed, port);
-    let own = dialling.authorities.certificates();
+    let own: Vec<_> = dialling
+        .authorities
+        .certificates()
+        .iter()
+        .map(|certificate| {
+            Certificate::from_der(certificate).expect("authorities are certificates")
+        })
+        .collect();
     match builder().tls_certs_merge(own.clone()).build() {
         Ok(client) => Trusting {
             client,

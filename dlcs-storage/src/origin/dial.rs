@@ -11,6 +11,7 @@ use url::{Host, Url};
 
 use super::guard::{PortRule, check_address, check_host};
 use super::network::AllowedNetworks;
+use super::unconnected::unconnected;
 
 /// Where to dial, as an address of a protocol says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,9 +147,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
     }
     let reason = match kind {
         ErrorKind::NotFound => "the name of the host does not resolve",
-        ErrorKind::ConnectionRefused => "nothing listens at that address",
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "the host cannot be reached",
-        _ => "no connection could be made",
+        kind => unconnected(kind),
     };
     Err(failed(reason, kind))
 }

@@ -1,6 +1,6 @@
 //! Origins: the backends that fetch master images, and the guard of the addresses they may dial.
 
-#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
+#[cfg(any(feature = "origin-http", feature = "origin-s3", feature = "origin-ftp"))]
 pub mod authorities;
 mod bounds;
 #[cfg(any(feature = "origin-http", feature = "origin-s3"))]
@@ -38,5 +38,14 @@ pub mod sftp;
 mod slots;
 #[cfg(any(feature = "origin-http", feature = "origin-s3"))]
 mod unanswered;
+#[cfg(any(
+    feature = "origin-http",
+    feature = "origin-s3",
+    feature = "origin-ftp",
+    feature = "origin-sftp"
+))]
+mod unconnected;
 #[cfg(any(feature = "origin-http", feature = "origin-s3", feature = "origin-ftp"))]
 mod untrusted;
+#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
+mod wait;

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
+use dlcs_core::origin::Result;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::bounds::Deadline;
 
 /// Hosts that are remembered before those that nobody waits for are forgotten.
 const REMEMBERED: usize = 1024;
@@ -26,8 +30,20 @@ impl HostSlots {
         }
     }
 
+    /// Waits for a turn at a host as long as the fetch may take: a wait for others is no silence of the origin.
+    ///
+    /// # Errors
+    /// [`OriginError::TimedOut`](dlcs_core::origin::OriginError::TimedOut) when that comes to its end.
+    pub(super) async fn turn(
+        &self,
+        host: &str,
+        deadline: Deadline,
+    ) -> Result<OwnedSemaphorePermit> {
+        deadline.wait(Duration::MAX, self.acquire(host)).await
+    }
+
     /// Waits for a turn at a host; it lasts as long as the permit lives.
-    pub(super) async fn acquire(&self, host: &str) -> OwnedSemaphorePermit {
+    async fn acquire(&self, host: &str) -> OwnedSemaphorePermit {
         self.of(host)
             .acquire_owned()
             .await

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dlcs_core::origin::OriginError;
 
 use super::guard::Refusal;
+use super::unconnected::unconnected;
 use super::untrusted::Untrusted;
 
 /// What a request that got no answer means to the caller.
@@ -58,9 +59,7 @@ pub(super) fn unanswered(
     }
     let reason = match kind {
         _ if error.is_dns() => "the name of the host does not resolve",
-        ErrorKind::ConnectionRefused => "nothing listens at that address",
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "the host cannot be reached",
-        _ if error.is_connect() => "no connection could be made",
+        _ if error.is_connect() => unconnected(kind),
         _ => "it broke before the answer came",
     };
     OriginError::Connection {

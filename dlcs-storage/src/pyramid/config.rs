@@ -82,7 +82,8 @@ pub struct PyramidRendererConfig {
 
 impl Default for PyramidRendererConfig {
     /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 384 MiB for all large ones together,
-    /// [`Limits::LARGEST_AREA`] as the largest area, 128 MiB for the results of small ones that are being sent, 1 GiB of pixels decoded for each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
+    /// [`Limits::LARGEST_AREA`] as the largest area, 128 MiB for the results of small ones that are being sent, 1 GiB of pixels decoded for
+    /// each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
     fn default() -> Self {
         Self {
             spool_directory: None,

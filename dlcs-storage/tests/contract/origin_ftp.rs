@@ -42,7 +42,7 @@ fn opened() -> FtpOrigin {
 
 pub(crate) fn config() -> FtpOriginConfig {
     let loopback = AllowedNetworks::parse(["127.0.0.0/8", "::1"]).unwrap();
-    FtpOriginConfig::default().with_opened_networks(loopback)
+    FtpOriginConfig::default().with_allowed_networks(loopback)
 }
 
 pub(crate) fn login(user: &str, password: &str) -> OriginAccess {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::origin::{OriginAccess, OriginError, OriginRequest, OriginStrategy};
+use dlcs_storage::origin::authorities::Authorities;
 use dlcs_storage::origin::ftp::FtpOrigin;
 use dlcs_testkit::origin::{OriginFixture, Protected};
 use dlcs_testkit::program;
@@ -117,7 +118,7 @@ impl ProFtpd {
 /// An origin that trusts the certificate in a directory, if there is one.
 fn origin(files: &Path) -> FtpOrigin {
     match fs::read(files.join("certificate.pem")) {
-        Ok(pem) => FtpOrigin::new(config().with_certificates(&pem).unwrap()),
+        Ok(pem) => FtpOrigin::new(config().with_authorities(Authorities::from_pem(&pem).unwrap())),
         Err(_) => FtpOrigin::new(config()),
     }
 }
@@ -178,8 +179,9 @@ fn fixture(tls: Tls) -> Perhaps<Fixture> {
     // Both have made the same certificate, or none.
     let both = [&open, &guarded].map(|it| fs::read(it.directory.path().join("certificate.pem")));
     let mut settings = config();
-    for pem in both.into_iter().flatten() {
-        settings = settings.with_certificates(&pem).unwrap();
+    let pem = both.into_iter().flatten().collect::<Vec<_>>().concat();
+    if !pem.is_empty() {
+        settings = settings.with_authorities(Authorities::from_pem(&pem).unwrap());
     }
     Perhaps::new(Some(Fixture {
         open,

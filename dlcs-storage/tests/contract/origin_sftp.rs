@@ -127,7 +127,7 @@ fn make_key_of(kind: &str, more: &[&str], file: &Path, passphrase: &str) {
 
 pub(crate) fn config() -> SftpOriginConfig {
     let loopback = AllowedNetworks::parse(["127.0.0.0/8", "::1"]).unwrap();
-    SftpOriginConfig::default().with_opened_networks(loopback)
+    SftpOriginConfig::default().with_allowed_networks(loopback)
 }
 
 pub(crate) async fn bytes(response: OriginResponse) -> Result<Vec<u8>> {

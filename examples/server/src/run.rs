@@ -123,16 +123,13 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
-        .with_authorities(config.origin_ca.authorities.clone());
-    let mut ftp = FtpOriginConfig::default().with_opened_networks(config.allowed.clone());
-    if !config.origin_ca.authorities.is_empty() {
-        ftp = ftp
-            .with_certificates(&config.origin_ca.pem)
-            .map_err(|error| Stop::because("cannot use --origin-ca", &error))?;
-    }
+        .with_authorities(config.authorities.clone());
+    let ftp = FtpOriginConfig::default()
+        .with_allowed_networks(config.allowed.clone())
+        .with_authorities(config.authorities.clone());
     let known_hosts = config.known_hosts.clone();
     let sftp = SftpOriginConfig::default()
-        .with_opened_networks(config.allowed.clone())
+        .with_allowed_networks(config.allowed.clone())
         .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join("known_hosts")));
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool.clone());
@@ -197,7 +194,7 @@ fn catalogue_config(config: &Config, database: &Path) -> SqliteCatalogueConfig {
 fn s3(config: &Config) -> Result<S3Origin, Stop> {
     let mut origin = S3OriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
-        .with_authorities(config.origin_ca.authorities.clone())
+        .with_authorities(config.authorities.clone())
         .with_grants(config.grants.clone());
     if !config.grants.is_none() {
         let ambient = AmbientS3::from_environment().map_err(|error| {

@@ -45,16 +45,13 @@ pub(super) fn update(
 ) -> Result<()> {
     refuse_taken_pattern(connection, strategy)?;
     // What cannot be read is kept as it is: the right key may come back.
-    let credentials = match strategy.access {
-        OriginAccess::Unreadable(_) => "credentials",
-        _ => "?5",
-    };
+    let keeps = matches!(strategy.access, OriginAccess::Unreadable(_));
     let updated = connection
-        .prepare_cached(&format!(
+        .prepare_cached(
             "UPDATE origin_strategies
-             SET pattern = ?3, kind = ?4, credentials = {credentials}, position = ?6, optimised = ?7, created = ?8
-             WHERE id = ?1 AND customer = ?2 AND ?5 IS ?5",
-        ))?
+             SET pattern = ?3, kind = ?4, credentials = iif(?9, credentials, ?5), position = ?6, optimised = ?7, created = ?8
+             WHERE id = ?1 AND customer = ?2",
+        )?
         .execute(params![
             strategy.id.to_string(),
             strategy.customer.get(),
@@ -64,6 +61,7 @@ pub(super) fn update(
             strategy.order,
             strategy.optimised,
             strategy.created.as_micros(),
+            keeps,
         ])?;
     if updated == 1 { Ok(()) } else { Err(missing()) }
 }

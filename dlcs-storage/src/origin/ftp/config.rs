@@ -1,12 +1,9 @@
 //! Settings of [`FtpOrigin`](super::FtpOrigin).
 
-use std::io;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-
-use super::tls;
-use crate::origin::bounds::Deadline;
+use crate::origin::authorities::Authorities;
+use crate::origin::bounds::{CONNECT_TIMEOUT, Deadline};
 use crate::origin::opened::OpenedNetworks;
 
 /// Settings of [`FtpOrigin`](super::FtpOrigin).
@@ -15,18 +12,18 @@ pub struct FtpOriginConfig {
     pub(super) opened: OpenedNetworks,
     pub(super) connect_timeout: Duration,
     pub(super) total_timeout: Duration,
-    pub(super) authorities: Vec<CertificateDer<'static>>,
+    pub(super) authorities: Authorities,
 }
 
 impl FtpOriginConfig {
     /// How long a connection may take to be made, unless told otherwise.
-    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
     /// How long a whole fetch may take, unless told otherwise.
     pub const DEFAULT_TOTAL_TIMEOUT: Duration = Deadline::DEFAULT;
 
-    /// Opens networks beyond the public ones.
+    /// Opens networks beyond the public ones, for all customers or for some.
     #[must_use]
-    pub fn with_opened_networks(mut self, opened: impl Into<OpenedNetworks>) -> Self {
+    pub fn with_allowed_networks(mut self, opened: impl Into<OpenedNetworks>) -> Self {
         self.opened = opened.into();
         self
     }
@@ -45,13 +42,11 @@ impl FtpOriginConfig {
         self
     }
 
-    /// Trusts certificate authorities beyond those of the machine, given as the text of a PEM file.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidData`] when a certificate cannot be read, or there is none.
-    pub fn with_certificates(mut self, pem: &[u8]) -> io::Result<Self> {
-        self.authorities.extend(tls::certificates(pem)?);
-        Ok(self)
+    /// Trusts certificate authorities beyond those of the machine.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
     }
 }
 
@@ -61,7 +56,7 @@ impl Default for FtpOriginConfig {
             opened: OpenedNetworks::none(),
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             total_timeout: Self::DEFAULT_TOTAL_TIMEOUT,
-            authorities: Vec::new(),
+            authorities: Authorities::none(),
         }
     }
 }

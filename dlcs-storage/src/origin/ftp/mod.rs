@@ -11,7 +11,7 @@
 //! use dlcs_storage::origin::network::AllowedNetworks;
 //!
 //! let office: AllowedNetworks = "192.168.0.0/16".parse()?;
-//! let config = FtpOriginConfig::default().with_opened_networks(office);
+//! let config = FtpOriginConfig::default().with_allowed_networks(office);
 //! let origins = OriginRegistry::new().with_origin(FtpOrigin::new(config));
 //! # Ok::<(), dlcs_storage::origin::network::NetworkError>(())
 //! ```
@@ -96,11 +96,7 @@ impl FtpOrigin {
             }
         };
         let (target, mode) = self.way(request.url()).await?;
-        // A wait for others is no silence of the origin.
-        let host = target.key();
-        let turn = deadline
-            .wait(Duration::MAX, self.slots.acquire(&host))
-            .await?;
+        let turn = self.slots.turn(&target.key(), deadline).await?;
         let waits = Waits {
             patience: request.patience(),
             connecting: self.config.connect_timeout,

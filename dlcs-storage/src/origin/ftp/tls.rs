@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, Error};
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,28 +18,17 @@ use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::origin::authorities::Authorities;
 use crate::origin::untrusted::Untrusted;
-
-/// Reads the certificates of a PEM file.
-pub(super) fn certificates(pem: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
-    let invalid = |said: String| io::Error::new(io::ErrorKind::InvalidData, said);
-    let read: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| invalid(format!("not certificates in PEM: {error}")))?;
-    if read.is_empty() {
-        return Err(invalid("there is no certificate in it".to_owned()));
-    }
-    Ok(read)
-}
 
 /// The authorities of the machine and of the settings, read when they are first needed.
 pub(super) struct Trust {
-    authorities: Vec<CertificateDer<'static>>,
+    authorities: Authorities,
     config: OnceCell<Option<ClientConfig>>,
 }
 
 impl Trust {
-    pub(super) const fn new(authorities: Vec<CertificateDer<'static>>) -> Self {
+    pub(super) const fn new(authorities: Authorities) -> Self {
         Self {
             authorities,
             config: OnceCell::const_new(),
@@ -55,7 +43,7 @@ impl Trust {
             .get_or_init(|| async {
                 let authorities = self.authorities.clone();
                 // Reading the authorities of the machine takes too long for the reactor.
-                spawn_blocking(move || build(authorities))
+                spawn_blocking(move || build(&authorities))
                     .await
                     .expect("reading certificates does not panic")
                     .inspect_err(|error| {
@@ -76,9 +64,10 @@ impl fmt::Debug for Trust {
     }
 }
 
-fn build(authorities: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+fn build(authorities: &Authorities) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))?;
+    let verifier =
+        Verifier::new_with_extra_roots(authorities.certificates().to_vec(), Arc::clone(&provider))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -143,23 +132,6 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_without_certificates_are_refused() {
-        for text in [
-            "",
-            "hello",
-            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-        ] {
-            let error = certificates(text.as_bytes()).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{text}");
         }
     }
 }

@@ -22,7 +22,6 @@ mod ssrf;
 mod transfer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use dlcs_core::id::CustomerId;
@@ -99,11 +98,8 @@ impl HttpOrigin {
             credentials,
         };
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let turn = self
-                .slots
-                .acquire(&hop.url[Position::BeforeHost..Position::AfterPort]);
-            // A wait for others is no silence of the origin.
-            let turn = deadline.wait(Duration::MAX, turn).await?;
+            let host = &hop.url[Position::BeforeHost..Position::AfterPort];
+            let turn = self.slots.turn(host, deadline).await?;
             let sent = send(&self.clients, &hop, HeaderMap::new());
             let response = deadline.wait(request.patience(), sent).await??;
             let (status, headers) = (response.status(), response.headers());

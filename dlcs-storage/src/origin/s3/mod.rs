@@ -230,9 +230,7 @@ impl OriginStrategy for S3Origin {
         let signing = self.signing(&request, deadline).await?;
         let problem = |problem: KeyProblem| problem.into_error(S3);
         let path = object_path(&signing.address.key).map_err(problem)?;
-        let turn = self.slots.acquire(signing.address.turns());
-        // A wait for others is no silence of the origin.
-        let turn = deadline.wait(Duration::MAX, turn).await?;
+        let turn = self.slots.turn(signing.address.turns(), deadline).await?;
         let version = signing.address.version.as_deref();
         let (got, _) = self
             .ask(&request, deadline, &signing, |bucket| {
@@ -249,8 +247,7 @@ impl OriginStrategy for S3Origin {
         let signing = self.signing(&request, deadline).await?;
         let problem = |problem: KeyProblem| problem.into_error(S3);
         let prefix = folder_prefix(&signing.address.key).map_err(problem)?;
-        let turn = self.slots.acquire(signing.address.turns());
-        let turn = deadline.wait(Duration::MAX, turn).await?;
+        let turn = self.slots.turn(signing.address.turns(), deadline).await?;
         let first = {
             let prefix = prefix.clone();
             move |bucket: AmazonS3| {

@@ -3,18 +3,17 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use dlcs_core::id::CustomerId;
 use dlcs_core::origin::OriginError;
+use dlcs_core::time::SystemClock;
 use http_body_util::BodyExt;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService,
 };
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Request, Response};
 use url::Url;
 
@@ -22,11 +21,10 @@ use super::address::is_region;
 use super::error::{Failure, S3, refusal};
 use crate::origin::client::Clients;
 use crate::origin::unanswered::unanswered;
+use crate::origin::wait::asked_wait;
 
 /// The most bytes of an error's text that are read for the code in it.
 const MAX_ERROR_BYTES: usize = 16 << 10;
-/// The longest wait that an origin may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// What the last failed request came to.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ impl HttpService for Wire {
 /// Says what an answer that is no success means.
 async fn judge(mut response: Response) -> Note {
     let status = response.status();
-    let retry_after = retry_after(response.headers());
+    let retry_after = asked_wait(response.headers(), &SystemClock);
     let mut text = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         text.extend_from_slice(&chunk);
@@ -139,11 +137,6 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once('<')?;
     Some(text)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse();
-    Some(Duration::from_secs(seconds.ok()?).min(MAX_RETRY_AFTER))
 }
 
 /// How the requests leave that fetch this program's own credentials: where the environment says, which no customer has a say in.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::origin::bounds::Deadline;
+use crate::origin::bounds::{CONNECT_TIMEOUT, Deadline};
 use crate::origin::opened::OpenedNetworks;
 
 /// Settings of [`SftpOrigin`](super::SftpOrigin).
@@ -17,13 +17,13 @@ pub struct SftpOriginConfig {
 
 impl SftpOriginConfig {
     /// How long a connection may take to be made, unless told otherwise.
-    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
     /// How long a whole fetch may take, unless told otherwise.
     pub const DEFAULT_TOTAL_TIMEOUT: Duration = Deadline::DEFAULT;
 
-    /// Opens networks beyond the public ones.
+    /// Opens networks beyond the public ones, for all customers or for some.
     #[must_use]
-    pub fn with_opened_networks(mut self, opened: impl Into<OpenedNetworks>) -> Self {
+    pub fn with_allowed_networks(mut self, opened: impl Into<OpenedNetworks>) -> Self {
         self.opened = opened.into();
         self
     }

@@ -10,7 +10,7 @@
 //!
 //! let office: AllowedNetworks = "192.168.0.0/16".parse()?;
 //! let config = SftpOriginConfig::default()
-//!     .with_opened_networks(office)
+//!     .with_allowed_networks(office)
 //!     .with_known_hosts("/var/lib/dlcs/known_hosts");
 //! let origins = OriginRegistry::new().with_origin(SftpOrigin::new(config));
 //! # Ok::<(), dlcs_storage::origin::network::NetworkError>(())
@@ -24,8 +24,6 @@ mod known;
 mod leash;
 mod packet;
 mod session;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use dlcs_core::origin::{
@@ -96,11 +94,7 @@ impl SftpOrigin {
             }
         };
         let target = Target::of(request.url(), "sftp", SSH)?;
-        // A wait for others is no silence of the origin.
-        let host = target.key();
-        let turn = deadline
-            .wait(Duration::MAX, self.slots.acquire(&host))
-            .await?;
+        let turn = self.slots.turn(&target.key(), deadline).await?;
         let allowed = self.config.opened.of(request.customer());
         let stream = target.dial(allowed, self.config.connect_timeout).await?;
         let waits = Waits {

@@ -41,7 +41,7 @@ pub(crate) struct Config {
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: OpenedNetworks,
     /// Certificate authorities of origins besides those of the machine.
-    pub(crate) origin_ca: OriginCa,
+    pub(crate) authorities: Authorities,
     /// The buckets that customers may read with the credentials of this program.
     pub(crate) grants: BucketGrants,
     /// The directories that `file` origins are read from.
@@ -69,13 +69,6 @@ pub(crate) struct Config {
     pub(crate) log: Filter,
     /// The file that settings were read from.
     pub(crate) file: Option<PathBuf>,
-}
-
-/// Certificate authorities, and the file that they come from.
-#[derive(Debug, Default)]
-pub(crate) struct OriginCa {
-    pub(crate) authorities: Authorities,
-    pub(crate) pem: Vec<u8>,
 }
 
 impl Config {
@@ -118,7 +111,7 @@ impl Config {
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
             allowed: sources.together(&setting::ALLOW_PRIVATE, OpenedNetworks::parse)?,
-            origin_ca: sources
+            authorities: sources
                 .parsed(&setting::ORIGIN_CA, authorities)?
                 .unwrap_or_default(),
             grants: sources.together(&setting::GRANT_BUCKET, BucketGrants::parse)?,
@@ -344,11 +337,10 @@ fn sealing_key(text: &str) -> Result<SealingKey, String> {
     }
 }
 
-fn authorities(path: &str) -> Result<OriginCa, String> {
-    let pem = std::fs::read(path)
+fn authorities(path: &str) -> Result<Authorities, String> {
+    let bundle = std::fs::read(path)
         .map_err(|error| format!("give the path of a file that can be read ({error})"))?;
-    let authorities = Authorities::from_pem(&pem).map_err(|error| error.to_string())?;
-    Ok(OriginCa { authorities, pem })
+    Authorities::from_pem(&bundle).map_err(|error| error.to_string())
 }
 
 fn directories(sources: &Sources<'_>) -> Result<FileOriginConfig, Stop> {

@@ -36,7 +36,7 @@ fn everything_has_a_default() {
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
     assert!(config.allowed.is_none() && config.grants.is_none());
-    assert!(config.origin_ca.authorities.is_empty());
+    assert!(config.authorities.is_empty());
     assert!(config.sealing_key.is_none() && config.old_sealing_key.is_none());
     assert_eq!(
         (config.max_body_size, config.max_upload_size),
