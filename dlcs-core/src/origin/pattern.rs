@@ -167,6 +167,12 @@ mod tests {
 
     #[test]
     fn endless_matching_is_cut_off() {
+        let pattern = OriginPattern::compile(r"^(?:(a|aa)\1?)+$").unwrap();
+        let outcome = pattern.find(&format!("{}!", "a".repeat(200)));
+        assert!(
+            matches!(outcome, Err(PatternError::TooComplex)),
+            "{outcome:?}"
+        );
         let pattern = OriginPattern::compile(r"(?=(a+)+$)(a+)+b\2").unwrap();
         let outcome = pattern.find(&format!("{}!", "a".repeat(200)));
         assert!(

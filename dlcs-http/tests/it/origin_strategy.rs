@@ -466,3 +466,22 @@ async fn credentials_that_cannot_be_read_can_be_seen_and_given_again() {
         "{trial}"
     );
 }
+
+#[tokio::test]
+async fn a_bucket_that_the_pattern_does_not_cover_is_not_asked_for_elsewhere() {
+    let app = App::new().await;
+    let credentials = json!({"accessKeyId": "canary", "secretAccessKey": "canary", "endpoint": "https://minio.example.org"});
+    let body = json!({"regex": "^s3://fil", "strategy": "s3-ambient", "credentials": credentials});
+    app.send("POST", PATH, body.to_string()).await.json(201);
+    let body = json!({"origin": "s3://files/a.jpg"}).to_string();
+    let trial = app
+        .send("POST", &format!("{PATH}/test"), body)
+        .await
+        .json(200);
+    let error = text(&trial["error"]);
+    assert!(
+        error.contains("does not cover the scheme and the bucket"),
+        "{trial}"
+    );
+    assert_eq!(trial["credentialsHeldBack"], true);
+}
