@@ -4,4 +4,13 @@
 pub mod sqlite;
 
 #[cfg(feature = "catalogue-sqlite")]
+mod cache;
+#[cfg(feature = "catalogue-sqlite")]
+mod record;
+#[cfg(feature = "catalogue-sqlite")]
+mod seal;
+
+#[cfg(feature = "catalogue-sqlite")]
+pub use seal::{KeyFileError, SealingKey};
+#[cfg(feature = "catalogue-sqlite")]
 pub use sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
