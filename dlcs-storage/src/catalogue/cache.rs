@@ -39,8 +39,15 @@ pub(super) struct Caches {
 
 impl Caches {
     /// Caches for the only writer there is.
+    #[cfg(feature = "catalogue-sqlite")]
     pub(super) fn new() -> Self {
         Self::with_age(None)
+    }
+
+    /// Caches whose rows others may change: none counts for longer than this after it was asked for.
+    #[cfg(feature = "catalogue-postgres")]
+    pub(super) fn for_at_most(age: Duration) -> Self {
+        Self::with_age(Some(age))
     }
 
     fn with_age(age: Option<Duration>) -> Self {

@@ -167,6 +167,12 @@ impl Sealer {
         }
     }
 
+    /// Names the key, and says nothing else about it.
+    #[cfg(feature = "catalogue-postgres")]
+    pub(super) const fn key_id(&self) -> &[u8] {
+        &self.key_id
+    }
+
     /// Seals the credentials of an origin strategy.
     pub(super) fn seal(
         &self,
