@@ -15,8 +15,10 @@ mod customer;
 mod error;
 mod image;
 mod job;
+mod line;
 mod list;
 mod migrate;
+mod notice;
 mod open;
 mod origin_strategy;
 mod port;
@@ -25,9 +27,12 @@ mod queue;
 mod reader;
 mod row;
 mod service;
+mod share;
 mod space;
+mod submission;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod writer;
 
 use std::fs::File;
