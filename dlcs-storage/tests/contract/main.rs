@@ -45,6 +45,8 @@ mod postgres_fixture;
 mod postgres_proxy;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_session;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_sound;
 mod pyramid;
 #[cfg(feature = "catalogue-postgres")]
 mod queue_postgres;

@@ -66,6 +66,10 @@ impl Tally {
     /// A job is leased that is new and never waits.
     pub(super) fn begin(&mut self, job: &Job) {
         self.share(job.customer, job.counter()).arrived += 1;
+        // Where its line is looked at because of the job that it overtakes, it is not to be found there.
+        if let Some(line) = self.lines.get_mut(&job.line()) {
+            line.leave(job);
+        }
         self.lease(job);
     }
 
