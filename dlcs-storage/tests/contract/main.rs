@@ -47,6 +47,8 @@ mod postgres_proxy;
 mod postgres_session;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_sound;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_speed;
 mod pyramid;
 #[cfg(feature = "catalogue-postgres")]
 mod queue_postgres;

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::postgres_fixture::{Schema, schema_or_return};
+use crate::postgres_session::drop_after;
 use crate::postgres_sound::assert_sound;
 
 mod contract {
@@ -443,18 +444,18 @@ async fn operations_of_the_queue_may_be_dropped_anywhere() {
         .unwrap();
     let space = fixture::space(&node).await;
     let raw = schema.raw().await;
-    for polls in (0..60_u32).map(|n| n * 3) {
+    for polls in 0..40_u32 {
         let submission = fixture::submission(&space, items(&space, 3));
-        poll(polls, node.submit(submission)).await;
-        poll(polls, node.claim(fixture::claim())).await;
+        drop_after(polls, node.submit(submission)).await;
+        drop_after(polls, node.claim(fixture::claim())).await;
         if let Some(claimed) = node.claim(fixture::claim()).await.unwrap() {
-            poll(
+            drop_after(
                 polls,
                 node.complete(claimed.lease, fixture::derivative(100).into()),
             )
             .await;
         }
-        poll(polls, node.reclaim(fixture::claim().owner)).await;
+        drop_after(polls, node.reclaim(fixture::claim().owner)).await;
         assert_sound(&raw, "after operations were dropped").await;
     }
     node.reclaim(fixture::claim().owner).await.unwrap();
@@ -470,15 +471,4 @@ async fn operations_of_the_queue_may_be_dropped_anywhere() {
         claimed += 1;
     }
     assert_eq!(claimed, 3);
-}
-
-/// Polls a future so often, and drops it.
-async fn poll<T>(polls: u32, future: impl Future<Output = T>) {
-    let mut future = std::pin::pin!(future);
-    for _ in 0..polls {
-        if futures_util::poll!(&mut future).is_ready() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
 }

@@ -9,7 +9,7 @@ use super::image::StoredImage;
 use super::job::Job;
 use super::session::Session;
 use super::tally::Tally;
-use super::turn::{self, Turn};
+use super::turn::{self, Taken, Turn};
 use super::{batch, collectable, image, job};
 
 /// What became of a claim.
@@ -25,10 +25,17 @@ pub(super) async fn next(session: &Session, claim: Claim<'_>, token: u64) -> Res
     match turn::next(session, claim).await? {
         Turn::Expired => Ok(Outcome::Expired),
         Turn::Nothing => Ok(Outcome::Nothing),
-        Turn::Taken(found, alone) => {
+        Turn::Taken(taken) => {
+            let Taken {
+                job,
+                stored,
+                alone,
+                lanes,
+            } = *taken;
             let mut tally = Tally::default();
-            tally.start(&found.0);
-            let claimed = take(session, tally, *found, claim, token, alone).await?;
+            tally.take_turn(lanes);
+            tally.start(&job);
+            let claimed = take(session, tally, (job, stored), claim, token, alone).await?;
             Ok(Outcome::Claimed(Box::new(claimed)))
         }
     }
@@ -44,8 +51,9 @@ pub(super) async fn take(
     alone: bool,
 ) -> Result<Claimed> {
     stored.image.dequeue(session.now());
-    image::save_state(session, &[&stored]).await?;
-    let charge = tally.write(session).await?;
+    let images = [&stored];
+    let save = image::save_state(session, &images);
+    let ((), charge) = tokio::try_join!(biased; save, tally.write(session))?;
     let grant = job::lease(session, &job, &stored, claim, token, charge, alone).await?;
     Ok(Claimed {
         image: stored.image,
@@ -55,10 +63,15 @@ pub(super) async fn take(
 
 /// The job and the image of a lease that still counts, held; `None` when they have been overtaken.
 async fn hold(session: &Session, lease: &Lease) -> Result<Option<(Job, StoredImage)>> {
-    let Some(stored) = image::hold(session, lease.image()).await? else {
+    let (stored, job) = tokio::try_join!(
+        biased;
+        image::hold(session, lease.image()),
+        job::hold_leased(session, lease.token()),
+    )?;
+    let Some(stored) = stored else {
         return Ok(None);
     };
-    match job::hold_leased(session, lease.token()).await? {
+    match job {
         Some(job) => Ok(Some((job, stored))),
         None if stored.image.generation <= lease.generation() => Err(PgError::LeaseLost),
         None => Ok(None),
@@ -95,9 +108,13 @@ async fn finish(
     job: &Job,
     stored: StoredImage,
 ) -> Result<Completion> {
-    job::delete(session, job).await?;
-    image::save_state(session, &[&stored]).await?;
-    tally.write(session).await?;
+    let images = [&stored];
+    tokio::try_join!(
+        biased;
+        job::delete(session, job),
+        image::save_state(session, &images),
+        tally.write(session),
+    )?;
     Ok(Completion::Recorded(Box::new(stored.image)))
 }
 

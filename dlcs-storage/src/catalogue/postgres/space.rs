@@ -1,5 +1,7 @@
 //! Spaces.
 
+use std::collections::BTreeMap;
+
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
@@ -194,19 +196,19 @@ pub(super) async fn delete(session: &Session, customer: CustomerId, id: SpaceId)
     Ok(())
 }
 
-/// Keeps the count of a space's images; the last thing that a transaction does, because everybody waits for it.
+/// Keeps the counts of the images of spaces.
 pub(super) async fn count_images(
     session: &Session,
-    customer: CustomerId,
-    id: SpaceId,
-    change: i64,
+    spaces: &BTreeMap<(CustomerId, SpaceId), i64>,
 ) -> Result<()> {
-    session
-        .execute(
-            "UPDATE spaces SET image_count = image_count + $3 WHERE customer = $1 AND id = $2",
-            &[&of_customer(customer), &of_space(id), &change],
-        )
-        .await?;
+    for ((customer, id), change) in spaces {
+        session
+            .execute(
+                "UPDATE spaces SET image_count = image_count + $3 WHERE customer = $1 AND id = $2",
+                &[&of_customer(*customer), &of_space(*id), change],
+            )
+            .await?;
+    }
     Ok(())
 }
 
