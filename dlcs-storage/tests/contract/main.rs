@@ -39,6 +39,8 @@ mod origin_sftp;
 mod origin_sftp_servers;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
+mod queue_model_sqlite;
+#[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
 #[cfg(feature = "origin-s3")]
 mod s3_server;
