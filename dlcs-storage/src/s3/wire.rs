@@ -4,7 +4,7 @@ use std::io;
 
 use http_body_util::BodyExt;
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody};
-use reqwest::{Client, ClientBuilder, Request, Response, redirect};
+use reqwest::{Body, Client, ClientBuilder, Request, Response, redirect};
 use url::Url;
 
 /// The most bytes of an error's text that are read for the code in it.
@@ -37,16 +37,17 @@ pub(crate) fn outgoing(request: HttpRequest, url: Url) -> Request {
     let (parts, body) = request.into_parts();
     let mut request = Request::new(parts.method, url);
     *request.headers_mut() = parts.headers;
-    *request.body_mut() = body
-        .as_bytes()
-        .filter(|bytes| !bytes.is_empty())
-        .map(|bytes| bytes.clone().into());
+    *request.body_mut() = match body.as_bytes() {
+        Some(bytes) => (!bytes.is_empty()).then(|| bytes.clone().into()),
+        // Many pieces, which are not copied into one.
+        None => Some(Body::wrap(body)),
+    };
     request
 }
 
 /// An answer as the store takes it; why its body broke is not kept, because that may hold addresses.
 pub(crate) fn incoming(response: Response) -> HttpResponse {
-    let response: http::Response<reqwest::Body> = response.into();
+    let response: http::Response<Body> = response.into();
     let (parts, body) = response.into_parts();
     let body = body.map_err(|_| {
         HttpError::new(
