@@ -28,6 +28,9 @@ use crate::config::Config;
 use crate::signal::StopSignals;
 use crate::stop::Stop;
 
+/// The directory of derivatives in the data directory.
+const DERIVATIVES: &str = "derivatives";
+
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
 /// # Errors
@@ -128,9 +131,16 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     empty(&spool)
         .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
     let is_remote = bucket.is_some();
+    let files = config.data_dir.join(DERIVATIVES);
+    if is_remote && files.join("images").is_dir() {
+        tracing::warn!(
+            "the derivatives in `{}` are not used: copy them to the bucket, or start without --store-url",
+            files.display()
+        );
+    }
     let builder = match bucket {
         Some(bucket) => Dlcs::builder().with_derivatives(bucket),
-        None => Dlcs::builder().with_derivatives(files(config)?),
+        None => Dlcs::builder().with_derivatives(local(&files)?),
     };
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
@@ -181,8 +191,8 @@ async fn bucket(store: &S3DerivativesConfig) -> Result<S3Derivatives, Stop> {
 }
 
 /// The derivatives in the data directory.
-fn files(config: &Config) -> Result<ObjectDerivatives, Stop> {
-    ObjectDerivatives::local(&config.data_dir.join("derivatives"))
+fn local(files: &Path) -> Result<ObjectDerivatives, Stop> {
+    ObjectDerivatives::local(files)
         .map_err(|error| Stop::because("cannot open the derivatives", &error))
 }
 

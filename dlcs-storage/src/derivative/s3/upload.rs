@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::error::{S3Fault, failed};
 use super::parts::Parts;
 
-/// Parts of one object that are sent at the same time; so many and one more are held in memory.
+/// Parts of one object that are held in memory, and sent at the same time.
 const PARTS_AT_ONCE: usize = 2;
 
 /// An object that has been begun; dropped before its end, it is given up.

@@ -48,11 +48,7 @@ impl Program {
         Self::spawn(command).unwrap_or_else(|output| panic!("dlcs did not start: {output}"))
     }
 
-    /// As [`Self::start`]; `Err` with all that the program said when it ended instead.
-    pub(crate) fn try_start<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Self, String> {
-        Self::spawn(serve(dir, args))
-    }
-
+    /// Waits until it is ready; `Err` with all that the program said when it ended instead.
     fn spawn(mut command: Command) -> Result<Self, String> {
         let mut child = command
             .stdout(Stdio::piped())
