@@ -62,3 +62,16 @@ pub struct QueueSize {
     /// Batches that are not finished.
     pub batches: u64,
 }
+
+/// What is in the queue, of all customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueTotals {
+    /// Images that wait in the default lane, those included that are set apart.
+    pub waiting: u64,
+    /// Images that wait in the priority lane.
+    pub waiting_priority: u64,
+    /// Jobs that have ended well, since there is a queue.
+    pub succeeded: u64,
+    /// Jobs that have failed, since there is a queue.
+    pub failed: u64,
+}

@@ -12,6 +12,7 @@ pub mod time;
 
 pub mod catalogue;
 pub mod derivative;
+pub mod notifier;
 pub mod origin;
 pub mod queue;
 
@@ -32,6 +33,7 @@ pub use dlcs::{Dlcs, DlcsBuilder, Settings};
 pub use error::{Error, Result};
 pub use id::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
 pub use image::{Image, Registration};
+pub use notifier::BatchNotifier;
 pub use origin::{OriginRegistry, OriginStrategy};
 pub use queue::IngestQueue;
 pub use space::Space;

@@ -11,7 +11,7 @@ use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
 use dlcs_core::origin::{
     Credentials, CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId, Secret,
 };
-use dlcs_core::queue::{Claim, StoredDerivative, SubmissionItem};
+use dlcs_core::queue::{Claim, Lane, StoredDerivative, Submission, SubmissionItem};
 use dlcs_core::space::{Space, SpaceChanges};
 use dlcs_core::time::Timestamp;
 use uuid::Uuid;
@@ -25,7 +25,14 @@ pub const fn claim() -> Claim<'static> {
     Claim {
         owner: "a worker of the contract",
         lease_for: LEASE,
+        per_host: u32::MAX,
     }
+}
+
+/// A claim of [`LEASE`] by this process.
+#[must_use]
+pub const fn claim_by(owner: &str) -> Claim<'_> {
+    Claim { owner, ..claim() }
 }
 
 /// A name that no other customer has.
@@ -129,6 +136,21 @@ pub fn item(space: &Space, model: &str) -> SubmissionItem {
     )
 }
 
+/// An image to be registered, with an origin at this host.
+#[must_use]
+pub fn item_at(space: &Space, host: &str, model: &str) -> SubmissionItem {
+    let url = format!("https://{host}/{model}");
+    let origin = OriginUrl::parse(&url).expect("the text is an origin");
+    changed(
+        space,
+        model,
+        ImageChanges {
+            source: Some(ImageSource::Origin(origin)),
+            ..ImageChanges::default()
+        },
+    )
+}
+
 /// An image to be registered, with exactly these changes.
 #[must_use]
 pub fn changed(space: &Space, model: &str, changes: ImageChanges) -> SubmissionItem {
@@ -136,6 +158,16 @@ pub fn changed(space: &Space, model: &str, changes: ImageChanges) -> SubmissionI
         image: image_id(space, model),
         changes,
         mode: RegistrationMode::Merge,
+    }
+}
+
+/// Images of a space's customer to be submitted to the default lane.
+#[must_use]
+pub fn submission(space: &Space, items: impl IntoIterator<Item = SubmissionItem>) -> Submission {
+    Submission {
+        customer: space.customer,
+        lane: Lane::Default,
+        items: items.into_iter().collect(),
     }
 }
 

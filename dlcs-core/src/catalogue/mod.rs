@@ -220,6 +220,21 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<Batch>>;
 
+    /// Lists the images that a batch was made of, wherever they were submitted last.
+    ///
+    /// # Behaviour
+    /// * Those that have been deleted are left out.
+    /// * The order is total.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_batch_images(
+        &self,
+        customer: CustomerId,
+        batch: BatchId,
+        page: PageRequest,
+    ) -> Result<Page<Image>>;
+
     /// Stores a new origin strategy.
     ///
     /// # Behaviour

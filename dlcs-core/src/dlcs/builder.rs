@@ -9,6 +9,7 @@ use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer};
 use crate::error::{Error, Result};
 use crate::iiif::{FormatSet, Limits};
 use crate::memory::{MemoryCatalogue, MemoryDerivatives};
+use crate::notifier::BatchNotifier;
 use crate::origin::{OriginRegistry, OriginRequest, OriginStrategy};
 use crate::queue::IngestQueue;
 use crate::time::{Clock, SystemClock};
@@ -19,6 +20,8 @@ use crate::time::{Clock, SystemClock};
 pub struct Settings {
     /// Images that are processed at once by [`Dlcs::run_workers`].
     pub workers: usize,
+    /// The most images that are processed at once from one host, by all workers together.
+    pub per_host: u32,
     /// How long a lease lasts unless it is renewed.
     pub lease_for: Duration,
     /// How often a lease is renewed.
@@ -45,6 +48,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             workers: 2,
+            per_host: 8,
             lease_for: Duration::from_secs(60),
             heartbeat: Duration::from_secs(15),
             attempts: 5,
@@ -64,6 +68,13 @@ impl Settings {
     #[must_use]
     pub const fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Says how many images are processed at once from one host, by all workers together: so that one slow host does not hold them all.
+    #[must_use]
+    pub const fn with_per_host(mut self, images: u32) -> Self {
+        self.per_host = images;
         self
     }
 
@@ -137,6 +148,8 @@ pub struct DlcsBuilder {
     processor: Option<Arc<dyn ImageProcessor>>,
     renderer: Option<Arc<dyn ImageRenderer>>,
     clock: Option<Arc<dyn Clock>>,
+    notifier: Option<Arc<dyn BatchNotifier>>,
+    owner: Option<String>,
     settings: Settings,
 }
 
@@ -174,6 +187,22 @@ impl DlcsBuilder {
     #[must_use]
     pub fn with_renderer(mut self, renderer: impl ImageRenderer) -> Self {
         self.renderer = Some(Arc::new(renderer));
+        self
+    }
+
+    /// Gives what is told when batches have finished.
+    #[must_use]
+    pub fn with_notifier(mut self, notifier: impl BatchNotifier) -> Self {
+        self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// Names this process as a holder of leases: one that starts again under its name takes back at once what it held.
+    ///
+    /// No two processes that run may have the same name. Without a name, leases of a process that has died end by themselves.
+    #[must_use]
+    pub fn with_owner(mut self, name: impl Into<String>) -> Self {
+        self.owner = Some(name.into());
         self
     }
 
@@ -217,7 +246,10 @@ impl DlcsBuilder {
             renderer,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             settings: self.settings,
-            owner: format!("dlcs-{}", uuid::Uuid::new_v4().simple()),
+            owner: self
+                .owner
+                .unwrap_or_else(|| format!("dlcs-{}", uuid::Uuid::new_v4().simple())),
+            notifier: self.notifier,
         })))
     }
 }

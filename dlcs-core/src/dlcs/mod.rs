@@ -1,36 +1,34 @@
 //! The facade: one handle over the ports, for embedding programs and for the HTTP adapter.
 
+mod batches;
 mod builder;
 mod keys;
+mod notices;
 mod origins;
 mod register;
 mod spaces;
 mod workers;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use batches::BatchReport;
 pub use builder::{DlcsBuilder, Settings};
 pub use keys::{Bootstrap, FirstKey};
 pub use origins::{OriginAnswer, OriginTrial};
 pub use spaces::Spaces;
 
-use crate::batch::Batch;
 use crate::catalogue::{Catalogue, Subject};
 use crate::customer::Customer;
 use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer, Rendered, check};
 use crate::error::{Error, Result};
-use crate::id::{BatchId, CustomerId, ImageId};
+use crate::id::{CustomerId, ImageId};
 use crate::iiif::{FormatSet, ResolvedRequest};
-use crate::image::{Image, ImageQuery};
+use crate::image::Image;
 use crate::ingest::{Fetcher, Ingester};
+use crate::notifier::BatchNotifier;
 use crate::origin::OriginRegistry;
-use crate::page::{PageRequest, PageSize};
 use crate::queue::{Claim, IngestQueue};
 use crate::time::Clock;
-
-/// How often a batch is looked at while it is waited for.
-const WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Image registration: everything that a program does with images goes through this handle.
 ///
@@ -53,6 +51,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: Settings,
     owner: String,
+    notifier: Option<Arc<dyn BatchNotifier>>,
 }
 
 /// What became of an immediate registration.
@@ -62,15 +61,6 @@ pub struct Registered {
     pub image: Image,
     /// Whether it is new.
     pub created: bool,
-}
-
-/// How a batch ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchReport {
-    /// The finished batch.
-    pub batch: Batch,
-    /// The images that failed and have not been submitted elsewhere since.
-    pub failed: Vec<Image>,
 }
 
 impl Dlcs {
@@ -126,47 +116,6 @@ impl Dlcs {
     #[must_use]
     pub const fn spaces_of(&self, customer: CustomerId) -> Spaces<'_> {
         Spaces::new(self, customer)
-    }
-
-    /// Waits until a batch is finished.
-    ///
-    /// # Errors
-    /// The catalogue's, [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound) for a missing batch included.
-    pub async fn wait(&self, customer: CustomerId, batch: BatchId) -> Result<BatchReport> {
-        let batch = loop {
-            let batch = self.batch(customer, batch).await?;
-            if batch.finished.is_some() {
-                break batch;
-            }
-            tokio::time::sleep(WAIT_STEP).await;
-        };
-        let mut query = ImageQuery::of(customer).in_batch(batch.id);
-        query.failed = Some(true);
-        let mut failed = Vec::new();
-        for index in 0.. {
-            let page = PageRequest {
-                index,
-                size: PageSize::new(PageSize::MAX),
-            };
-            let listed = self.0.catalogue.list_images(&query, page).await?;
-            failed.extend(listed.items);
-            if page.offset() + u64::from(PageSize::MAX) >= listed.total {
-                break;
-            }
-        }
-        Ok(BatchReport { batch, failed })
-    }
-
-    /// Returns a batch.
-    ///
-    /// # Errors
-    /// The catalogue's, [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound) for a missing batch included.
-    pub async fn batch(&self, customer: CustomerId, batch: BatchId) -> Result<Batch> {
-        self.0
-            .catalogue
-            .find_batch(customer, batch)
-            .await?
-            .ok_or(Error::not_found(Subject::Batch))
     }
 
     /// Returns an image.
@@ -245,6 +194,7 @@ impl Dlcs {
         Claim {
             owner: &self.0.owner,
             lease_for: self.0.settings.lease_for,
+            per_host: self.0.settings.per_host,
         }
     }
 

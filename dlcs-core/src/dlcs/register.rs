@@ -13,8 +13,8 @@ use crate::image::{
 };
 use crate::ingest::{IngestError, backoff};
 use crate::queue::{
-    Begun, Claimed, Completion, Failure, QueueError, SubmissionItem, SubmissionProblem,
-    SubmissionProblemKind,
+    Begun, Claimed, Completion, Failure, Lane, QueueError, Submission, SubmissionItem,
+    SubmissionProblem, SubmissionProblemKind,
 };
 
 impl Dlcs {
@@ -83,13 +83,25 @@ impl Dlcs {
         self.discard(&[upload]).await;
     }
 
-    /// Submits images as one batch, all or nothing; returns as soon as the batch is durable.
+    /// Submits images as one batch to the default lane, all or nothing; returns as soon as the batch is durable.
     ///
     /// # Errors
     /// * [`Error::BatchEmpty`], [`Error::BatchTooLarge`], [`Error::Invalid`];
     /// * [`QueueError::Refused`] with every faulty member.
     pub async fn submit_batch(
         &self,
+        registrations: impl IntoIterator<Item = Registration> + Send,
+    ) -> Result<Batch> {
+        self.submit_batch_to(Lane::Default, registrations).await
+    }
+
+    /// Submits images as one batch to a lane, as [`Self::submit_batch`] does.
+    ///
+    /// # Errors
+    /// As [`Self::submit_batch`].
+    pub async fn submit_batch_to(
+        &self,
+        lane: Lane,
         registrations: impl IntoIterator<Item = Registration> + Send,
     ) -> Result<Batch> {
         let registrations: Vec<_> = registrations.into_iter().collect();
@@ -105,7 +117,12 @@ impl Dlcs {
         }
         let items = self.prepare(registrations).await?;
         let uploads = uploads(&items);
-        match self.0.queue.submit(customer, items).await {
+        let submission = Submission {
+            customer,
+            lane,
+            items,
+        };
+        match self.0.queue.submit(submission).await {
             Ok(batch) => Ok(batch),
             Err(error) => {
                 // Of anything else than a refusal it is not known whether it was stored all the same.

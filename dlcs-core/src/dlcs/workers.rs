@@ -27,12 +27,14 @@ impl Dlcs {
         let workers = (0..self.0.settings.workers).map(|_| self.work(stopped.clone()));
         let work = futures_util::future::join_all(workers);
         let collect = self.collect_until(stopped.clone());
+        let mut tell_stopped = stopped.clone();
+        let tell = self.tell_until(&mut tell_stopped);
         let halt = async {
             shutdown.await;
             // Receivers live in the futures beside this one.
             let _ = stop.send(true);
         };
-        futures_util::future::join3(work, collect, halt).await;
+        futures_util::future::join4(work, collect, tell, halt).await;
     }
 
     /// Deletes stored objects that nothing refers to any more; returns how many.
@@ -61,6 +63,17 @@ impl Dlcs {
                 return Ok(collected);
             }
         }
+    }
+
+    /// Takes back what a process of this name held that has died, instead of waiting until its leases end; returns how many images.
+    ///
+    /// For the start of a program that has a name: see [`with_owner`](super::DlcsBuilder::with_owner). What this process holds itself would
+    /// be taken back as well.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn reclaim(&self) -> crate::Result<u64> {
+        Ok(self.0.queue.reclaim(&self.0.owner).await?)
     }
 
     async fn collect_until(&self, mut stopped: watch::Receiver<bool>) {
@@ -165,7 +178,7 @@ impl Dlcs {
 }
 
 /// Resolves when the workers are told to stop.
-async fn until(stopped: &mut watch::Receiver<bool>) {
+pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
     // The sender lives as long as the workers run; if it is gone, that is a stop too.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -203,4 +203,13 @@ impl Image {
             _ => self.source.clone(),
         }
     }
+
+    /// The host that the next registration fetches from; empty where it fetches from none.
+    #[must_use]
+    pub fn fetch_host(&self) -> String {
+        match self.fetch_source() {
+            ImageSource::Origin(origin) => origin.url().host_str().unwrap_or_default().to_owned(),
+            ImageSource::Upload(_) => String::new(),
+        }
+    }
 }

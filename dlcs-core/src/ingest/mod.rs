@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 use crate::derivative::{
     DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ProcessError, ProcessOptions,
@@ -57,7 +58,7 @@ impl Ingester<'_> {
         .await
     }
 
-    /// Runs work while renewing the lease; gives the work up when the lease is lost.
+    /// Runs work while renewing the lease; gives the work up when the lease is lost, or has ended because it could not be renewed.
     pub(crate) async fn holding<T>(
         &self,
         lease: &mut Lease,
@@ -66,15 +67,26 @@ impl Ingester<'_> {
         tokio::pin!(work);
         let mut beat = tokio::time::interval(self.heartbeat);
         beat.tick().await;
+        // By the clock of this process alone; whoever grants leases may have another.
+        let mut end = Instant::now() + self.lease_for;
         loop {
             tokio::select! {
                 result = &mut work => return result,
-                _ = beat.tick() => match self.queue.renew(lease, self.lease_for).await {
-                    Ok(()) => {}
-                    Err(QueueError::LeaseLost) => return Err(IngestError::LeaseLost),
-                    // The lease still stands until its end: the next beat tries again.
-                    Err(error) => tracing::warn!(image = %lease.image(), %error, "a lease could not be renewed"),
-                },
+                () = tokio::time::sleep_until(end) => return Err(IngestError::LeaseLost),
+                _ = beat.tick() => {
+                    let asked = Instant::now();
+                    let renewed = tokio::select! {
+                        result = &mut work => return result,
+                        () = tokio::time::sleep_until(end) => return Err(IngestError::LeaseLost),
+                        renewed = self.queue.renew(lease, self.lease_for) => renewed,
+                    };
+                    match renewed {
+                        Ok(()) => end = asked + self.lease_for,
+                        Err(QueueError::LeaseLost) => return Err(IngestError::LeaseLost),
+                        // The lease still stands until its end: the next beat tries again.
+                        Err(error) => tracing::warn!(image = %lease.image(), %error, "a lease could not be renewed"),
+                    }
+                }
             }
         }
     }

@@ -234,6 +234,22 @@ impl Catalogue for MemoryCatalogue {
         Ok(page(batches, request))
     }
 
+    async fn list_batch_images(
+        &self,
+        customer: CustomerId,
+        batch: BatchId,
+        request: PageRequest,
+    ) -> Result<Page<Image>> {
+        let state = self.lock();
+        let record = state.batches.get(&batch);
+        let members = record
+            .filter(|record| record.customer == customer)
+            .into_iter()
+            .flat_map(|record| record.members.keys());
+        let images = members.filter_map(|id| state.images.get(id));
+        Ok(page(images.cloned().collect(), request))
+    }
+
     async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
         let mut state = self.lock();
         state.check_customer(strategy.customer)?;

@@ -28,6 +28,7 @@ mod derivative;
 mod listing;
 mod queue;
 mod state;
+mod turn;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};

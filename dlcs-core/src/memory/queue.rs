@@ -7,19 +7,25 @@ use tokio::sync::watch;
 
 use super::MemoryCatalogue;
 use super::state::{BatchRecord, GRACE_OF_SERVED, Job, JobState, Member, State};
-use crate::batch::{Batch, QueueSize};
+use crate::batch::{Batch, QueueSize, QueueTotals};
 use crate::derivative::DerivativeKey;
-use crate::id::{BatchId, CustomerId, ImageId};
+use crate::id::{BatchId, CustomerId};
 use crate::image::{Image, ImageSource, RegistrationMode};
 use crate::queue::{
-    Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
-    SubmissionItem, SubmissionProblem, SubmissionProblemKind, Success,
+    BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, NoticeId,
+    QueueError, Result, Submission, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
+    Success,
 };
 use crate::time::Timestamp;
 
 #[async_trait]
 impl IngestQueue for MemoryCatalogue {
-    async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> Result<Batch> {
+    async fn submit(&self, submission: Submission) -> Result<Batch> {
+        let Submission {
+            customer,
+            lane,
+            items,
+        } = submission;
         let now = self.now();
         let batch = {
             let mut state = self.lock();
@@ -29,6 +35,7 @@ impl IngestQueue for MemoryCatalogue {
                 id,
                 BatchRecord {
                     customer,
+                    lane,
                     submitted: now,
                     members: items
                         .iter()
@@ -39,7 +46,7 @@ impl IngestQueue for MemoryCatalogue {
                 },
             );
             for item in items {
-                state.register(item, Some(id), now);
+                state.register(item, Some(id), lane, now);
             }
             state.batches[&id].to_batch(id)
         };
@@ -53,30 +60,33 @@ impl IngestQueue for MemoryCatalogue {
         state.check(item.image.customer(), std::slice::from_ref(&item))?;
         let id = item.image.clone();
         let created = !state.images.contains_key(&id);
-        state.register(item, None, now);
-        let claimed = state.lease(&id, now, claim.lease_for);
+        state.register(item, None, Lane::Priority, now);
+        for job in state.jobs.values_mut() {
+            if let JobState::Leased(held) = &mut job.state {
+                held.alone &= held.owner != claim.owner;
+            }
+        }
+        let claimed = state.lease(&id, now, claim, false);
         Ok(Begun { claimed, created })
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
         let now = self.now();
         let mut state = self.lock();
-        let Some(id) = state.next_due(now) else {
+        state.take_back(now, |held| held.until <= now);
+        let Some((id, alone)) = state.next(claim, now) else {
             return Ok(None);
         };
-        let turn = state.turns.values().max().map_or(1, |last| last + 1);
-        state.turns.insert(id.customer(), turn);
-        Ok(Some(state.lease(&id, now, claim.lease_for)))
+        Ok(Some(state.lease(&id, now, claim, alone)))
     }
 
     async fn renew(&self, lease: &mut Lease, lease_for: Duration) -> Result<()> {
         let end = self.now().after(lease_for);
         let mut state = self.lock();
         let job = state.held(lease).ok_or(QueueError::LeaseLost)?;
-        job.state = JobState::Leased {
-            token: lease.token(),
-            until: end,
-        };
+        if let JobState::Leased(held) = &mut job.state {
+            held.until = end;
+        }
         lease.prolong(end);
         Ok(())
     }
@@ -84,7 +94,7 @@ impl IngestQueue for MemoryCatalogue {
     async fn complete(&self, lease: Lease, success: Success) -> Result<Completion> {
         let now = self.now();
         let mut state = self.lock();
-        let Some((job, mut image)) = state.end_job(&lease) else {
+        let Some((job, mut image)) = state.end_lease(&lease, now) else {
             return state.late(&lease);
         };
         let served_before = match success {
@@ -99,6 +109,7 @@ impl IngestQueue for MemoryCatalogue {
         }
         state.images.insert(image.id.clone(), image.clone());
         state.end_member(job.batch, &image.id, Member::Completed, now);
+        state.ended[0] += 1;
         Ok(Completion::Recorded(Box::new(image)))
     }
 
@@ -106,7 +117,7 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         let outcome = {
             let mut state = self.lock();
-            let Some((mut job, mut image)) = state.end_job(&lease) else {
+            let Some((mut job, mut image)) = state.end_lease(&lease, now) else {
                 return state.late(&lease);
             };
             // The derivative may have been stored all the same.
@@ -120,6 +131,7 @@ impl IngestQueue for MemoryCatalogue {
                 Failure::Final { error } => {
                     image.fail(error, now);
                     state.end_member(job.batch, &image.id, Member::Failed, now);
+                    state.ended[1] += 1;
                 }
             }
             state.images.insert(image.id.clone(), image.clone());
@@ -133,7 +145,7 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         {
             let mut state = self.lock();
-            let (job, mut image) = state.end_job(&lease).ok_or(QueueError::LeaseLost)?;
+            let (job, mut image) = state.end_lease(&lease, now).ok_or(QueueError::LeaseLost)?;
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             image.requeue();
             state.put_back(&image.id, job, now);
@@ -141,6 +153,74 @@ impl IngestQueue for MemoryCatalogue {
         }
         self.wake_workers();
         Ok(())
+    }
+
+    async fn reclaim(&self, owner: &str) -> Result<u64> {
+        let now = self.now();
+        let count = self.lock().take_back(now, |held| held.owner == owner);
+        self.wake_workers();
+        Ok(count)
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64> {
+        let now = self.now();
+        let count = self.lock().retry(customer, batch, now)?;
+        self.wake_workers();
+        Ok(count)
+    }
+
+    async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool> {
+        let mut state = self.lock();
+        let deserted = state
+            .images
+            .values()
+            .all(|image| image.batch != Some(batch));
+        let record = state.batch_of(customer, batch)?;
+        Ok(std::mem::replace(&mut record.superseded, deserted) != deserted)
+    }
+
+    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+        let now = self.now();
+        let mut state = self.lock();
+        let due = state.notices.iter_mut().filter(|(_, it)| it.due <= now);
+        let first = due.min_by_key(|(id, notice)| (notice.due, **id));
+        Ok(first.map(|(id, notice)| {
+            notice.due = now.after(hold_for);
+            notice.attempts += 1;
+            BatchNotice {
+                id: *id,
+                batch: notice.batch.clone(),
+                attempt: notice.attempts,
+            }
+        }))
+    }
+
+    async fn end_notice(&self, id: NoticeId) -> Result<()> {
+        self.lock().notices.remove(&id);
+        Ok(())
+    }
+
+    async fn defer_notice(&self, id: NoticeId, after: Duration) -> Result<()> {
+        let due = self.now().after(after);
+        if let Some(notice) = self.lock().notices.get_mut(&id) {
+            notice.due = due;
+        }
+        Ok(())
+    }
+
+    async fn totals(&self) -> Result<QueueTotals> {
+        let state = self.lock();
+        let waiting = |priority: bool| {
+            let jobs = state.jobs.values().filter(|job| job.token().is_none());
+            let in_lane = |job: &&Job| (job.lane == Lane::Priority && !job.set_apart) == priority;
+            jobs.filter(in_lane).count() as u64
+        };
+        Ok(QueueTotals {
+            waiting: waiting(false),
+            waiting_priority: waiting(true),
+            succeeded: state.ended[0],
+            failed: state.ended[1],
+        })
     }
 
     async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
@@ -211,7 +291,13 @@ impl State {
     }
 
     /// Registers an image of a submission that has been checked, and puts it into the queue.
-    fn register(&mut self, item: SubmissionItem, batch: Option<BatchId>, now: Timestamp) {
+    fn register(
+        &mut self,
+        item: SubmissionItem,
+        batch: Option<BatchId>,
+        lane: Lane,
+        now: Timestamp,
+    ) {
         let id = item.image;
         self.drop_job(&id, now);
         let (mut image, left) = match self.images.remove(&id) {
@@ -235,55 +321,9 @@ impl State {
             self.collectable.remove(&DerivativeKey::Upload(id));
         }
         image.begin(batch, now);
-        let job = Job {
-            generation: image.generation,
-            batch,
-            place: self.next_place(),
-            attempts: 0,
-            due: now,
-            state: JobState::Waiting,
-        };
-        self.jobs.insert(id.clone(), job);
+        self.enqueue(&image, lane, now);
         self.images.insert(id.clone(), image);
         self.leave_batch(left, &id, now);
-    }
-
-    /// The image whose turn it is.
-    fn next_due(&self, now: Timestamp) -> Option<ImageId> {
-        self.jobs
-            .iter()
-            .filter_map(|(id, job)| {
-                let last_turn = self.turns.get(&id.customer());
-                Some((last_turn, job.due_since(now)?, job.place, id))
-            })
-            .min()
-            .map(|(.., id)| id.clone())
-    }
-
-    /// Leases an image's job, whoever held it before.
-    fn lease(&mut self, id: &ImageId, now: Timestamp, lease_for: Duration) -> Claimed {
-        let token = self.next_token();
-        let until = now.after(lease_for);
-        let job = self.jobs.get_mut(id).expect("the image has a job");
-        let lost = job.token();
-        job.state = JobState::Leased { token, until };
-        let lease = Lease::issue(LeaseGrant {
-            image: id.clone(),
-            generation: job.generation,
-            token,
-            attempt: job.attempts + 1,
-            batch: job.batch,
-            until,
-        });
-        if let Some(lost) = lost {
-            self.discard_lost(id, lease.generation(), lost, now);
-        }
-        let image = self.images.get_mut(id).expect("a job has its image");
-        image.dequeue(now);
-        Claimed {
-            image: image.clone(),
-            lease,
-        }
     }
 
     /// The job, where it is this lease's; an expired lease holds until somebody else claims.
@@ -293,17 +333,14 @@ impl State {
     }
 
     /// Takes the job away from its lease, with its image; `None` when the lease is lost.
-    fn end_job(&mut self, lease: &Lease) -> Option<(Job, Image)> {
+    fn end_lease(&mut self, lease: &Lease, now: Timestamp) -> Option<(Job, Image)> {
         self.held(lease)?;
         let job = self.jobs.remove(lease.image())?;
+        if let Some(held) = job.held() {
+            self.charge(lease.image().customer(), job.lane, held, now);
+        }
         let image = self.images.get(lease.image())?;
         Some((job, image.clone()))
-    }
-
-    fn put_back(&mut self, id: &ImageId, mut job: Job, due: Timestamp) {
-        job.due = due;
-        job.state = JobState::Waiting;
-        self.jobs.insert(id.clone(), job);
     }
 
     /// Says why a result does not count.

@@ -9,7 +9,7 @@ use crate::derivative::DerivativeKey;
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageSource};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
-use crate::queue::{Generation, LeaseToken};
+use crate::queue::{Crashes, Generation, Lane, LeaseToken, NoticeId, Share};
 use crate::space::Space;
 use crate::time::Timestamp;
 
@@ -32,11 +32,19 @@ pub(super) struct State {
     pub(super) strategies: BTreeMap<OriginStrategyId, CustomerOriginStrategy>,
     /// One job per image.
     pub(super) jobs: BTreeMap<ImageId, Job>,
-    /// When, in claims, each customer had its last turn.
-    pub(super) turns: BTreeMap<CustomerId, u64>,
+    /// What each customer has had in each lane.
+    pub(super) shares: BTreeMap<(Lane, CustomerId), Share>,
+    /// What the customer had had whose image was claimed last in a lane.
+    pub(super) floors: BTreeMap<Lane, i64>,
+    /// Claims of the priority lane since the default lane had one.
+    pub(super) streak: u32,
+    /// Jobs that have ended well, and badly.
+    pub(super) ended: [u64; 2],
+    pub(super) notices: BTreeMap<NoticeId, NoticeRecord>,
     /// Objects to be deleted, and from when on they may be.
     pub(super) collectable: BTreeMap<DerivativeKey, Timestamp>,
     last_batch: u64,
+    last_notice: u64,
     last_token: u64,
     last_place: u64,
 }
@@ -44,6 +52,7 @@ pub(super) struct State {
 /// A batch with what became of each image that it was made of.
 pub(super) struct BatchRecord {
     pub(super) customer: CustomerId,
+    pub(super) lane: Lane,
     pub(super) submitted: Timestamp,
     pub(super) members: BTreeMap<ImageId, Member>,
     pub(super) finished: Option<Timestamp>,
@@ -77,10 +86,25 @@ impl BatchRecord {
     }
 }
 
+/// A notice, and from when on somebody may take it.
+pub(super) struct NoticeRecord {
+    pub(super) batch: Batch,
+    pub(super) attempts: u32,
+    pub(super) due: Timestamp,
+}
+
 /// The job of an image's latest registration.
 pub(super) struct Job {
     pub(super) generation: Generation,
     pub(super) batch: Option<BatchId>,
+    pub(super) lane: Lane,
+    /// Where the image is fetched from; empty for uploads.
+    pub(super) host: String,
+    pub(super) crashes: Crashes,
+    /// Whether it is set apart, because of its crashes.
+    pub(super) set_apart: bool,
+    /// Who is about to be free for it, and until when that counts: it is set apart.
+    pub(super) reserved: Option<(String, Timestamp)>,
     /// Its place among all jobs, by submission.
     pub(super) place: u64,
     /// Attempts that have failed and are to be repeated.
@@ -91,28 +115,43 @@ pub(super) struct Job {
 }
 
 /// Where a job is.
-#[derive(Clone, Copy)]
 pub(super) enum JobState {
     Waiting,
-    Leased { token: LeaseToken, until: Timestamp },
+    Leased(Held),
+}
+
+/// A lease as the queue keeps it.
+pub(super) struct Held {
+    pub(super) token: LeaseToken,
+    pub(super) owner: String,
+    pub(super) since: Timestamp,
+    pub(super) until: Timestamp,
+    /// What the customer's share was charged.
+    pub(super) charged: i64,
+    /// Whether the owner holds nothing else.
+    pub(super) alone: bool,
 }
 
 impl Job {
-    /// Since when the job can be claimed; `None` when it cannot.
-    pub(super) fn due_since(&self, now: Timestamp) -> Option<Timestamp> {
-        let claimable = match self.state {
-            JobState::Waiting => self.due <= now,
-            JobState::Leased { until, .. } => until <= now,
-        };
-        claimable.then_some(self.due)
-    }
-
     /// The claim that holds the job, expired or not.
     pub(super) const fn token(&self) -> Option<LeaseToken> {
-        match self.state {
-            JobState::Waiting => None,
-            JobState::Leased { token, .. } => Some(token),
+        match self.held() {
+            Some(held) => Some(held.token),
+            None => None,
         }
+    }
+
+    /// The lease, expired or not.
+    pub(super) const fn held(&self) -> Option<&Held> {
+        match &self.state {
+            JobState::Waiting => None,
+            JobState::Leased(held) => Some(held),
+        }
+    }
+
+    /// Whether it can be claimed among the others.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        matches!(self.state, JobState::Waiting) && !self.set_apart && self.due <= now
     }
 }
 
@@ -125,6 +164,11 @@ impl State {
     pub(super) fn next_token(&mut self) -> LeaseToken {
         self.last_token += 1;
         LeaseToken::new(self.last_token)
+    }
+
+    fn next_notice(&mut self) -> NoticeId {
+        self.last_notice += 1;
+        NoticeId::new(self.last_notice)
     }
 
     pub(super) const fn next_place(&mut self) -> u64 {
@@ -158,10 +202,12 @@ impl State {
 
     /// Removes the job of an image that is overtaken or deleted.
     pub(super) fn drop_job(&mut self, image: &ImageId, now: Timestamp) {
-        if let Some(job) = self.jobs.remove(image)
-            && let Some(token) = job.token()
-        {
-            self.discard_lost(image, job.generation, token, now);
+        let Some(job) = self.jobs.remove(image) else {
+            return;
+        };
+        if let Some(held) = job.held() {
+            self.charge(image.customer(), job.lane, held, now);
+            self.discard_lost(image, job.generation, held.token, now);
         }
     }
 
@@ -182,7 +228,28 @@ impl State {
         let all_ended = record.members.values().all(|end| *end != Member::Pending);
         if all_ended && record.finished.is_none() {
             record.finished = Some(now);
+            self.tell(batch, now);
         }
+    }
+
+    /// Leaves a notice that a batch has finished.
+    fn tell(&mut self, batch: Option<BatchId>, now: Timestamp) {
+        let id = self.next_notice();
+        let Some(batch) = batch.and_then(|id| Some(self.batches.get(&id)?.to_batch(id))) else {
+            return;
+        };
+        let record = NoticeRecord {
+            batch,
+            attempts: 0,
+            due: now,
+        };
+        self.notices.insert(id, record);
+    }
+
+    /// A lease has ended: puts right what its customer was charged.
+    pub(super) fn charge(&mut self, customer: CustomerId, lane: Lane, held: &Held, now: Timestamp) {
+        let share = self.shares.entry((lane, customer)).or_default();
+        share.end(held.charged, now.since(held.since));
     }
 
     /// Takes an image, which is no longer submitted in it, out of the batch that it was in.

@@ -64,6 +64,9 @@ pub enum QueueError {
     /// The lease has ended and somebody else may hold the image: stop working on it.
     #[error("the lease has been lost")]
     LeaseLost,
+    /// The customer has no such batch.
+    #[error("there is no such batch")]
+    BatchNotFound,
     /// The database is not available: try again.
     #[error("the `{backend}` queue is not available")]
     Unavailable {

@@ -8,10 +8,15 @@
 //! 2. Keep one job per image: a registration replaces the job of the one before it, whether it waits or is leased.
 //! 3. Number claims with a token that never repeats, and let a result count only while its token is the job's.
 //! 4. Use the clock of the database, or one [`Clock`](crate::time::Clock), for leases; never that of the workers.
-//! 5. Run `dlcs_testkit::catalogue_contract!` and `dlcs_testkit::queue_contract!` on it.
+//! 5. Choose what is claimed by [`Lane::next`], [`Share`] and [`Crashes`]: they say whose turn it is, and hold no state of their own.
+//! 6. Run `dlcs_testkit::catalogue_contract!` and `dlcs_testkit::queue_contract!` on it.
 
+mod crashes;
 mod error;
+mod fairness;
+mod lane;
 mod lease;
+mod notice;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,12 +24,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use crashes::{AfterCrash, Crashes};
 pub use error::{QueueError, Result, SubmissionProblem, SubmissionProblemKind};
+pub use fairness::Share;
+pub use lane::Lane;
 pub use lease::{Generation, Lease, LeaseGrant, LeaseToken};
+pub use notice::{BatchNotice, NoticeId};
 
-use crate::batch::{Batch, QueueSize};
+use crate::batch::{Batch, QueueSize, QueueTotals};
 use crate::derivative::{DerivativeFacts, SourceFacts};
-use crate::id::{CustomerId, ImageId};
+use crate::id::{BatchId, CustomerId, ImageId};
 use crate::image::{Image, ImageChanges, ImageService, RegistrationMode};
 use crate::time::Timestamp;
 
@@ -39,13 +48,26 @@ pub struct SubmissionItem {
     pub mode: RegistrationMode,
 }
 
-/// Who claims, and for how long.
+/// Images that are submitted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// Whose they are.
+    pub customer: CustomerId,
+    /// The way that they take through the queue.
+    pub lane: Lane,
+    /// The images.
+    pub items: Vec<SubmissionItem>,
+}
+
+/// Who claims, what, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// The name of the worker's process.
     pub owner: &'a str,
     /// How long the lease lasts unless it is renewed.
     pub lease_for: Duration,
+    /// Nothing is claimed from a host of which so many images are leased, by whomever; uploads have no host.
+    pub per_host: u32,
 }
 
 /// An image taken out of the queue, and the lease on it.
@@ -142,7 +164,7 @@ pub enum Failure {
 /// * A job is held by at most one lease that has not expired.
 #[async_trait]
 pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
-    /// Puts images into the queue as one batch.
+    /// Puts images into a lane of the queue as one batch.
     ///
     /// # Behaviour
     /// * All or nothing: one faulty item and nothing is stored.
@@ -154,12 +176,13 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`QueueError::Refused`] with the problems, or the backend's failure.
-    async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> Result<Batch>;
+    async fn submit(&self, submission: Submission) -> Result<Batch>;
 
     /// Registers one image and claims it in the same transaction.
     ///
     /// # Behaviour
-    /// * The image is leased to the caller: nobody else can claim it until the lease ends.
+    /// * The image is leased to the caller, whatever else is leased: nobody else can claim it until the lease ends. Its job is in the
+    ///   priority lane then.
     /// * The image leaves the batch that it was in.
     /// * [`RegistrationMode::CreateOnly`] is refused when the image exists, [`RegistrationMode::UpdateOnly`] when it does not.
     ///
@@ -171,9 +194,12 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * Two claims never get one image.
-    /// * A lease that has expired can be claimed again, under a new token; no attempt is charged for it.
-    /// * Customers take turns.
-    /// * Within a customer, what waits longest comes first.
+    /// * A lease that has expired is taken back, and its image can be claimed again, under a new token. No attempt is charged for that, but
+    ///   a crash; [`Crashes`] says what becomes of the image. One that is set apart is claimed by an owner that holds nothing else, and who
+    ///   then gets nothing else; it waits until nothing else is due, or for [`Crashes::PATIENCE`].
+    /// * The priority lane goes first, and leaves the default lane one claim of [`Lane::DEFAULT_EVERY`].
+    /// * Within a lane, the customer comes next that has had least of the workers' time, as [`Share`] counts it.
+    /// * Within a customer and a lane, what waits longest comes first, among the hosts that are not at the claim's limit.
     /// * An image that waits for a retry is not due before its time.
     ///
     /// # Errors
@@ -226,6 +252,70 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`QueueError::LeaseLost`], or the backend's failure.
     async fn release(&self, lease: Lease) -> Result<()>;
+
+    /// Gives back what a process held that has died, all at once: its name is its successor's now.
+    ///
+    /// Returns how many images that were.
+    ///
+    /// # Behaviour
+    /// * What others hold is untouched.
+    /// * Each counts as a crash, as a lease does that expires.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn reclaim(&self, owner: &str) -> Result<u64>;
+
+    /// Puts the failures of a batch into the queue again, in this batch and in its lane; returns how many.
+    ///
+    /// # Behaviour
+    /// * They are errors of the batch no longer, and it is finished no longer, until they have ended again.
+    /// * Those that have been registered again elsewhere since, or deleted, stay as they are.
+    /// * Without failures nothing changes.
+    /// * A missing batch, or another customer's, is [`QueueError::BatchNotFound`].
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64>;
+
+    /// Finds out again whether a batch is superseded; returns whether that was known wrongly.
+    ///
+    /// # Behaviour
+    /// * A missing batch, or another customer's, is [`QueueError::BatchNotFound`].
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool>;
+
+    /// Takes the notice that is due longest; unless it is ended, it is due again after `hold_for`.
+    ///
+    /// # Behaviour
+    /// * Each run of a batch that finishes leaves one notice, in the transaction in which it finishes.
+    /// * Two claims never get one notice while it is held.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>>;
+
+    /// Forgets a notice that has been taken.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn end_notice(&self, id: NoticeId) -> Result<()>;
+
+    /// Makes a notice due again after a wait.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn defer_notice(&self, id: NoticeId, after: Duration) -> Result<()>;
+
+    /// Returns what is in the queue, of all customers.
+    ///
+    /// # Behaviour
+    /// * The numbers are those of the same instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn totals(&self) -> Result<QueueTotals>;
 
     /// Returns what a customer has in the queue.
     ///

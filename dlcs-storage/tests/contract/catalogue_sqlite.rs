@@ -21,7 +21,7 @@ use dlcs_storage::catalogue::SqliteCatalogue;
 use dlcs_storage::catalogue::sqlite::{OpenError, SealingKey};
 use futures_util::future::join_all;
 
-use crate::sqlite_fixture::{CLAIM, Place, derivative, item};
+use crate::sqlite_fixture::{CLAIM, Place, derivative, item, submission};
 
 mod contract {
     use dlcs_storage::catalogue::{SqliteCatalogue, SqliteCatalogueConfig};
@@ -109,7 +109,7 @@ async fn reopening_keeps_everything() {
         source: full.changes.source,
     };
     let items = vec![full, item("failed"), item("waiting")];
-    let batch = catalogue.submit(FIRST, items).await.unwrap();
+    let batch = catalogue.submit(submission(items)).await.unwrap();
     let claimed = catalogue.claim(CLAIM).await.unwrap().unwrap();
     let _ = catalogue
         .complete(claimed.lease, derivative().into())
@@ -181,7 +181,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = place.try_open().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema version 77, and this program knows versions up to 2: use a newer program"
+        "the database has schema version 77, and this program knows versions up to 3: use a newer program"
     );
     let kept: u32 = place
         .raw()
@@ -366,8 +366,8 @@ async fn an_upload_that_is_replaced_as_the_source_becomes_collectable() {
     let upload = dlcs_core::derivative::UploadId::assign();
     let mut sent = item("a");
     sent.changes.source = Some(ImageSource::Upload(upload));
-    catalogue.submit(FIRST, vec![sent]).await.unwrap();
-    catalogue.submit(FIRST, vec![item("a")]).await.unwrap();
+    catalogue.submit(submission([sent])).await.unwrap();
+    catalogue.submit(submission([item("a")])).await.unwrap();
     place.clock.advance(std::time::Duration::from_secs(60));
     let collectable = catalogue.list_collectable(10).await.unwrap();
     assert_eq!(

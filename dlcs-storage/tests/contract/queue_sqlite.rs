@@ -11,7 +11,7 @@ use dlcs_core::image::ImageState;
 use dlcs_core::queue::{Completion, IngestQueue, QueueError};
 use futures_util::future::join_all;
 
-use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
+use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item, submission};
 
 mod contract {
     use std::sync::Arc;
@@ -38,7 +38,7 @@ async fn the_leases_of_a_dead_process_are_given_back_at_once() {
     let place = Place::new();
     let catalogue = place.open_with_space().await;
     let batch = catalogue
-        .submit(FIRST, vec![item("a"), item("b")])
+        .submit(submission([item("a"), item("b")]))
         .await
         .unwrap();
     let lost = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
@@ -87,7 +87,7 @@ async fn tokens_and_batches_do_not_repeat_after_a_restart() {
     let mut catalogue = place.open_with_space().await;
     let (mut tokens, mut batches) = (Vec::new(), Vec::new());
     for _ in 0..4 {
-        let batch = catalogue.submit(FIRST, vec![item("a")]).await.unwrap();
+        let batch = catalogue.submit(submission([item("a")])).await.unwrap();
         batches.push(batch.id);
         for _ in 0..2 {
             let lease = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
@@ -106,8 +106,8 @@ async fn tokens_and_batches_do_not_repeat_after_a_restart() {
 async fn many_workers_share_a_batch_and_its_numbers_hold_at_every_moment() {
     let place = Place::new();
     let catalogue = place.open_with_space().await;
-    let items = (0..200).map(|n| item(&format!("image {n}"))).collect();
-    let batch = catalogue.submit(FIRST, items).await.unwrap();
+    let items = (0..200).map(|n| item(&format!("image {n}")));
+    let batch = catalogue.submit(submission(items)).await.unwrap();
     let worker = async |_: u32| {
         let mut done = Vec::new();
         while let Some(claimed) = catalogue.claim(CLAIM).await.unwrap() {
@@ -151,7 +151,7 @@ async fn many_workers_share_a_batch_and_its_numbers_hold_at_every_moment() {
 async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     let place = Place::new();
     let catalogue = place.open_with_space().await;
-    let first = catalogue.submit(FIRST, vec![item("a")]).await.unwrap();
+    let first = catalogue.submit(submission([item("a")])).await.unwrap();
     let overtaken = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
     let orphan = DerivativeKey::pyramid(&image("a"), overtaken.generation(), overtaken.token());
     let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
@@ -187,7 +187,7 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
         .unwrap();
     let served = catalogue.find_image(&image("a")).await.unwrap().unwrap();
     let served_key = served.service().unwrap().key(&image("a"));
-    let second = catalogue.submit(FIRST, vec![item("a")]).await.unwrap();
+    let second = catalogue.submit(submission([item("a")])).await.unwrap();
     catalogue.delete_image(&image("a")).await.unwrap();
     let second = catalogue
         .find_batch(FIRST, second.id)
@@ -212,7 +212,7 @@ async fn a_full_walk_leaves_a_sound_database() {
     let place = Place::new();
     let catalogue = place.open_with_space().await;
     catalogue
-        .submit(FIRST, vec![item("a"), item("b")])
+        .submit(submission([item("a"), item("b")]))
         .await
         .unwrap();
     let lease = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
@@ -227,14 +227,19 @@ async fn a_full_walk_leaves_a_sound_database() {
         })
         .unwrap();
     assert_eq!(broken, 0);
-    let drifted: i64 = database
-        .query_row(
-            "SELECT count(*) FROM queue_customers AS c
-             WHERE waiting <> (SELECT count(*) FROM jobs WHERE customer = c.customer AND lease_token IS NULL)
-                OR leased <> (SELECT count(*) FROM jobs WHERE customer = c.customer AND lease_token IS NOT NULL)",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(drifted, 0);
+    for drifted in [
+        "SELECT count(*) FROM queue_shares AS s
+         WHERE waiting <> (SELECT count(*) FROM jobs WHERE customer = s.customer AND iif(set_apart, 2, lane) = s.lane AND lease_token IS NULL)
+            OR leased <> (SELECT count(*) FROM jobs WHERE customer = s.customer AND iif(set_apart, 2, lane) = s.lane AND lease_token IS NOT NULL)",
+        "SELECT count(*) FROM queue_lines AS l
+         WHERE job IS NOT (SELECT id FROM jobs WHERE customer = l.customer AND lane = l.lane AND host = l.host AND lease_token IS NULL
+                           AND set_apart = 0 ORDER BY run_at, id LIMIT 1)",
+        "SELECT count(*) FROM jobs AS j WHERE lease_token IS NULL AND set_apart = 0
+           AND NOT EXISTS (SELECT 1 FROM queue_lines WHERE customer = j.customer AND lane = j.lane AND host = j.host)",
+        "SELECT count(*) FROM queue_hosts AS h
+         WHERE leased <> (SELECT count(*) FROM jobs WHERE host = h.host AND lease_token IS NOT NULL)",
+    ] {
+        let rows: i64 = database.query_row(drifted, [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0, "{drifted}");
+    }
 }

@@ -11,7 +11,7 @@ use dlcs_core::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use dlcs_core::id::{CustomerId, ImageId, ModelId, SpaceId};
 use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
-use dlcs_core::queue::{Claim, StoredDerivative, SubmissionItem};
+use dlcs_core::queue::{Claim, Lane, StoredDerivative, Submission, SubmissionItem};
 use dlcs_core::space::SpaceChanges;
 use dlcs_core::time::Clock;
 use dlcs_storage::catalogue::sqlite::OpenError;
@@ -94,7 +94,16 @@ pub(crate) fn item(model: &str) -> SubmissionItem {
 pub(crate) const CLAIM: Claim<'static> = Claim {
     owner: "a worker",
     lease_for: Duration::from_secs(60),
+    per_host: u32::MAX,
 };
+
+pub(crate) fn submission(items: impl IntoIterator<Item = SubmissionItem>) -> Submission {
+    Submission {
+        customer: CustomerId::FIRST,
+        lane: Lane::Default,
+        items: items.into_iter().collect(),
+    }
+}
 
 pub(crate) fn derivative() -> StoredDerivative {
     StoredDerivative {

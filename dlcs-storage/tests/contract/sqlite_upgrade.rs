@@ -11,7 +11,7 @@ use dlcs_core::queue::{Completion, IngestQueue, Success};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::sqlite::OpenError;
 
-use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
+use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item, submission};
 
 const FIRST_SCHEMA: &str =
     include_str!("../../migrations/sqlite/0001_create-catalogue-and-queue.sql");
@@ -135,7 +135,7 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     assert!(batch.finished.is_some());
 
     catalogue
-        .submit(CustomerId::FIRST, vec![item("ready"), item("added")])
+        .submit(submission([item("ready"), item("added")]))
         .await
         .unwrap();
     catalogue.delete_image(&image("ready")).await.unwrap();
@@ -154,9 +154,10 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     let database = place.raw();
     let number = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(number("PRAGMA user_version"), 2);
+    assert_eq!(number("PRAGMA user_version"), 3);
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-    let orphan = "INSERT INTO jobs (image, customer, lane, generation, attempt, crashes, run_at) VALUES (999, 1, 0, 1, 0, 0, 0)";
+    let orphan = "INSERT INTO jobs (image, customer, lane, host, generation, attempt, crashes, crashes_alone, set_apart, run_at)
+        VALUES (999, 1, 0, '', 1, 0, 0, 0, 0, 0)";
     let error = database.execute(orphan, []).unwrap_err();
     assert!(error.to_string().contains("FOREIGN KEY"), "{error}");
 }

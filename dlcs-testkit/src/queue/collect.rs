@@ -116,7 +116,10 @@ pub async fn claimed_upload_is_not_collected(on: &QueueContext<'_>) {
     let lease = begun.await.unwrap().claimed.lease;
     on.fail(lease).await;
     let items = vec![sent(&space, "later", later)];
-    on.queue.submit(space.customer, items).await.unwrap();
+    on.queue
+        .submit(fixture::submission(&space, items))
+        .await
+        .unwrap();
     on.clock.advance(DAY * 2);
     for upload in [now, later] {
         let collectable = on.is_collectable(&DerivativeKey::Upload(upload)).await;
@@ -132,7 +135,7 @@ pub async fn processed_bytes_must_be_sent_again(on: &QueueContext<'_>) {
     let before = on.complete(begun.claimed.lease, 100).await;
     let item = fixture::changed(&space, "a", ImageChanges::default());
     let begun = on.queue.begin(item.clone(), fixture::claim()).await;
-    let submitted = on.queue.submit(space.customer, vec![item]).await;
+    let submitted = on.queue.submit(fixture::submission(&space, [item])).await;
     for refused in [begun.map(drop), submitted.map(drop)] {
         let problems = match refused {
             Err(QueueError::Refused { problems }) => problems,

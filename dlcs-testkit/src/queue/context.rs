@@ -7,7 +7,9 @@ use dlcs_core::catalogue::Catalogue;
 use dlcs_core::derivative::DerivativeKey;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::Image;
-use dlcs_core::queue::{Claimed, Completion, Failure, IngestQueue, Lease, Success};
+use dlcs_core::queue::{
+    Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, Submission, Success,
+};
 use dlcs_core::space::Space;
 
 use crate::fake::FakeClock;
@@ -48,9 +50,23 @@ impl QueueContext<'_> {
 
     /// Submits images as one batch.
     pub(super) async fn submit(&self, space: &Space, models: &[&str]) -> Batch {
+        self.submit_to(Lane::Default, space, models).await
+    }
+
+    /// Submits images to a lane as one batch.
+    pub(super) async fn submit_to(&self, lane: Lane, space: &Space, models: &[&str]) -> Batch {
         let items = models.iter().map(|model| fixture::item(space, model));
-        let batch = self.queue.submit(space.customer, items.collect()).await;
+        let submission = Submission {
+            lane,
+            ..fixture::submission(space, items)
+        };
+        let batch = self.queue.submit(submission).await;
         batch.expect("sound items are accepted")
+    }
+
+    /// The image that a claim gets, and its lease; `None` when nothing is due for it.
+    pub(super) async fn claim(&self, claim: Claim<'_>) -> Option<Claimed> {
+        self.queue.claim(claim).await.unwrap()
     }
 
     /// Claims the image whose turn it is.

@@ -28,7 +28,10 @@ async fn register(on: &QueueContext<'_>, space: &Space, model: &str, string: &st
         tags: Some(vec![format!("tag{number}"), "a, b".to_owned()]),
         ..item.changes
     };
-    on.queue.submit(space.customer, vec![item]).await.unwrap();
+    on.queue
+        .submit(fixture::submission(&space, [item]))
+        .await
+        .unwrap();
     on.clock.advance(Duration::from_secs(1));
 }
 

@@ -6,9 +6,12 @@ pub mod batch;
 pub mod begin;
 pub mod claim;
 pub mod collect;
+pub mod crash;
 pub mod image;
+pub mod lane;
 pub mod listing;
 pub mod outcome;
+pub mod rerun;
 pub mod retry;
 pub mod submit;
 pub mod success;
@@ -103,6 +106,32 @@ macro_rules! queue_contract {
                 listing_goes_by_the_order_asked_for,
                 pages_neither_repeat_nor_miss_while_images_are_added,
             }
+            $crate::queue::lane {
+                priority_goes_first_and_leaves_the_other_lane_its_part,
+                abandoned_immediate_registration_is_in_the_priority_lane,
+                customers_share_the_time_of_workers_and_not_images,
+                customer_that_was_idle_comes_next_and_has_saved_nothing_up,
+                host_at_its_limit_leaves_workers_to_others,
+                immediate_registration_counts_at_its_host_and_does_not_wait,
+            }
+            $crate::queue::crash {
+                successor_takes_back_what_its_process_held,
+                image_over_which_workers_died_is_claimed_alone,
+                image_set_apart_is_not_starved,
+                image_is_given_up_after_crashes_alone_and_never_after_those_in_company,
+                registration_forgets_crashes,
+            }
+            $crate::queue::rerun {
+                retried_failures_run_again_in_their_batch,
+                failures_that_went_elsewhere_are_not_retried,
+                batch_without_failures_has_nothing_to_retry,
+                tested_batch_knows_whether_it_is_superseded,
+                each_run_leaves_one_notice,
+                held_notice_is_due_again_after_its_wait,
+                batch_whose_last_results_race_is_told_once,
+                what_a_batch_was_made_of_is_listed,
+                totals_count_lanes_and_ends,
+            }
             $crate::queue::collect {
                 what_was_served_is_collectable_after_a_minute,
                 deleted_derivative_is_collectable_after_a_minute,
@@ -138,9 +167,12 @@ mod tests {
             include_str!("begin.rs"),
             include_str!("claim.rs"),
             include_str!("collect.rs"),
+            include_str!("crash.rs"),
             include_str!("image.rs"),
+            include_str!("lane.rs"),
             include_str!("listing.rs"),
             include_str!("outcome.rs"),
+            include_str!("rerun.rs"),
             include_str!("retry.rs"),
             include_str!("submit.rs"),
             include_str!("success.rs"),

@@ -20,7 +20,7 @@ pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {
         .map(|model| fixture::item(&space, model))
         .into();
     items.push(fixture::changed(&space, "faulty", ImageChanges::default()));
-    let refused = on.queue.submit(space.customer, items).await;
+    let refused = on.queue.submit(fixture::submission(&space, items)).await;
     let why = "a client corrects its submission and sends it again, whole";
     matching!(refused, Err(QueueError::Refused { .. }), why);
     let query = ImageQuery::of(space.customer);
@@ -54,7 +54,7 @@ pub async fn every_faulty_item_is_listed(on: &QueueContext<'_>) {
         fixture::item(&space, "sound"),
         fixture::item(&theirs, "theirs"),
     ];
-    let refused = on.queue.submit(space.customer, items).await;
+    let refused = on.queue.submit(fixture::submission(&space, items)).await;
     let problems = match refused {
         Err(QueueError::Refused { problems }) => problems,
         other => {
@@ -90,7 +90,11 @@ pub async fn existing_image_is_merged_onto_and_keeps_what_is_served(on: &QueueCo
         ..ImageChanges::default()
     };
     let items = vec![fixture::changed(&space, "a", second)];
-    let batch = on.queue.submit(space.customer, items).await.unwrap();
+    let batch = on
+        .queue
+        .submit(fixture::submission(&space, items))
+        .await
+        .unwrap();
     let after = on.image(&before.id).await;
     let mut metadata = before.metadata.clone();
     metadata.numbers[0] = 7;
@@ -132,7 +136,10 @@ pub async fn space_defaults_apply_to_new_images_that_do_not_say_otherwise(on: &Q
     outspoken.changes.roles = Some(Vec::new());
     outspoken.changes.max_unauthorised = Some(OpenAccess::Full);
     let items = vec![fixture::item(&space, "quiet"), outspoken];
-    on.queue.submit(space.customer, items).await.unwrap();
+    on.queue
+        .submit(fixture::submission(&space, items))
+        .await
+        .unwrap();
     let quiet = on.image(&fixture::image_id(&space, "quiet")).await;
     let why = "roles of a space close images whose registration forgets them";
     same(&quiet.metadata.tags, &space.default_tags, why);
@@ -205,7 +212,7 @@ pub async fn dropped_submission_has_happened_whole_or_not_at_all(on: &QueueConte
     let space = on.space().await;
     for [model, other] in [["a", "w"], ["b", "x"], ["c", "y"], ["d", "z"]] {
         let items = [model, other].map(|model| fixture::item(&space, model));
-        let submission = on.queue.submit(space.customer, items.into());
+        let submission = on.queue.submit(fixture::submission(&space, items));
         let finished = submission.now_or_never().is_some();
         let query = ImageQuery::of(space.customer);
         let images = on.catalogue.list_images(&query, PageRequest::FIRST).await;

@@ -121,6 +121,34 @@ bites! {
         success::image_without_a_derivative_is_registered,
         not success::every_fact_of_a_derivative_comes_back
     }
+    one_lane_is_found_out: OneLane => queue {
+        lane::priority_goes_first_and_leaves_the_other_lane_its_part,
+        not lane::host_at_its_limit_leaves_workers_to_others
+    }
+    crowded_hosts_are_found_out: CrowdedHosts => queue {
+        lane::host_at_its_limit_leaves_workers_to_others,
+        not lane::priority_goes_first_and_leaves_the_other_lane_its_part
+    }
+    company_is_found_out: Company => queue {
+        crash::image_over_which_workers_died_is_claimed_alone,
+        not lane::host_at_its_limit_leaves_workers_to_others
+    }
+    forgetful_successor_is_found_out: ForgetfulSuccessor => queue {
+        crash::successor_takes_back_what_its_process_held,
+        not crash::registration_forgets_crashes
+    }
+    idle_retry_is_found_out: IdleRetry => queue {
+        rerun::retried_failures_run_again_in_their_batch,
+        not rerun::totals_count_lanes_and_ends
+    }
+    loose_notices_are_found_out: LooseNotices => queue {
+        rerun::held_notice_is_due_again_after_its_wait,
+        not rerun::retried_failures_run_again_in_their_batch
+    }
+    endless_notices_are_found_out: EndlessNotices => queue {
+        rerun::each_run_leaves_one_notice,
+        not rerun::retried_failures_run_again_in_their_batch
+    }
     hasty_batch_is_found_out: HastyBatch => queue {
         batch::counts_add_up_at_every_step,
         not batch::size_counts_images_and_batches

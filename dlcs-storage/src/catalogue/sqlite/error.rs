@@ -48,6 +48,8 @@ pub(super) enum SqliteError {
     Refused(Vec<SubmissionProblem>),
     #[error("the lease has been lost")]
     LeaseLost,
+    #[error("there is no such batch")]
+    BatchNotFound,
 }
 
 impl SqliteError {
@@ -99,6 +101,7 @@ impl From<SqliteError> for QueueError {
         match error {
             SqliteError::Refused(problems) => Self::Refused { problems },
             SqliteError::LeaseLost => Self::LeaseLost,
+            SqliteError::BatchNotFound => Self::BatchNotFound,
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,
                 source: Box::new(error),

@@ -1,111 +1,173 @@
-//! Jobs: what is to be processed, in which order, and under which lease.
+//! Jobs: what is to be processed, and under which lease.
 
-use dlcs_core::batch::QueueSize;
+use std::collections::BTreeMap;
+
 use dlcs_core::id::{BatchId, CustomerId};
 use dlcs_core::image::Image;
-use dlcs_core::queue::{Claim, Generation, LeaseGrant, LeaseToken};
+use dlcs_core::queue::{Claim, Crashes, Generation, Lane, LeaseGrant, LeaseToken};
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::batch::Ending;
 use super::error::{Result, SqliteError};
 use super::image::StoredImage;
+use super::line::{self, Line};
 use super::row::{Columns, stored, unreadable};
+use super::share::{self, Change};
 use super::{Sequence, batch, collectable, query_all, query_one};
 
-/// The one lane there is.
-pub(super) const LANE: i64 = 0;
+const COLUMNS: &str = "id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token, \
+                       lease_since, lease_charge, lease_alone";
 
-const COLUMNS: &str = "id, image, batch, generation, attempt, lease_token";
-
-/// The customer whose turn it is, of those that have something due. Looks only at customers with work, and at two jobs of each.
-pub(super) const NEXT_CUSTOMER: &str = "
-    SELECT customer FROM queue_customers AS c INDEXED BY queue_customers_with_work
-    WHERE waiting + leased > 0
-      AND (EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_waiting
-                   WHERE customer = c.customer AND lane = ?1 AND lease_token IS NULL AND run_at <= ?2)
-        OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_leased
-                   WHERE customer = c.customer AND lane = ?1 AND lease_token IS NOT NULL AND lease_until <= ?2))
-    ORDER BY turn, customer LIMIT 1";
-
-/// A customer's job that waits longest.
-pub(super) const FIRST_WAITING: &str = "
-    SELECT run_at, id FROM jobs INDEXED BY jobs_waiting
-    WHERE customer = ?3 AND lane = ?1 AND lease_token IS NULL AND run_at <= ?2
-    ORDER BY run_at, id LIMIT 1";
-
-/// A customer's lease that has expired longest ago.
-pub(super) const FIRST_EXPIRED: &str = "
-    SELECT run_at, id FROM jobs INDEXED BY jobs_leased
-    WHERE customer = ?3 AND lane = ?1 AND lease_token IS NOT NULL AND lease_until <= ?2
-    ORDER BY lease_until LIMIT 1";
+/// Leases that have ended without a word of their holder; so many at once.
+pub(super) const EXPIRED: &str = "
+    SELECT id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token,
+        lease_since, lease_charge, lease_alone
+    FROM jobs INDEXED BY jobs_leased
+    WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until LIMIT 100";
 
 /// A job that waits or is leased.
 pub(super) struct Job {
     id: i64,
     pub(super) image: i64,
+    customer: CustomerId,
+    lane: i64,
+    host: String,
     pub(super) batch: Option<BatchId>,
     pub(super) generation: Generation,
     attempt: u32,
-    pub(super) token: Option<LeaseToken>,
+    pub(super) crashes: Crashes,
+    set_apart: bool,
+    pub(super) run_at: Timestamp,
+    pub(super) held: Option<Held>,
+}
+
+/// The lease of a job.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) token: LeaseToken,
+    since: Timestamp,
+    charge: i64,
+    pub(super) alone: bool,
+}
+
+impl Job {
+    /// Where it is counted.
+    const fn counter(&self) -> i64 {
+        if self.set_apart {
+            share::APART
+        } else {
+            self.lane
+        }
+    }
+
+    fn line(&self) -> Line<'_> {
+        Line {
+            customer: self.customer,
+            lane: self.lane,
+            host: &self.host,
+        }
+    }
 }
 
 fn read(columns: &mut Columns<'_, '_>) -> Result<Job> {
-    Ok(Job {
+    let mut job = Job {
         id: columns.get()?,
         image: columns.get()?,
+        customer: columns.customer()?,
+        lane: columns.get()?,
+        host: columns.get()?,
         batch: columns.batch_or_none()?,
         generation: Generation::new(columns.number("generation")?),
         attempt: columns.get()?,
-        token: columns
-            .get::<Option<i64>>()?
-            .map(|token| u64::try_from(token).map(LeaseToken::new))
-            .transpose()
-            .map_err(|_| unreadable("lease_token"))?,
-    })
+        crashes: Crashes {
+            in_company: columns.get()?,
+            alone: columns.get()?,
+        },
+        set_apart: columns.get()?,
+        run_at: columns.time()?,
+        held: None,
+    };
+    if let Some(token) = columns.get::<Option<i64>>()? {
+        job.held = Some(Held {
+            token: LeaseToken::new(u64::try_from(token).map_err(|_| unreadable("lease_token"))?),
+            since: columns.time()?,
+            charge: columns.get()?,
+            alone: columns.get()?,
+        });
+    }
+    Ok(job)
 }
 
-/// Puts an image into the queue.
-pub(super) fn add(connection: &Connection, row: i64, image: &Image, now: Timestamp) -> Result<Job> {
-    let batch = image.batch.map(|batch| stored("batch", batch.get()));
-    connection
-        .prepare_cached(
-            "INSERT INTO jobs (image, customer, lane, batch, generation, attempt, crashes, run_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6)",
-        )?
-        .execute(params![
-            row,
-            image.id.customer().get(),
-            LANE,
-            batch.transpose()?,
-            stored("generation", image.generation.get())?,
-            now.as_micros(),
-        ])?;
-    let id = connection.last_insert_rowid();
-    connection
-        .prepare_cached(
-            "INSERT INTO queue_customers (customer, waiting, leased, turn) VALUES (?1, 1, 0, 0)
-             ON CONFLICT (customer) DO UPDATE SET waiting = waiting + 1",
-        )?
-        .execute([image.id.customer().get()])?;
-    Ok(Job {
-        id,
-        image: row,
-        batch: image.batch,
-        generation: image.generation,
-        attempt: 0,
-        token: None,
-    })
+/// Jobs that have been added and are not counted yet: many at once cost little more than one.
+#[derive(Default)]
+pub(super) struct Arrivals {
+    lines: BTreeMap<(CustomerId, i64, String), (Timestamp, i64)>,
+    shares: BTreeMap<(CustomerId, i64), i64>,
 }
 
-/// Counts what moves between waiting, leased and gone.
-fn count(connection: &Connection, customer: CustomerId, waiting: i64, leased: i64) -> Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE queue_customers SET waiting = waiting + ?2, leased = leased + ?3 WHERE customer = ?1",
-        )?
-        .execute(params![customer.get(), waiting, leased])?;
-    Ok(())
+impl Arrivals {
+    /// Puts an image into the queue; it is not to be seen there before [`Self::count`].
+    pub(super) fn add(
+        &mut self,
+        connection: &Connection,
+        row: i64,
+        image: &Image,
+        lane: Lane,
+        now: Timestamp,
+    ) -> Result<Job> {
+        let (customer, lane, host) = (image.id.customer(), share::number(lane), image.fetch_host());
+        let batch = image.batch.map(|batch| stored("batch", batch.get()));
+        connection
+            .prepare_cached(
+                "INSERT INTO jobs (image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, ?7)",
+            )?
+            .execute(params![
+                row,
+                customer.get(),
+                lane,
+                host,
+                batch.transpose()?,
+                stored("generation", image.generation.get())?,
+                now.as_micros(),
+            ])?;
+        let id = connection.last_insert_rowid();
+        let line = (customer, lane, host.clone());
+        // Ids grow: the first of a line stays the first.
+        self.lines.entry(line).or_insert((now, id));
+        *self.shares.entry((customer, lane)).or_default() += 1;
+        Ok(Job {
+            id,
+            image: row,
+            customer,
+            lane,
+            host,
+            batch: image.batch,
+            generation: image.generation,
+            attempt: 0,
+            crashes: Crashes::default(),
+            set_apart: false,
+            run_at: now,
+            held: None,
+        })
+    }
+
+    /// Lets what has been added be seen.
+    pub(super) fn count(self, connection: &Connection) -> Result<()> {
+        for ((customer, lane), jobs) in self.shares {
+            share::wait(connection, customer, lane, jobs)?;
+        }
+        for ((customer, lane, host), (run_at, first)) in self.lines {
+            let line = Line {
+                customer,
+                lane,
+                host: &host,
+            };
+            line::enter(connection, line, run_at, first)?;
+        }
+        Ok(())
+    }
 }
 
 /// Ends an image's job without a result, because the image is registered again or deleted.
@@ -122,10 +184,10 @@ pub(super) fn overtake(
         read,
     )?;
     let Some(job) = found else { return Ok(()) };
-    if let Some(token) = job.token {
-        collectable::add_lease(connection, &image.id, job.generation, token, now)?;
+    if let Some(held) = job.held {
+        collectable::add_lease(connection, &image.id, job.generation, held.token, now)?;
     }
-    end(connection, &job, image, &Ending::Completed, now)
+    end(connection, &job, image, &Ending::Overtaken, now)
 }
 
 /// Removes a job and ends its image's part in its batch.
@@ -139,65 +201,67 @@ pub(super) fn end(
     connection
         .prepare_cached("DELETE FROM jobs WHERE id = ?1")?
         .execute([job.id])?;
-    let (waiting, leased) = if job.token.is_some() {
-        (0, -1)
-    } else {
-        (-1, 0)
+    let mut change = match ending {
+        Ending::Completed => Change {
+            succeeded: 1,
+            ..Change::default()
+        },
+        Ending::Failed(_) => Change {
+            failed: 1,
+            ..Change::default()
+        },
+        Ending::Overtaken => Change::default(),
     };
-    count(connection, image.id.customer(), waiting, leased)?;
+    if job.held.is_some() {
+        change.leased = -1;
+        free(connection, job, now)?;
+    } else {
+        change.waiting = -1;
+        leave_line(connection, job)?;
+    }
+    share::count(connection, job.customer, job.counter(), change)?;
     match job.batch {
         Some(batch) => batch::end_image(connection, batch, &image.id, ending, now),
         None => Ok(()),
     }
 }
 
-/// The next job that is due, in turn.
-pub(super) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option<Job>> {
-    let now = now.as_micros();
-    let customer: Option<i64> = query_one(connection, NEXT_CUSTOMER, [LANE, now], |columns| {
-        columns.get()
-    })?;
-    let Some(customer) = customer else {
-        return Ok(None);
-    };
-    let mut first: Option<(i64, i64)> = None;
-    for sql in [FIRST_WAITING, FIRST_EXPIRED] {
-        let candidate = query_one(connection, sql, [LANE, now, customer], |columns| {
-            Ok((columns.get()?, columns.get()?))
-        })?;
-        first = [first, candidate].into_iter().flatten().min();
+fn leave_line(connection: &Connection, job: &Job) -> Result<()> {
+    if job.set_apart {
+        return Ok(());
     }
-    let Some((_, id)) = first else {
-        return Ok(None);
-    };
-    connection
-        .prepare_cached("UPDATE queue_customers SET turn = ?2 WHERE customer = ?1")?
-        .execute([customer, stored("turn", Sequence::Turn.next(connection)?)?])?;
-    query_one(
-        connection,
-        &format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"),
-        [id],
-        read,
-    )
+    line::leave(connection, job.line(), job.id)
 }
 
-/// Leases a job; a lease that it had has expired and counts as a crash.
+/// A lease has ended: its host is free, and its customer pays what it took.
+fn free(connection: &Connection, job: &Job, now: Timestamp) -> Result<()> {
+    if let Some(held) = job.held {
+        line::free(connection, &job.host)?;
+        let took = now.since(held.since);
+        share::end(connection, job.customer, job.counter(), held.charge, took)?;
+    }
+    Ok(())
+}
+
+pub(super) fn get(connection: &Connection, id: i64) -> Result<Job> {
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
+    query_one(connection, &sql, [id], read)?.ok_or(unreadable("queue_lines"))
+}
+
+/// Leases a job that waits.
 pub(super) fn lease(
     connection: &Connection,
     job: &Job,
     stored_image: &StoredImage,
     claim: Claim<'_>,
+    alone: bool,
     now: Timestamp,
 ) -> Result<LeaseGrant> {
-    let image = &stored_image.image;
-    if let Some(lost) = job.token {
-        collectable::add_lease(connection, &image.id, job.generation, lost, now)?;
-    } else {
-        count(connection, image.id.customer(), -1, 1)?;
-    }
     let token = Sequence::LeaseToken.next(connection)?;
+    let charge = share::start(connection, job.customer, job.counter())?;
+    line::lease(connection, &job.host)?;
     let grant = LeaseGrant {
-        image: image.id.clone(),
+        image: stored_image.image.id.clone(),
         generation: job.generation,
         token: LeaseToken::new(token),
         attempt: job.attempt.saturating_add(1),
@@ -206,17 +270,31 @@ pub(super) fn lease(
     };
     connection
         .prepare_cached(
-            "UPDATE jobs SET crashes = crashes + (lease_token IS NOT NULL),
-                 lease_token = ?2, lease_owner = ?3, lease_until = ?4
+            "UPDATE jobs SET lease_token = ?2, lease_owner = ?3, lease_since = ?4, lease_until = ?5, lease_charge = ?6, lease_alone = ?7,
+                 reserved_by = NULL, reserved_until = NULL
              WHERE id = ?1",
         )?
         .execute(params![
             job.id,
             stored("lease_token", token)?,
             claim.owner,
+            now.as_micros(),
             grant.until.as_micros(),
+            charge,
+            alone,
         ])?;
+    leave_line(connection, job)?;
     Ok(grant)
+}
+
+/// Whatever this process holds alone has company now.
+pub(super) fn join(connection: &Connection, owner: &str) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE jobs SET lease_alone = 0 WHERE lease_owner = ?1 AND lease_token IS NOT NULL AND lease_alone = 1",
+        )?
+        .execute([owner])?;
+    Ok(())
 }
 
 /// The job that a token holds.
@@ -244,97 +322,78 @@ pub(super) fn renew(connection: &Connection, token: LeaseToken, until: Timestamp
 /// Puts a leased job back for another attempt, which is counted, not before a time.
 pub(super) fn retry(
     connection: &Connection,
-    job: &Job,
-    customer: CustomerId,
+    mut job: Job,
     run_at: Timestamp,
     error: &str,
+    now: Timestamp,
 ) -> Result<()> {
     connection
-        .prepare_cached(
-            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL, attempt = attempt + 1,
-                 run_at = ?2, last_error = ?3
-             WHERE id = ?1",
-        )?
-        .execute(params![job.id, run_at.as_micros(), error])?;
-    count(connection, customer, 1, -1)
+        .prepare_cached("UPDATE jobs SET attempt = attempt + 1, last_error = ?2 WHERE id = ?1")?
+        .execute(params![job.id, error])?;
+    job.run_at = run_at;
+    put_back(connection, &job, job.set_apart, now)
 }
 
 /// Puts a leased job back untried, where it was.
-pub(super) fn release(connection: &Connection, job: &Job, customer: CustomerId) -> Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL WHERE id = ?1",
-        )?
-        .execute([job.id])?;
-    count(connection, customer, 1, -1)
+pub(super) fn release(connection: &Connection, job: &Job, now: Timestamp) -> Result<()> {
+    put_back(connection, job, job.set_apart, now)
 }
 
-/// Every job under a lease, for the start of the only process there can be.
-pub(super) fn list_leased(connection: &Connection) -> Result<Vec<Job>> {
-    query_all(
-        connection,
-        &format!("SELECT {COLUMNS} FROM jobs WHERE lease_token IS NOT NULL"),
-        [],
-        read,
-    )
+/// Puts a job back over which its holder has died, apart from the others where its crashes say so.
+pub(super) fn crash(
+    connection: &Connection,
+    mut job: Job,
+    isolate: bool,
+    now: Timestamp,
+) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE jobs SET crashes = ?2, crashes_alone = ?3 WHERE id = ?1")?
+        .execute(params![job.id, job.crashes.in_company, job.crashes.alone])?;
+    if isolate {
+        job.run_at = now;
+    }
+    put_back(connection, &job, isolate, now)
 }
 
-/// Puts a job back whose holder has died.
-pub(super) fn reclaim(connection: &Connection, job: &Job, customer: CustomerId) -> Result<()> {
+fn put_back(connection: &Connection, job: &Job, apart: bool, now: Timestamp) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_until = NULL, crashes = crashes + 1
+            "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_since = NULL, lease_until = NULL, lease_charge = NULL,
+                 lease_alone = NULL, run_at = ?2, set_apart = ?3
              WHERE id = ?1",
         )?
-        .execute([job.id])?;
-    count(connection, customer, 1, -1)
+        .execute(params![job.id, job.run_at.as_micros(), apart])?;
+    free(connection, job, now)?;
+    let was_leased = Change {
+        leased: -1,
+        ..Change::default()
+    };
+    // It waits before its lease ends, so that its customer is never idle meanwhile.
+    let counter = if apart { share::APART } else { job.lane };
+    share::wait(connection, job.customer, counter, 1)?;
+    share::count(connection, job.customer, job.counter(), was_leased)?;
+    if apart {
+        return Ok(());
+    }
+    line::enter(connection, job.line(), job.run_at, job.id)
 }
 
-/// What a customer has in the queue.
-pub(super) fn size(connection: &Connection, customer: CustomerId) -> Result<QueueSize> {
-    let counts = query_one(
-        connection,
-        "SELECT waiting, leased FROM queue_customers WHERE customer = ?1",
-        [customer.get()],
-        |columns| Ok((columns.number("waiting")?, columns.number("leased")?)),
-    )?;
-    let (waiting, leased) = counts.unwrap_or_default();
-    Ok(QueueSize {
-        images: waiting + leased,
-        images_waiting: waiting,
-        batches: batch::count_active(connection, customer)?,
-    })
+/// Jobs whose leases have expired.
+pub(super) fn list_expired(connection: &Connection, now: Timestamp) -> Result<Vec<Job>> {
+    query_all(connection, EXPIRED, [now.as_micros()], read)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::sqlite::testing::{empty_database, plan};
-
-    #[test]
-    fn claiming_searches_indexes_and_sorts_nothing() {
-        let database = empty_database();
-        for sql in [NEXT_CUSTOMER, FIRST_WAITING, FIRST_EXPIRED] {
-            let plan = plan(&database, sql);
-            assert!(!plan.contains("SCAN jobs"), "{plan}");
-            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
-            assert!(
-                plan.contains("INDEX jobs_") || plan.contains("INDEX queue_customers_with_work"),
-                "{plan}"
-            );
+/// Jobs under a lease: those of one owner, or all.
+pub(super) fn list_leased(connection: &Connection, owner: Option<&str>) -> Result<Vec<Job>> {
+    let all = "lease_token IS NOT NULL";
+    match owner {
+        Some(owner) => {
+            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {all} AND lease_owner = ?1");
+            query_all(connection, &sql, [owner], read)
         }
-        let next = plan(&database, NEXT_CUSTOMER);
-        assert!(
-            next.contains(
-                "SEARCH jobs USING INDEX jobs_waiting (customer=? AND lane=? AND run_at<?)"
-            ),
-            "{next}"
-        );
-        assert!(
-            next.contains(
-                "SEARCH jobs USING INDEX jobs_leased (customer=? AND lane=? AND lease_until<?)"
-            ),
-            "{next}"
-        );
+        None => {
+            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {all}");
+            query_all(connection, &sql, [], read)
+        }
     }
 }

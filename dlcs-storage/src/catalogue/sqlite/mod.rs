@@ -16,8 +16,10 @@ mod customer;
 mod error;
 mod image;
 mod job;
+mod line;
 mod list;
 mod migrate;
+mod notice;
 mod open;
 mod origin_strategy;
 mod port;
@@ -27,9 +29,12 @@ mod reader;
 mod row;
 mod seal;
 mod service;
+mod share;
 mod space;
+mod submission;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod writer;
 
 use std::fs::File;

@@ -69,8 +69,10 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
     if resealed > 0 {
         tracing::info!(strategies = resealed, "sealed credentials with the new key");
     }
-    let reclaimed = in_transaction(&writing, || queue::reclaim(&writing, config.clock.now()))
-        .map_err(|error| database(error.into()))?;
+    let reclaimed = in_transaction(&writing, || {
+        queue::reclaim(&writing, None, config.clock.now())
+    })
+    .map_err(|error| database(error.into()))?;
     if reclaimed > 0 {
         tracing::info!(
             images = reclaimed,

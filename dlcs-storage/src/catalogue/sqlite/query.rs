@@ -56,7 +56,6 @@ pub(super) enum Sequence {
     /// Nobody reads it: it proves that writing works.
     Check,
     LeaseToken,
-    Turn,
 }
 
 impl Sequence {
@@ -66,7 +65,6 @@ impl Sequence {
             Self::Batch => "batch",
             Self::Check => "check",
             Self::LeaseToken => "lease_token",
-            Self::Turn => "turn",
         };
         query_one(
             connection,

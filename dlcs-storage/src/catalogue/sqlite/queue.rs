@@ -1,17 +1,15 @@
 //! The queue: submissions, claims and results, each in one transaction.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dlcs_core::batch::{Batch, QueueSize};
-use dlcs_core::id::{BatchId, CustomerId, ImageId};
-use dlcs_core::image::{Image, RegistrationMode};
+use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
+use dlcs_core::id::{BatchId, CustomerId};
 use dlcs_core::queue::{
-    Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, Result as QueueResult,
-    SubmissionItem, SubmissionProblem, SubmissionProblemKind, Success,
+    AfterCrash, BatchNotice, Begun, Claim, Claimed, Completion, Crashes, Failure, IngestQueue,
+    Lane, Lease, NoticeId, Result as QueueResult, Submission, SubmissionItem, SubmissionProblem,
+    Success,
 };
-use dlcs_core::space::Space;
 use dlcs_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -19,39 +17,34 @@ use tokio::sync::watch;
 use super::batch::Ending;
 use super::error::{Result, SqliteError};
 use super::image::StoredImage;
-use super::job::Job;
+use super::job::{Arrivals, Job};
+use super::submission::{Checked, SpacesSeen, check, register, submit};
 use super::writer::Wake;
-use super::{SqliteCatalogue, batch, collectable, image, job, space};
+use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, turn};
 
 #[async_trait]
 impl IngestQueue for SqliteCatalogue {
-    async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> QueueResult<Batch> {
+    async fn submit(&self, submission: Submission) -> QueueResult<Batch> {
         let batch = self
-            .write_many(items.len(), move |connection, now| {
-                submit(connection, customer, items, now)
+            .write_many(submission.items.len(), move |connection, now| {
+                submit(connection, submission, now)
             })
             .await?;
         Ok(batch)
     }
 
     async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> QueueResult<Begun> {
-        let (owner, lease_for) = (claim.owner.to_owned(), claim.lease_for);
+        let claim = OwnedClaim::of(claim);
         let begun = self
-            .write(move |connection, now| {
-                let owner = owner.as_str();
-                begin(connection, item, Claim { owner, lease_for }, now)
-            })
+            .write(move |connection, now| begin(connection, item, claim.borrow(), now))
             .await?;
         Ok(begun)
     }
 
     async fn claim(&self, claim: Claim<'_>) -> QueueResult<Option<Claimed>> {
-        let (owner, lease_for) = (claim.owner.to_owned(), claim.lease_for);
+        let claim = OwnedClaim::of(claim);
         let claimed = self
-            .write(move |connection, now| {
-                let owner = owner.as_str();
-                claim_next(connection, Claim { owner, lease_for }, now)
-            })
+            .write(move |connection, now| claim_next(connection, claim.borrow(), now))
             .await?;
         Ok(claimed)
     }
@@ -97,9 +90,61 @@ impl IngestQueue for SqliteCatalogue {
         Ok(())
     }
 
+    async fn reclaim(&self, owner: &str) -> QueueResult<u64> {
+        let owner = owner.to_owned();
+        let count = self
+            .write_and(Wake::Workers, move |connection, now| {
+                reclaim(connection, Some(&owner), now)
+            })
+            .await?;
+        Ok(count)
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
+        let count = self
+            .write_and(Wake::Workers, move |connection, now| {
+                retry_batch(connection, customer, batch, now)
+            })
+            .await?;
+        Ok(count)
+    }
+
+    async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<bool> {
+        let changed = self
+            .write(move |connection, _| batch::test(connection, customer, batch))
+            .await?;
+        Ok(changed)
+    }
+
+    async fn claim_notice(&self, hold_for: Duration) -> QueueResult<Option<BatchNotice>> {
+        let now = self.clock.now();
+        // Mostly there is none: that costs no write.
+        if self.read(move |it| notice::any_due(it, now)).await? {
+            let claim = move |it: &Connection, now| notice::claim(it, hold_for, now);
+            return Ok(self.write(claim).await?);
+        }
+        Ok(None)
+    }
+
+    async fn end_notice(&self, id: NoticeId) -> QueueResult<()> {
+        self.write(move |connection, _| notice::end(connection, id))
+            .await?;
+        Ok(())
+    }
+
+    async fn defer_notice(&self, id: NoticeId, after: Duration) -> QueueResult<()> {
+        self.write(move |connection, now| notice::defer(connection, id, now.after(after)))
+            .await?;
+        Ok(())
+    }
+
+    async fn totals(&self) -> QueueResult<QueueTotals> {
+        Ok(self.read(share::totals).await?)
+    }
+
     async fn size(&self, customer: CustomerId) -> QueueResult<QueueSize> {
         let size = self
-            .read(move |connection| job::size(connection, customer))
+            .read(move |connection| share::size(connection, customer))
             .await?;
         Ok(size)
     }
@@ -109,105 +154,34 @@ impl IngestQueue for SqliteCatalogue {
     }
 }
 
-/// An item without a fault, and what it meets in the catalogue.
-enum Checked {
-    New(Image),
-    Existing(StoredImage),
+/// A claim on its way to the thread that writes.
+struct OwnedClaim {
+    owner: String,
+    lease_for: Duration,
+    per_host: u32,
 }
 
-fn check(
-    connection: &Connection,
-    item: &SubmissionItem,
-    now: Timestamp,
-) -> Result<std::result::Result<Checked, SubmissionProblemKind>> {
-    let id = &item.image;
-    let Some(space) = space::find(connection, id.customer(), id.space())? else {
-        return Ok(Err(SubmissionProblemKind::SpaceNotFound));
-    };
-    if let Some(existing) = image::find(connection, id)? {
-        return Ok(match item.mode {
-            RegistrationMode::Merge | RegistrationMode::UpdateOnly => {
-                if existing.image.needs_bytes_again(&item.changes) {
-                    Err(SubmissionProblemKind::BytesGone)
-                } else {
-                    Ok(Checked::Existing(existing))
-                }
-            }
-            RegistrationMode::CreateOnly => Err(SubmissionProblemKind::AlreadyExists),
-        });
-    }
-    if item.mode == RegistrationMode::UpdateOnly {
-        return Ok(Err(SubmissionProblemKind::NotFound));
-    }
-    Ok(first(item, &space, now).ok_or(SubmissionProblemKind::SourceMissing))
-}
-
-fn first(item: &SubmissionItem, space: &Space, now: Timestamp) -> Option<Checked> {
-    Image::first(item.image.clone(), space, item.changes.clone(), now).map(Checked::New)
-}
-
-fn submit(
-    connection: &Connection,
-    customer: CustomerId,
-    items: Vec<SubmissionItem>,
-    now: Timestamp,
-) -> Result<Batch> {
-    let mut checked = Vec::with_capacity(items.len());
-    let mut problems = Vec::new();
-    let mut seen: BTreeSet<&ImageId> = BTreeSet::new();
-    for (index, item) in items.iter().enumerate() {
-        let outcome = if item.image.customer() != customer {
-            Err(SubmissionProblemKind::OtherCustomer)
-        } else if !seen.insert(&item.image) {
-            Err(SubmissionProblemKind::Duplicate)
-        } else {
-            check(connection, item, now)?
-        };
-        match outcome {
-            Ok(found) => checked.push(found),
-            Err(kind) => problems.push(SubmissionProblem { index, kind }),
+impl OwnedClaim {
+    fn of(claim: Claim<'_>) -> Self {
+        let Claim {
+            owner,
+            lease_for,
+            per_host,
+        } = claim;
+        Self {
+            owner: owner.to_owned(),
+            lease_for,
+            per_host,
         }
     }
-    if !problems.is_empty() {
-        return Err(SqliteError::Refused(problems));
-    }
-    let batch = batch::create(connection, customer, items.len(), now)?;
-    for (item, found) in items.into_iter().zip(checked) {
-        let id = item.image.clone();
-        register(connection, item, found, Some(batch.id), now)?;
-        batch::add_image(connection, batch.id, &id)?;
-    }
-    Ok(batch)
-}
 
-/// Puts an image into the queue, in place of what was there of it.
-fn register(
-    connection: &Connection,
-    item: SubmissionItem,
-    found: Checked,
-    batch: Option<BatchId>,
-    now: Timestamp,
-) -> Result<(StoredImage, Job)> {
-    let stored = match found {
-        Checked::New(mut image) => {
-            image.begin(batch, now);
-            let row = image::insert(connection, &image)?;
-            StoredImage { row, image }
+    fn borrow(&self) -> Claim<'_> {
+        Claim {
+            owner: &self.owner,
+            lease_for: self.lease_for,
+            per_host: self.per_host,
         }
-        Checked::Existing(mut stored) => {
-            job::overtake(connection, stored.row, &stored.image, now)?;
-            if let Some(old) = stored.image.batch {
-                batch::lose_image(connection, old)?;
-            }
-            image::merge(connection, &mut stored.image, item.changes, now)?;
-            stored.image.begin(batch, now);
-            image::save(connection, &stored)?;
-            stored
-        }
-    };
-    collectable::claim_upload(connection, &stored.image.source)?;
-    let job = job::add(connection, stored.row, &stored.image, now)?;
-    Ok((stored, job))
+    }
 }
 
 fn begin(
@@ -216,11 +190,15 @@ fn begin(
     claim: Claim<'_>,
     now: Timestamp,
 ) -> Result<Begun> {
-    let found = check(connection, &item, now)?
+    let found = check(connection, &mut SpacesSeen::new(), &item, now)?
         .map_err(|kind| SqliteError::Refused(vec![SubmissionProblem { index: 0, kind }]))?;
     let created = matches!(found, Checked::New(_));
-    let (stored, job) = register(connection, item, found, None, now)?;
-    let claimed = take(connection, stored, &job, claim, now)?;
+    let stored = register(connection, item, found, None, now)?;
+    let mut arrivals = Arrivals::default();
+    let job = arrivals.add(connection, stored.row, &stored.image, Lane::Priority, now)?;
+    arrivals.count(connection)?;
+    job::join(connection, claim.owner)?;
+    let claimed = take(connection, stored, &job, claim, false, now)?;
     Ok(Begun { claimed, created })
 }
 
@@ -229,11 +207,14 @@ fn claim_next(
     claim: Claim<'_>,
     now: Timestamp,
 ) -> Result<Option<Claimed>> {
-    let Some(job) = job::next_due(connection, now)? else {
+    for expired in job::list_expired(connection, now)? {
+        crash(connection, expired, now)?;
+    }
+    let Some((job, alone)) = turn::next(connection, claim, now)? else {
         return Ok(None);
     };
     let stored = image::get_by_row(connection, job.image)?;
-    take(connection, stored, &job, claim, now).map(Some)
+    take(connection, stored, &job, claim, alone, now).map(Some)
 }
 
 /// Takes an image out of the queue.
@@ -242,9 +223,10 @@ fn take(
     mut stored: StoredImage,
     job: &Job,
     claim: Claim<'_>,
+    alone: bool,
     now: Timestamp,
 ) -> Result<Claimed> {
-    let grant = job::lease(connection, job, &stored, claim, now)?;
+    let grant = job::lease(connection, job, &stored, claim, alone, now)?;
     stored.image.dequeue(now);
     image::save_state(connection, &stored)?;
     Ok(Claimed {
@@ -305,7 +287,7 @@ fn fail(
     match failure {
         Failure::Retry { after, error } => {
             let run_at = now.after(after);
-            job::retry(connection, &job, image.id.customer(), run_at, &error)?;
+            job::retry(connection, job, run_at, &error, now)?;
             image.requeue();
         }
         Failure::Final { error } => {
@@ -321,23 +303,60 @@ fn release(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<()>
     let (job, mut stored) = held(connection, lease)?.ok_or(SqliteError::LeaseLost)?;
     let image = &mut stored.image;
     collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
-    job::release(connection, &job, image.id.customer())?;
+    job::release(connection, &job, now)?;
     image.requeue();
     image::save_state(connection, &stored)
 }
 
-/// Gives back what a dead process held: nobody else can have had the database open.
-pub(super) fn reclaim(connection: &Connection, now: Timestamp) -> Result<usize> {
-    let leased = job::list_leased(connection)?;
-    for job in &leased {
-        let mut stored = image::get_by_row(connection, job.image)?;
-        let image = &mut stored.image;
-        if let Some(token) = job.token {
-            collectable::add_lease(connection, &image.id, job.generation, token, now)?;
-        }
-        job::reclaim(connection, job, image.id.customer())?;
-        image.requeue();
-        image::save_state(connection, &stored)?;
+/// Gives back what dead processes held: that of one name, or of all, where nobody else can have had the database open.
+pub(super) fn reclaim(connection: &Connection, owner: Option<&str>, now: Timestamp) -> Result<u64> {
+    let leased = job::list_leased(connection, owner)?;
+    let count = leased.len() as u64;
+    for job in leased {
+        crash(connection, job, now)?;
     }
-    Ok(leased.len())
+    Ok(count)
+}
+
+/// The holder of a job has died without a word.
+fn crash(connection: &Connection, mut job: Job, now: Timestamp) -> Result<()> {
+    let mut stored = image::get_by_row(connection, job.image)?;
+    let image = &mut stored.image;
+    if let Some(held) = job.held {
+        collectable::add_lease(connection, &image.id, job.generation, held.token, now)?;
+        job.crashes.count(held.alone);
+    }
+    match job.crashes.verdict() {
+        AfterCrash::GiveUp => {
+            let ending = Ending::Failed(Crashes::SENTENCE);
+            job::end(connection, &job, image, &ending, now)?;
+            image.fail(Crashes::SENTENCE.to_owned(), now);
+        }
+        verdict => {
+            job::crash(connection, job, verdict == AfterCrash::Isolate, now)?;
+            image.requeue();
+        }
+    }
+    image::save_state(connection, &stored)
+}
+
+/// Puts the failures of a batch into the queue again.
+fn retry_batch(
+    connection: &Connection,
+    customer: CustomerId,
+    batch: BatchId,
+    now: Timestamp,
+) -> Result<u64> {
+    let lane = batch::lane(connection, customer, batch)?;
+    let rows = batch::list_failed(connection, batch)?;
+    let mut arrivals = Arrivals::default();
+    for row in &rows {
+        let mut stored = image::get_by_row(connection, *row)?;
+        stored.image.begin(Some(batch), now);
+        image::save_state(connection, &stored)?;
+        batch::reopen_image(connection, batch, &stored.image.id)?;
+        arrivals.add(connection, *row, &stored.image, lane, now)?;
+    }
+    arrivals.count(connection)?;
+    Ok(rows.len() as u64)
 }

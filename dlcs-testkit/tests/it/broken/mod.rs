@@ -49,6 +49,20 @@ pub(crate) enum Fault {
     ForgottenThumbnails,
     /// An image that is not to be processed counts as failed.
     ReluctantRegistration,
+    /// Everything goes through the default lane.
+    OneLane,
+    /// Nobody looks at hosts.
+    CrowdedHosts,
+    /// Nobody knows who holds what.
+    Company,
+    /// A successor takes nothing back.
+    ForgetfulSuccessor,
+    /// A retry is promised and not made.
+    IdleRetry,
+    /// A notice is told by several at once.
+    LooseNotices,
+    /// A notice comes back when it was told.
+    EndlessNotices,
     /// A batch is finished with its first image.
     HastyBatch,
     /// A listing forgets to look at tags.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dlcs_core::batch::{Batch, QueueSize};
+use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
 use dlcs_core::catalogue::Catalogue;
-use dlcs_core::id::CustomerId;
+use dlcs_core::id::{BatchId, CustomerId};
 use dlcs_core::image::ImageSource;
 use dlcs_core::queue::{
-    Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant, QueueError, Result,
-    SubmissionItem, Success,
+    BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, LeaseGrant,
+    NoticeId, QueueError, Result, Submission, SubmissionItem, Success,
 };
 use tokio::sync::watch;
 use tokio::task::yield_now;
@@ -18,21 +18,31 @@ use super::{Broken, Fault};
 
 #[async_trait]
 impl IngestQueue for Broken {
-    async fn submit(&self, customer: CustomerId, items: Vec<SubmissionItem>) -> Result<Batch> {
+    async fn submit(&self, mut submission: Submission) -> Result<Batch> {
+        if self.has(Fault::OneLane) {
+            submission.lane = Lane::Default;
+        }
+        let (customer, lane) = (submission.customer, submission.lane);
+        let with = |items| Submission {
+            customer,
+            lane,
+            items,
+        };
+        let items = &submission.items;
         if self.has(Fault::TornSubmit) {
             let first = items.iter().take(1).cloned().collect();
-            self.sound.submit(customer, first).await?;
+            self.sound.submit(with(first)).await?;
             yield_now().await;
         }
-        let outcome = self.sound.submit(customer, items.clone()).await;
+        let outcome = self.sound.submit(submission.clone()).await;
         if let Err(QueueError::Refused { problems }) = &outcome
             && self.has(Fault::PartialSubmit)
         {
             let faulty = |place: usize| problems.iter().any(|problem| problem.index == place);
-            let items = items.into_iter().enumerate();
-            let sound = items.filter(|(place, _)| !faulty(*place));
-            let sound = sound.map(|(_, item)| item).collect();
-            self.sound.submit(customer, sound).await?;
+            let places = items.iter().enumerate();
+            let sound = places.filter(|(place, _)| !faulty(*place));
+            let sound = sound.map(|(_, item)| item.clone()).collect();
+            self.sound.submit(with(sound)).await?;
         }
         outcome
     }
@@ -51,6 +61,15 @@ impl IngestQueue for Broken {
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
         match self.fault {
+            Fault::CrowdedHosts => {
+                let per_host = u32::MAX;
+                self.sound.claim(Claim { per_host, ..claim }).await
+            }
+            Fault::Company => {
+                let owner = uuid::Uuid::new_v4().to_string();
+                let owner = owner.as_str();
+                self.sound.claim(Claim { owner, ..claim }).await
+            }
             Fault::NoTurns => {
                 let mut due = Vec::new();
                 while let Some(claimed) = self.sound.claim(claim).await? {
@@ -138,6 +157,48 @@ impl IngestQueue for Broken {
             return self.sound.fail(lease, failure).await.map(drop);
         }
         self.sound.release(lease).await
+    }
+
+    async fn reclaim(&self, owner: &str) -> Result<u64> {
+        if self.has(Fault::ForgetfulSuccessor) {
+            return Ok(0);
+        }
+        self.sound.reclaim(owner).await
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64> {
+        if self.has(Fault::IdleRetry) {
+            return Ok(2);
+        }
+        self.sound.retry_batch(customer, batch).await
+    }
+
+    async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool> {
+        self.sound.test_batch(customer, batch).await
+    }
+
+    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+        let hold_for = if self.has(Fault::LooseNotices) {
+            Duration::ZERO
+        } else {
+            hold_for
+        };
+        self.sound.claim_notice(hold_for).await
+    }
+
+    async fn end_notice(&self, id: NoticeId) -> Result<()> {
+        if self.has(Fault::EndlessNotices) {
+            return Ok(());
+        }
+        self.sound.end_notice(id).await
+    }
+
+    async fn defer_notice(&self, id: NoticeId, after: Duration) -> Result<()> {
+        self.sound.defer_notice(id, after).await
+    }
+
+    async fn totals(&self) -> Result<QueueTotals> {
+        self.sound.totals().await
     }
 
     async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
