@@ -56,10 +56,10 @@ mod postgres_session;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_sound;
 mod pyramid;
-#[cfg(feature = "catalogue-postgres")]
-mod queue_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_model_sqlite;
+#[cfg(feature = "catalogue-postgres")]
+mod queue_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
