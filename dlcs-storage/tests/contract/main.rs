@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "origin-ftp", feature = "origin-sftp"))]
 mod absent;
+#[cfg(feature = "catalogue-postgres")]
+mod catalogue_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
@@ -45,7 +47,19 @@ mod origin_s3_moto;
 mod origin_sftp;
 #[cfg(feature = "origin-sftp")]
 mod origin_sftp_servers;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_fixture;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_proxy;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_session;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_sound;
 mod pyramid;
+#[cfg(feature = "catalogue-postgres")]
+mod queue_postgres;
+#[cfg(feature = "catalogue-sqlite")]
+mod queue_model_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
