@@ -44,6 +44,10 @@ fn total(connection: &Connection, query: &ImageQuery, selection: &Selection) -> 
     )
 }
 
+/// Whether a batch was made of an image.
+const MADE_OF: &str = "(space, model) IN (SELECT m.space, m.model FROM batches AS b JOIN batch_images AS m ON m.batch = b.id
+    WHERE b.id = ? AND b.customer = ?)";
+
 /// Conditions that must all hold, and their values in order.
 struct Selection {
     terms: Vec<String>,
@@ -83,7 +87,14 @@ impl Selection {
                 selection.add_any(&format!("number{place}"), json(wanted), unset);
             }
         }
-        if query.batch.is_some() || query.model.is_some() {
+        if let Some(batch) = query.made_of {
+            // Spaces have the same numbers everywhere: the batch must be of this customer.
+            selection.terms.push(MADE_OF.to_owned());
+            let batch = stored("batch", batch.get())?;
+            let customer = Value::from(query.customer.get());
+            selection.values.extend([Value::from(batch), customer]);
+        }
+        if query.batch.is_some() || query.made_of.is_some() || query.model.is_some() {
             selection.index = None;
         }
         if let Some(tags) = &query.tags {
@@ -194,6 +205,7 @@ mod tests {
             (all(), "images_of_customer"),
             (all().in_space(SpaceId::FIRST), "images_of_space"),
             (all().in_batch(batch), "images_of_batch"),
+            (all().that_made(batch), "sqlite_autoindex_images_1"),
             (by_string, "images_by_string2"),
             (by_number, "images_by_number3"),
             (pending, "images_pending"),
