@@ -2,5 +2,6 @@
 
 pub mod catalogue;
 pub mod derivative;
+pub mod notifier;
 pub mod origin;
 pub mod pyramid;

@@ -181,7 +181,11 @@ impl Catalogue for MemoryCatalogue {
     async fn list_images(&self, query: &ImageQuery, request: PageRequest) -> Result<Page<Image>> {
         let state = self.lock();
         let images = state.images.values().filter(|image| selects(query, image));
-        let images = images.filter(|image| query.made_of.is_none_or(|id| state.is_made_of(id, &image.id)));
+        let images = images.filter(|image| {
+            query
+                .made_of
+                .is_none_or(|id| state.is_made_of(id, &image.id))
+        });
         let mut images: Vec<_> = images.cloned().collect();
         images.sort_by(|a, b| compare(query.order, a, b));
         Ok(page(images, request))

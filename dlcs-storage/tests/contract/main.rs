@@ -9,6 +9,8 @@ mod catalogue_sqlite_cache;
 #[cfg(feature = "origin-ftp")]
 mod certificate;
 mod derivative_object;
+#[cfg(feature = "notifier-webhook")]
+mod notifier_webhook;
 #[cfg(feature = "origin-file")]
 mod origin_file;
 #[cfg(feature = "origin-ftp")]

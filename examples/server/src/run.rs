@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use dlcs_core::Dlcs;
+use dlcs_core::batch::Batch;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::notifier::webhook::{WebhookNotifier, WebhookNotifierConfig};
 use dlcs_storage::origin::file::FileOrigin;
 use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
@@ -21,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::banner::{self, Started};
-use crate::config::Config;
+use crate::config::{Config, Webhooks};
 use crate::signal::StopSignals;
 use crate::stop::Stop;
 
@@ -144,7 +146,7 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
-    let dlcs = Dlcs::builder()
+    let mut builder = Dlcs::builder()
         .with_catalogue(catalogue)
         .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
@@ -154,11 +156,24 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_origin(FileOrigin::new(config.files.clone()))
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
-        .with_settings(settings)
+        .with_settings(settings);
+    if let Some(webhooks) = &config.webhooks {
+        builder = builder.with_notifier(notifier(webhooks)?);
+    }
+    let dlcs = builder
         .build()
         .map_err(|error| Stop::because("cannot start", &error))?;
     check_formats(config, &dlcs)?;
     Ok(dlcs)
+}
+
+/// Tells customers of their batches, in the words of the API.
+fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
+    let config = WebhookNotifierConfig::new(webhooks.targets.clone(), webhooks.secret.clone());
+    let public_url = webhooks.public_url.clone();
+    let document = move |batch: &Batch| dlcs_http::batch_document(&public_url, batch);
+    WebhookNotifier::new(config, document)
+        .map_err(|error| Stop::because("cannot use --webhook", &error))
 }
 
 /// Refuses formats that nobody here can write: they would be missing without a word.

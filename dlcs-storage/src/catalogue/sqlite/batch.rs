@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, stored, unreadable};
-use super::{Sequence, count, image, notice, page_bounds, query_all, query_one, share};
+use super::{Sequence, count, notice, page_bounds, query_all, query_one, share};
 
 pub(super) const COLUMNS: &str =
     "id, customer, submitted, count, completed, errors, finished, superseded";

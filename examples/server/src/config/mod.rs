@@ -1,6 +1,7 @@
 //! From flags, environment and file to a checked configuration.
 
 mod quantity;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,6 +19,8 @@ use dlcs_storage::origin::file::FileOriginConfig;
 use dlcs_storage::origin::opened::OpenedNetworks;
 use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
+
+pub(crate) use webhooks::Webhooks;
 
 use crate::file::{self, Entry};
 use crate::log::Filter;
@@ -54,6 +57,8 @@ pub(crate) struct Config {
     /// The largest bodies of requests, in bytes.
     pub(crate) max_body_size: u64,
     pub(crate) max_upload_size: u64,
+    /// Who is told that batches have finished.
+    pub(crate) webhooks: Option<Webhooks>,
     pub(crate) workers: usize,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
@@ -121,6 +126,7 @@ impl Config {
             old_sealing_key: sources.parsed(&setting::OLD_SEALING_KEY, sealing_key)?,
             max_body_size: sources.required(&setting::MAX_BODY_SIZE, quantity::bytes)?,
             max_upload_size: sources.required(&setting::MAX_UPLOAD_SIZE, quantity::bytes)?,
+            webhooks: webhooks::read(sources)?,
             workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,

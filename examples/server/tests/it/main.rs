@@ -11,3 +11,4 @@ mod program;
 mod promises;
 mod readme;
 mod start;
+mod webhook;
