@@ -5,3 +5,5 @@ pub mod derivative;
 pub mod notifier;
 pub mod origin;
 pub mod pyramid;
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
+mod s3;

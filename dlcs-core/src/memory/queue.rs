@@ -45,8 +45,12 @@ impl IngestQueue for MemoryCatalogue {
                     superseded: false,
                 },
             );
-            for item in items {
-                state.register(item, Some(id), lane, now);
+            let images: Vec<_> = items
+                .into_iter()
+                .map(|item| state.register(item, Some(id), now))
+                .collect();
+            for image in &images {
+                state.enqueue(image, lane, now);
             }
             state.batches[&id].to_batch(id)
         };
@@ -60,7 +64,8 @@ impl IngestQueue for MemoryCatalogue {
         state.check(item.image.customer(), std::slice::from_ref(&item))?;
         let id = item.image.clone();
         let created = !state.images.contains_key(&id);
-        state.register(item, None, Lane::Priority, now);
+        let image = state.register(item, None, now);
+        state.enqueue(&image, Lane::Priority, now);
         for job in state.jobs.values_mut() {
             if let JobState::Leased(held) = &mut job.state {
                 held.alone &= held.owner != claim.owner;
@@ -296,14 +301,8 @@ impl State {
         }
     }
 
-    /// Registers an image of a submission that has been checked, and puts it into the queue.
-    fn register(
-        &mut self,
-        item: SubmissionItem,
-        batch: Option<BatchId>,
-        lane: Lane,
-        now: Timestamp,
-    ) {
+    /// Registers an image of a submission that has been checked; what it had in the queue ends.
+    fn register(&mut self, item: SubmissionItem, batch: Option<BatchId>, now: Timestamp) -> Image {
         let id = item.image;
         self.drop_job(&id, now);
         let (mut image, left) = match self.images.remove(&id) {
@@ -327,9 +326,9 @@ impl State {
             self.collectable.remove(&DerivativeKey::Upload(id));
         }
         image.begin(batch, now);
-        self.enqueue(&image, lane, now);
-        self.images.insert(id.clone(), image);
+        self.images.insert(id.clone(), image.clone());
         self.leave_batch(left, &id, now);
+        image
     }
 
     /// The job, where it is this lease's; an expired lease holds until somebody else claims.
@@ -343,7 +342,7 @@ impl State {
         self.held(lease)?;
         let job = self.jobs.remove(lease.image())?;
         if let Some(held) = job.held() {
-            self.charge(lease.image().customer(), job.lane, held, now);
+            self.charge(lease.image(), &job, held, now);
         }
         let image = self.images.get(lease.image())?;
         Some((job, image.clone()))

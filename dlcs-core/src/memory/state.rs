@@ -223,7 +223,7 @@ impl State {
             return;
         };
         if let Some(held) = job.held() {
-            self.charge(image.customer(), job.lane, held, now);
+            self.charge(image, &job, held, now);
             self.discard_lost(image, job.generation, held.token, now);
         }
     }
@@ -263,10 +263,12 @@ impl State {
         self.notices.insert(id, record);
     }
 
-    /// A lease has ended: puts right what its customer was charged.
-    pub(super) fn charge(&mut self, customer: CustomerId, lane: Lane, held: &Held, now: Timestamp) {
-        let share = self.shares.entry((lane, customer)).or_default();
-        share.end(held.charged, now.since(held.since));
+    /// The lease of a job has ended: puts right what its customer was charged.
+    pub(super) fn charge(&mut self, image: &ImageId, job: &Job, held: &Held, now: Timestamp) {
+        if !job.set_apart {
+            let share = self.shares.entry((job.lane, image.customer())).or_default();
+            share.end(held.charged, now.since(held.since));
+        }
     }
 
     /// Takes an image, which is no longer submitted in it, out of the batch that it was in.

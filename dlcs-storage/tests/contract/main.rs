@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "origin-ftp", feature = "origin-sftp"))]
 mod absent;
+#[cfg(feature = "catalogue-postgres")]
+mod catalogue_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod catalogue_sqlite;
 #[cfg(feature = "catalogue-sqlite")]
@@ -9,6 +11,14 @@ mod catalogue_sqlite_cache;
 #[cfg(feature = "origin-ftp")]
 mod certificate;
 mod derivative_object;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3_faults;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3_moto;
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
+mod moto;
 #[cfg(feature = "notifier-webhook")]
 mod notifier_webhook;
 #[cfg(feature = "origin-file")]
@@ -39,10 +49,22 @@ mod origin_s3_moto;
 mod origin_sftp;
 #[cfg(feature = "origin-sftp")]
 mod origin_sftp_servers;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_fixture;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_proxy;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_session;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_sound;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
+mod queue_model_sqlite;
+#[cfg(feature = "catalogue-postgres")]
+mod queue_postgres;
+#[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
-#[cfg(feature = "origin-s3")]
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
 mod s3_server;
 #[cfg(feature = "catalogue-sqlite")]
 mod sqlite_fixture;

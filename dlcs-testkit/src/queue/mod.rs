@@ -10,6 +10,7 @@ pub mod crash;
 pub mod image;
 pub mod lane;
 pub mod listing;
+pub mod model;
 pub mod outcome;
 pub mod rerun;
 pub mod retry;

@@ -235,8 +235,7 @@ pub async fn batch_whose_last_results_race_is_told_once(on: &QueueContext<'_>) {
         if let Some(again) = on.queue.claim_notice(HOLD).await.unwrap() {
             panic!("expected: no other notice\n     got: {again:?}");
         }
-        let due = on.clock.advance(HOLD);
-        let () = due;
+        on.clock.advance(HOLD);
         let held = notice(on).await.expect("it was never ended");
         on.queue.end_notice(held.id).await.unwrap();
     }

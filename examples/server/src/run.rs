@@ -1,15 +1,18 @@
 //! Wiring: the backends, the facade, the listener, the workers, and their common end.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
 use dlcs_core::Dlcs;
 use dlcs_core::batch::Batch;
+use dlcs_core::derivative::check;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::derivative::s3::{S3Derivatives, S3DerivativesConfig};
 use dlcs_storage::notifier::webhook::{WebhookNotifier, WebhookNotifierConfig};
 use dlcs_storage::origin::file::FileOrigin;
 use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
@@ -26,6 +29,9 @@ use crate::banner::{self, Started};
 use crate::config::{Config, Webhooks};
 use crate::signal::StopSignals;
 use crate::stop::Stop;
+
+/// The directory of derivatives in the data directory.
+const DERIVATIVES: &str = "derivatives";
 
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
@@ -108,8 +114,13 @@ fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
     service.build()
 }
 
-/// Opens the data directory and puts the facade together.
+/// Opens the data directory and the store, and puts the facade together.
 async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
+    // Before anything is made, because it needs nothing of this machine.
+    let bucket = match &config.store {
+        Some(store) => Some(bucket(store).await?),
+        None => None,
+    };
     let data = config.data_dir.display();
     std::fs::create_dir_all(&config.data_dir).map_err(|error| {
         Stop::because(&format!("cannot make the data directory `{data}`"), &error)
@@ -121,8 +132,18 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     let spool = config.data_dir.join("spool");
     empty(&spool)
         .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
-    let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
-        .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
+    let is_remote = bucket.is_some();
+    let files = config.data_dir.join(DERIVATIVES);
+    if is_remote && files.join("images").is_dir() {
+        tracing::warn!(
+            "the derivatives in `{}` are not used: copy them to the bucket, or start without --store-url",
+            files.display()
+        );
+    }
+    let mut builder = match bucket {
+        Some(bucket) => Dlcs::builder().with_derivatives(bucket),
+        None => Dlcs::builder().with_derivatives(local(&files)?),
+    };
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
         .with_authorities(config.authorities.clone());
@@ -139,16 +160,16 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();
     renderer.spool_directory = Some(spool);
-    renderer.result_cache_bytes = config.cache_size;
+    renderer.ahead_cache_bytes = if is_remote { config.cache_size / 4 } else { 0 };
+    renderer.result_cache_bytes = config.cache_size - renderer.ahead_cache_bytes;
     renderer.max_area = config.limits.max_area.unwrap_or(Limits::LARGEST_AREA);
     let settings = Settings::default()
         .with_workers(config.workers)
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
-    let mut builder = Dlcs::builder()
+    builder = builder
         .with_catalogue(catalogue)
-        .with_derivatives(derivatives)
         .with_origin(HttpOrigin::new(origin))
         .with_origin(s3(config)?)
         .with_origin(FtpOrigin::new(ftp))
@@ -174,6 +195,20 @@ fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
     let document = move |batch: &Batch| dlcs_http::batch_document(&public_url, batch);
     WebhookNotifier::new(config, document)
         .map_err(|error| Stop::because("cannot use --webhook", &error))
+}
+
+/// The bucket of `--store-url`, once it has been found to work.
+async fn bucket(store: &S3DerivativesConfig) -> Result<S3Derivatives, Stop> {
+    let unusable = |error: &dyn Error| Stop::because("cannot use --store-url", error);
+    let bucket = S3Derivatives::open(store.clone()).map_err(|error| unusable(&error))?;
+    check(&bucket).await.map_err(|error| unusable(&error))?;
+    Ok(bucket)
+}
+
+/// The derivatives in the data directory.
+fn local(files: &Path) -> Result<ObjectDerivatives, Stop> {
+    ObjectDerivatives::local(files)
+        .map_err(|error| Stop::because("cannot open the derivatives", &error))
 }
 
 /// Refuses formats that nobody here can write: they would be missing without a word.

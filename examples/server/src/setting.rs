@@ -78,9 +78,18 @@ pub(crate) const LISTEN: Setting = Setting::new(
 pub(crate) const DATA_DIR: Setting = Setting::new(
     "data-dir",
     "DIRECTORY",
-    "Where everything is kept; made when it is not there.",
+    "Where everything is kept that --store-url does not keep elsewhere; made when it is not there.",
 )
 .or("./dlcs-data");
+/// Not shown, because people put passwords where they do not belong.
+pub(crate) const STORE_URL: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "store-url",
+        "URL",
+        "The bucket that derivatives and uploads are kept in, as s3://BUCKET/PREFIX, with ?endpoint=URL&region=NAME where that is not AWS; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without it they are files in the data directory.",
+    )
+};
 pub(crate) const PUBLIC_URL: Setting = Setting::new(
     "public-url",
     "URL",
@@ -220,7 +229,7 @@ pub(crate) const FORMATS: Setting = Setting::new(
 pub(crate) const CACHE_SIZE: Setting = Setting::new(
     "cache-size",
     "BYTES",
-    "How much memory rendered results may take until they are rendered anew; 0 keeps none.",
+    "How much memory rendered results may take until they are rendered anew, and what was read from --store-url; 0 keeps none.",
 )
 .or("64MiB");
 pub(crate) const DECODE_BUDGET: Setting = Setting::new(
@@ -237,9 +246,10 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 28] = [
+pub(crate) const ALL: [&Setting; 29] = [
     &LISTEN,
     &DATA_DIR,
+    &STORE_URL,
     &PUBLIC_URL,
     &DELIVERY_URL,
     &ADMIN_KEY,

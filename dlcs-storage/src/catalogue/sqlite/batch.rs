@@ -161,7 +161,7 @@ pub(super) fn list_failed(connection: &Connection, id: BatchId) -> Result<Vec<i6
              JOIN batch_images AS m ON m.batch = b.id AND m.state = 'failed'
              JOIN images AS i ON i.customer = b.customer AND i.space = m.space AND i.model = m.model
          WHERE b.id = ?1 AND i.batch = b.id AND i.state = 'failed'
-         ORDER BY i.row_id",
+         ORDER BY m.space, m.model",
         [stored("batch", id.get())?],
         |columns| columns.get(),
     )

@@ -8,6 +8,7 @@ use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{Result, SqliteError};
+use super::record::{read_role, role_text};
 use super::row::{Columns, unreadable};
 use super::{count, page_bounds, query_all, query_one};
 
@@ -198,19 +199,4 @@ fn read_key(columns: &mut Columns<'_, '_>) -> Result<ApiKey> {
         secret_hash: SecretHash::from_bytes(columns.get()?),
         created: columns.time()?,
     })
-}
-
-const fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::Ordinary => "ordinary",
-        Role::Administrator => "administrator",
-    }
-}
-
-fn read_role(text: &str) -> Result<Role> {
-    match text {
-        "ordinary" => Ok(Role::Ordinary),
-        "administrator" => Ok(Role::Administrator),
-        _ => Err(unreadable("role")),
-    }
 }

@@ -9,6 +9,9 @@ use dlcs_core::queue::{QueueError, SubmissionProblem};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use super::record::Unreadable;
+use super::seal::KeyFileError;
+
 const BACKEND: &str = "sqlite";
 
 /// The result of an operation inside this backend.
@@ -50,6 +53,12 @@ pub(super) enum SqliteError {
     LeaseLost,
     #[error("there is no such batch")]
     BatchNotFound,
+}
+
+impl From<Unreadable> for SqliteError {
+    fn from(Unreadable(what): Unreadable) -> Self {
+        Self::Unreadable { what }
+    }
 }
 
 impl SqliteError {
@@ -180,4 +189,13 @@ pub enum OpenError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<KeyFileError> for OpenError {
+    fn from(error: KeyFileError) -> Self {
+        match error {
+            KeyFileError::BadKey { path } => Self::BadKey { path },
+            KeyFileError::File { path, source } => Self::File { path, source },
+        }
+    }
 }

@@ -2,17 +2,14 @@
 
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::ImageId;
-use dlcs_core::image::{
-    DeliveryChannel, Image, ImageChanges, ImageSource, ImageState, Metadata, OriginUrl,
-};
+use dlcs_core::image::{Image, ImageChanges, ImageState, Metadata};
 use dlcs_core::queue::Generation;
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params_from_iter};
-use serde::{Deserialize, Serialize};
 
 use super::error::{Result, SqliteError};
-use super::row::{Columns, json, stored, unreadable};
-use super::{batch, collectable, job, query_one, service, space};
+use super::row::{Columns, json, stored};
+use super::{batch, collectable, job, query_one, record, service, space};
 
 /// What one registration and every step after it changes, before [`service::COLUMNS`].
 const STATE_COLUMNS: [&str; 6] = [
@@ -191,26 +188,8 @@ pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> R
     space::count_images(connection, id.customer(), id.space(), -1)
 }
 
-/// A delivery channel as it is stored.
-#[derive(Serialize, Deserialize)]
-struct ChannelRow {
-    channel: String,
-    policy: Option<String>,
-}
-
 fn record_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
-    let (origin, upload) = match &image.source {
-        ImageSource::Origin(origin) => (Some(origin.as_str().to_owned()), None),
-        ImageSource::Upload(id) => (None, Some(id.to_string())),
-    };
-    let channels: Vec<_> = image
-        .delivery_channels
-        .iter()
-        .map(|channel| ChannelRow {
-            channel: channel.channel.clone(),
-            policy: channel.policy.clone(),
-        })
-        .collect();
+    let [origin, upload] = record::source_columns(&image.source);
     let Metadata {
         strings,
         numbers,
@@ -236,7 +215,7 @@ fn record_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
         values.push(Box::new(json(list)));
     }
     values.push(Box::new(image.max_unauthorised.to_wire()));
-    values.push(Box::new(json(&channels)));
+    values.push(Box::new(record::channels_json(&image.delivery_channels)));
     values.push(Box::new(image.image_optimisation_policy.clone()));
     values.push(Box::new(image.thumbnail_policy.clone()));
     values.push(Box::new(batch.transpose()?));
@@ -244,22 +223,14 @@ fn record_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
 }
 
 fn state_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
-    let (state, since, error) = match &image.state {
-        ImageState::Waiting { .. } => ("waiting", None, None),
-        ImageState::Ingesting { since, .. } => ("ingesting", Some(*since), None),
-        ImageState::Ready { .. } => ("ready", None, None),
-        ImageState::Failed {
-            error, finished, ..
-        } => ("failed", Some(*finished), Some(error.clone())),
-        ImageState::Registered { finished } => ("registered", Some(*finished), None),
-    };
+    let (state, since, error) = record::state_columns(&image.state);
     let mut values: Vec<Box<dyn ToSql>> = vec![
         Box::new(stored("generation", image.generation.get())?),
         Box::new(image.queued.map(Timestamp::as_micros)),
         Box::new(image.dequeued.map(Timestamp::as_micros)),
         Box::new(state),
         Box::new(since.map(Timestamp::as_micros)),
-        Box::new(error),
+        Box::new(error.cloned()),
     ];
     values.extend(service::values(image.service())?);
     Ok(values)
@@ -270,19 +241,10 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
     let row = columns.get()?;
     let id = columns.image()?;
     let created = columns.time()?;
-    let source = match (
-        columns.get::<Option<String>>()?,
-        columns.get::<Option<String>>()?,
-    ) {
-        (Some(origin), None) => ImageSource::Origin(read_origin(&origin, "source_origin")?),
-        (None, Some(upload)) => {
-            ImageSource::Upload(upload.parse().map_err(|_| unreadable("source_upload"))?)
-        }
-        _ => return Err(unreadable("source_origin")),
-    };
+    let source = record::read_source([columns.get()?, columns.get()?])?;
     let initial_origin = columns
         .get::<Option<String>>()?
-        .map(|origin| read_origin(&origin, "initial_origin"))
+        .map(|origin| record::read_origin(&origin, "initial_origin"))
         .transpose()?;
     let media_type = columns.get()?;
     let metadata = Metadata {
@@ -293,7 +255,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
         manifests: columns.json("manifests")?,
     };
     let max_unauthorised = columns.open_access()?;
-    let channels: Vec<ChannelRow> = columns.json("delivery_channels")?;
+    let delivery_channels = record::read_channels(&columns.get::<String>()?)?;
     let image_optimisation_policy = columns.get()?;
     let thumbnail_policy = columns.get()?;
     let batch = columns.batch_or_none()?;
@@ -307,10 +269,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
         media_type,
         metadata,
         max_unauthorised,
-        delivery_channels: channels
-            .into_iter()
-            .map(|ChannelRow { channel, policy }| DeliveryChannel { channel, policy })
-            .collect(),
+        delivery_channels,
         image_optimisation_policy,
         thumbnail_policy,
         created,
@@ -323,25 +282,10 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
     Ok(StoredImage { row, image })
 }
 
-fn read_origin(text: &str, what: &'static str) -> Result<OriginUrl> {
-    OriginUrl::parse(text).map_err(|_| unreadable(what))
-}
-
 fn read_state(columns: &mut Columns<'_, '_>) -> Result<ImageState> {
     let state: String = columns.get()?;
     let since = columns.time_or_none()?;
     let error: Option<String> = columns.get()?;
     let service = service::read(columns)?;
-    match (state.as_str(), since, error, service) {
-        ("waiting", None, None, previous) => Ok(ImageState::Waiting { previous }),
-        ("ingesting", Some(since), None, previous) => Ok(ImageState::Ingesting { since, previous }),
-        ("ready", None, None, Some(service)) => Ok(ImageState::Ready { service }),
-        ("failed", Some(finished), Some(error), previous) => Ok(ImageState::Failed {
-            error,
-            finished,
-            previous,
-        }),
-        ("registered", Some(finished), None, None) => Ok(ImageState::Registered { finished }),
-        _ => Err(unreadable("state")),
-    }
+    Ok(record::read_state(&state, since, error, service)?)
 }

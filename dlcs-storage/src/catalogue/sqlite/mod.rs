@@ -7,7 +7,6 @@
 //! * Credentials of origins are sealed; the key lies in the file `credentials.key` beside the database, unless the settings bring one.
 
 mod batch;
-mod cache;
 mod changes;
 mod collectable;
 mod config;
@@ -27,7 +26,6 @@ mod query;
 mod queue;
 mod reader;
 mod row;
-mod seal;
 mod service;
 mod share;
 mod space;
@@ -44,10 +42,11 @@ use dlcs_core::time::{Clock, Timestamp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+pub use super::SealingKey;
 pub use config::SqliteCatalogueConfig;
 pub use error::OpenError;
-pub use seal::SealingKey;
 
+use super::{cache, record, seal};
 use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};

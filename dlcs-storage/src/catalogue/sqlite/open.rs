@@ -152,7 +152,7 @@ fn sealing_key(
             path: key_path.to_owned(),
         });
     }
-    SealingKey::create(key_path)
+    Ok(SealingKey::create(key_path)?)
 }
 
 fn in_transaction<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {

@@ -2,16 +2,15 @@
 
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::CustomerId;
-use dlcs_core::origin::{
-    CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId, OriginStrategyKind,
-};
+use dlcs_core::origin::{CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId};
 use quick_cache::sync::Cache;
 use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
-use super::row::{Columns, unreadable};
+use super::record::{StrategyRow, sealed_credentials};
+use super::row::Columns;
 use super::seal::Sealer;
-use super::{count, customer, query_all};
+use super::{count, customer, query_all, record};
 
 pub(super) fn create(
     connection: &Connection,
@@ -109,27 +108,13 @@ pub(super) fn reseal(connection: &Connection, sealer: &Sealer, old: &[Sealer]) -
         },
     )?;
     let mut changed = 0;
-    for (id, customer, kind, sealed) in rows {
-        let Some(old) = old.iter().find(|old| old.has_sealed(&sealed)) else {
-            continue;
-        };
-        if sealer.has_sealed(&sealed) {
-            continue;
+    for row in rows {
+        if let Some(sealed) = record::reseal::<SqliteError>(&row, sealer, old)? {
+            connection
+                .prepare_cached("UPDATE origin_strategies SET credentials = ?2 WHERE id = ?1")?
+                .execute(params![row.0, sealed])?;
+            changed += 1;
         }
-        let strategy = id.parse().map_err(|_| unreadable("id"))?;
-        let kind = kind.parse().map_err(|()| unreadable("kind"))?;
-        let access = match old.open(customer, strategy, kind, &sealed) {
-            Ok(access) => access,
-            Err(error) => {
-                tracing::error!(%customer, %strategy, %error, "credentials cannot be read and keep their old key");
-                continue;
-            }
-        };
-        let sealed = sealer.seal(customer, strategy, &access)?;
-        connection
-            .prepare_cached("UPDATE origin_strategies SET credentials = ?2 WHERE id = ?1")?
-            .execute(params![id, sealed])?;
-        changed += 1;
     }
     Ok(changed)
 }
@@ -168,56 +153,20 @@ fn refuse_taken_pattern(connection: &Connection, strategy: &CustomerOriginStrate
     }
 }
 
-fn sealed_credentials(
-    sealer: &Sealer,
-    strategy: &CustomerOriginStrategy,
-) -> Result<Option<Vec<u8>>> {
-    if strategy.access.fields().is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(sealer.seal(
-        strategy.customer,
-        strategy.id,
-        &strategy.access,
-    )?))
-}
-
 fn read(
     columns: &mut Columns<'_, '_>,
     sealer: &Sealer,
     patterns: &Cache<String, OriginPattern>,
 ) -> Result<CustomerOriginStrategy> {
-    let id = columns
-        .get::<String>()?
-        .parse()
-        .map_err(|_| unreadable("id"))?;
-    let customer = columns.customer()?;
-    let text: String = columns.get()?;
-    let pattern = patterns
-        .get_or_insert_with(&text, || OriginPattern::compile(text.as_str()))
-        .map_err(|_| unreadable("pattern"))?;
-    let kind: OriginStrategyKind = columns
-        .get::<String>()?
-        .parse()
-        .map_err(|()| unreadable("kind"))?;
-    let sealed: Option<Vec<u8>> = columns.get()?;
-    let access = match sealed {
-        // One strategy that cannot be used must not keep the others from it, nor from being mended.
-        Some(sealed) => sealer
-            .open(customer, id, kind, &sealed)
-            .unwrap_or_else(|error| {
-                tracing::error!(%customer, strategy = %id, %error, "credentials cannot be read");
-                OriginAccess::Unreadable(kind)
-            }),
-        None => OriginAccess::from_fields(kind, |_| None).map_err(|_| unreadable("credentials"))?,
-    };
-    Ok(CustomerOriginStrategy {
-        id,
-        customer,
-        pattern,
-        access,
+    let row = StrategyRow {
+        id: columns.get()?,
+        customer: columns.customer()?,
+        pattern: columns.get()?,
+        kind: columns.get()?,
+        credentials: columns.get()?,
         order: columns.get()?,
         optimised: columns.get()?,
         created: columns.time()?,
-    })
+    };
+    Ok(row.read([sealer], patterns)?)
 }

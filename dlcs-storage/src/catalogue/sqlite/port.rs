@@ -14,7 +14,8 @@ use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
 
 use super::{
-    Sequence, SqliteCatalogue, batch, collectable, customer, image, list, origin_strategy, space,
+    Sequence, SqliteCatalogue, SqliteError, batch, collectable, customer, image, list,
+    origin_strategy, space,
 };
 
 #[async_trait]
@@ -113,7 +114,7 @@ impl Catalogue for SqliteCatalogue {
         let read = async {
             let id = id.clone();
             let found = self.read(move |c| image::find(c, &id)).await?;
-            Ok(found.map(|stored| stored.image))
+            Ok::<_, SqliteError>(found.map(|stored| stored.image))
         };
         Ok(self.caches.images.get_or_read(id, read).await?)
     }

@@ -5,10 +5,10 @@ use dlcs_core::image::OpenAccess;
 use dlcs_core::time::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::FromSql;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{Result, SqliteError};
+pub(super) use super::record::json;
 
 /// Says which stored value is not what this program writes.
 pub(super) fn unreadable(what: &'static str) -> SqliteError {
@@ -18,11 +18,6 @@ pub(super) fn unreadable(what: &'static str) -> SqliteError {
 /// A number as SQLite keeps it.
 pub(super) fn stored(what: &'static str, number: u64) -> Result<i64> {
     i64::try_from(number).map_err(|_| SqliteError::TooLarge { what })
-}
-
-/// A list as JSON text.
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("lists of texts and numbers are always JSON")
 }
 
 /// Reads the columns of a row from left to right.

@@ -7,7 +7,8 @@ use dlcs_core::queue::{Generation, LeaseToken};
 use rusqlite::ToSql;
 
 use super::error::Result;
-use super::row::{Columns, json, stored, unreadable};
+use super::record;
+use super::row::{Columns, stored, unreadable};
 
 /// All of them have values, or none.
 pub(super) const COLUMNS: [&str; 15] = [
@@ -43,10 +44,6 @@ pub(super) fn values(service: Option<&ImageService>) -> Result<[Box<dyn ToSql>; 
         length,
         checksum,
     } = &service.derivative;
-    let thumbnails: Vec<_> = thumbnails
-        .iter()
-        .map(|size| [size.width(), size.height()])
-        .collect();
     let index_length = index.end.saturating_sub(index.start);
     Ok([
         Box::new(stored("generation", service.generation.get())?),
@@ -58,7 +55,7 @@ pub(super) fn values(service: Option<&ImageService>) -> Result<[Box<dyn ToSql>; 
         Box::new(stored("index_length", index_length)?),
         Box::new(stored("length", *length)?),
         Box::new(checksum.0),
-        Box::new(json(&thumbnails)),
+        Box::new(record::thumbnails_json(thumbnails)),
         Box::new(stored("thumbnail_bytes", *thumbnail_bytes)?),
         Box::new(service.finished.as_micros()),
         Box::new(service.source.media_type.clone()),
@@ -84,12 +81,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<Option<ImageService>
         .ok_or(unreadable("service_index_length"))?;
     let length = columns.number("service_length")?;
     let checksum = Checksum(columns.get()?);
-    let thumbnails = columns
-        .json::<Vec<[u32; 2]>>("service_thumbnails")?
-        .into_iter()
-        .map(|[width, height]| Dimensions::new(width, height))
-        .collect::<Option<_>>()
-        .ok_or(unreadable("service_thumbnails"))?;
+    let thumbnails = record::read_thumbnails(&columns.get::<String>()?)?;
     let thumbnail_bytes = columns.number("service_thumbnail_bytes")?;
     Ok(Some(ImageService {
         generation: Generation::new(generation),

@@ -14,6 +14,7 @@ use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
 use dlcs_storage::catalogue::sqlite::SealingKey;
+use dlcs_storage::derivative::s3::S3DerivativesConfig;
 use dlcs_storage::origin::authorities::Authorities;
 use dlcs_storage::origin::file::FileOriginConfig;
 use dlcs_storage::origin::opened::OpenedNetworks;
@@ -39,6 +40,8 @@ const SIDE_MAX: usize = 65_500;
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// The bucket that derivatives are kept in, if not in the data directory.
+    pub(crate) store: Option<S3DerivativesConfig>,
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
@@ -112,6 +115,9 @@ impl Config {
                 })
             })?,
             data_dir: sources.required(&setting::DATA_DIR, |text| Ok(PathBuf::from(text)))?,
+            store: sources.parsed(&setting::STORE_URL, |text| {
+                S3DerivativesConfig::parse(text).map_err(|error| error.to_string())
+            })?,
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,

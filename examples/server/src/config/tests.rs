@@ -35,6 +35,7 @@ fn everything_has_a_default() {
     assert_eq!((config.workers, config.max_batch_size), (2, 1000));
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
+    assert!(config.store.is_none());
     assert!(config.allowed.is_none() && config.grants.is_none());
     assert!(config.authorities.is_empty());
     assert!(config.sealing_key.is_none() && config.old_sealing_key.is_none());
@@ -141,6 +142,7 @@ fn every_setting_can_stand_in_the_file() {
         r#"
         listen = "[::1]:0"
         data_dir = "/tmp/x"
+        store-url = "s3://bucket/prefix?region=eu-west-1"
         public-url = "https://api.example.org/dlcs"
         delivery-url = "https://iiif.example.org"
         admin-key = "key"
@@ -164,14 +166,15 @@ fn every_setting_can_stand_in_the_file() {
         "#,
     );
     let config = read(&["--config", &path], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
+    assert_eq!(config.store.unwrap().to_string(), "s3://bucket/prefix");
     assert!(config.grants.allow(CustomerId::FIRST, "masters"));
     assert!(!config.grants.allow(CustomerId::FIRST, "others"));
     assert_eq!(
         config.known_hosts.as_deref(),
         Some(Path::new("/tmp/known_hosts"))
     );
-    assert!(!format!("{config:?}").contains("canary"));
     let webhooks = config.webhooks.unwrap();
     let told = webhooks.targets.of(CustomerId::FIRST).map(Url::as_str);
     assert_eq!(told, Some("https://example.org/a?token=canary"));
@@ -244,6 +247,21 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--delivery-url",
             "http://u:can/ary@x:y@z/",
             "--delivery-url cannot be `http://***@z/`: write an http or https URL such as https://dlcs.example.org",
+        ),
+        (
+            "--store-url",
+            "/srv/canary",
+            "--store-url cannot be used: write it as s3://BUCKET/PREFIX, and where the service is not AWS its address after that, as in s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&region=us-east-1",
+        ),
+        (
+            "--store-url",
+            "s3://id:canary@bucket",
+            "--store-url cannot be used: leave out the user and the password: credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            "--store-url",
+            "s3://bucket?endpoint=minio:9000",
+            "--store-url cannot be used: `endpoint` is no http or https address without user and query: write one such as http://127.0.0.1:9000",
         ),
         (
             "--delivery-url",

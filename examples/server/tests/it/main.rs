@@ -11,4 +11,5 @@ mod program;
 mod promises;
 mod readme;
 mod start;
+mod store;
 mod webhook;

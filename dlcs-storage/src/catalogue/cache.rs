@@ -1,13 +1,16 @@
-//! Rows that are read again and again, kept in memory and never stale.
+//! Rows that are read again and again, kept in memory.
 //!
 //! A row is forgotten before its change is committed, and is not kept again until the change is over: so a reader that finds it here has
 //! found what the database says. A reader that looked before the change keeps nothing after it.
+//!
+//! That holds for changes that are made here. Where others write, too, a row counts only for a time after it was asked for.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dlcs_core::customer::Customer;
 use dlcs_core::id::ImageId;
@@ -15,8 +18,6 @@ use dlcs_core::image::{Image, ImageSource, OriginUrl};
 use dlcs_core::origin::OriginPattern;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-
-use super::error::Result;
 
 /// The most bytes of images that are kept: some ten thousand.
 const IMAGE_BYTES: u64 = 32 << 20;
@@ -37,10 +38,22 @@ pub(super) struct Caches {
 }
 
 impl Caches {
+    /// Caches for the only writer there is.
+    #[cfg(feature = "catalogue-sqlite")]
     pub(super) fn new() -> Self {
+        Self::with_age(None)
+    }
+
+    /// Caches whose rows others may change: none counts for longer than this after it was asked for.
+    #[cfg(feature = "catalogue-postgres")]
+    pub(super) fn for_at_most(age: Duration) -> Self {
+        Self::with_age(Some(age))
+    }
+
+    fn with_age(age: Option<Duration>) -> Self {
         Self {
-            images: RowCache::new(IMAGE_BYTES),
-            customers: RowCache::new(CUSTOMER_BYTES),
+            images: RowCache::new(IMAGE_BYTES, age),
+            customers: RowCache::new(CUSTOMER_BYTES, age),
             patterns: Cache::new(PATTERNS),
         }
     }
@@ -54,9 +67,18 @@ pub(super) trait Weigh {
 
 /// Rows of one table, by their keys.
 pub(super) struct RowCache<K, V> {
-    rows: Cache<K, V, RowWeight>,
-    /// The keys of rows that a transaction changes which is being committed: nobody can tell what they are.
-    in_doubt: Mutex<HashSet<K>>,
+    rows: Cache<K, Kept<V>, RowWeight>,
+    /// For how long a row counts; without it, until it changes.
+    age: Option<Duration>,
+    /// The keys of rows that transactions change which are being committed, and how many of them: nobody can tell what they are.
+    in_doubt: Mutex<HashMap<K, usize>>,
+}
+
+#[derive(Clone)]
+struct Kept<V> {
+    row: V,
+    /// The database said so at this time, or later.
+    asked: Instant,
 }
 
 impl<K, V> RowCache<K, V>
@@ -64,10 +86,11 @@ where
     K: Clone + Eq + Hash + Send + Sync,
     V: Clone + Weigh + Send + Sync,
 {
-    fn new(bytes: u64) -> Self {
+    fn new(bytes: u64, age: Option<Duration>) -> Self {
         Self {
             // A row is some 2 KiB; the weight is what bounds the cache.
             rows: Cache::with_weighter((bytes >> 11) as usize, bytes, RowWeight),
+            age,
             in_doubt: Mutex::default(),
         }
     }
@@ -75,26 +98,33 @@ where
     /// Returns a row, reading it when it is not here; what is not there is not kept.
     ///
     /// A row that is here is returned at once. Those who miss the same row at the same time wait for one of them to read it.
-    pub(super) async fn get_or_read(
+    pub(super) async fn get_or_read<E>(
         &self,
         key: &K,
-        read: impl Future<Output = Result<Option<V>>> + Send,
-    ) -> Result<Option<V>> {
-        if let Some(row) = self.rows.get(key) {
-            return Ok(Some(row));
+        read: impl Future<Output = Result<Option<V>, E>> + Send,
+    ) -> Result<Option<V>, E> {
+        if let Some(kept) = self.rows.get(key) {
+            if self.counts(&kept) {
+                return Ok(Some(kept.row));
+            }
+            // At worst this forgets what somebody has just read.
+            self.rows.remove(key);
         }
-        if self.in_doubt().contains(key) {
+        if self.in_doubt().contains_key(key) {
             return read.await;
         }
         match self.rows.get_value_or_guard_async(key).await {
-            Ok(row) => Ok(Some(row)),
+            Ok(kept) if self.counts(&kept) => Ok(Some(kept.row)),
+            Ok(_) => read.await,
             Err(place) => {
+                let asked = Instant::now();
                 let found = read.await?;
                 if let Some(row) = &found {
                     let in_doubt = self.in_doubt();
-                    if !in_doubt.contains(key) {
+                    if !in_doubt.contains_key(key) {
+                        let row = row.clone();
                         // The place is taken away when the row is changed meanwhile: then this does nothing.
-                        let _ = place.insert(row.clone());
+                        let _ = place.insert(Kept { row, asked });
                     }
                 }
                 Ok(found)
@@ -102,12 +132,20 @@ where
         }
     }
 
+    fn counts(&self, kept: &Kept<V>) -> bool {
+        self.age.is_none_or(|age| kept.asked.elapsed() <= age)
+    }
+
     /// Forgets rows whose change is about to be committed, and keeps none of them until [`settle`](Self::settle).
     pub(super) fn doubt(&self, keys: &[K]) {
         if keys.is_empty() {
             return;
         }
-        self.in_doubt().extend(keys.iter().cloned());
+        let mut in_doubt = self.in_doubt();
+        for key in keys {
+            *in_doubt.entry(key.clone()).or_default() += 1;
+        }
+        drop(in_doubt);
         self.forget(keys);
     }
 
@@ -120,7 +158,12 @@ where
         self.forget(keys);
         let mut in_doubt = self.in_doubt();
         for key in keys {
-            in_doubt.remove(key);
+            if let Some(changes) = in_doubt.get_mut(key) {
+                *changes -= 1;
+                if *changes == 0 {
+                    in_doubt.remove(key);
+                }
+            }
         }
     }
 
@@ -130,7 +173,7 @@ where
         }
     }
 
-    fn in_doubt(&self) -> MutexGuard<'_, HashSet<K>> {
+    fn in_doubt(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,9 +187,9 @@ impl<K, V> fmt::Debug for RowCache<K, V> {
 #[derive(Debug, Clone, Copy)]
 struct RowWeight;
 
-impl<K, V: Weigh> Weighter<K, V> for RowWeight {
-    fn weight(&self, _key: &K, row: &V) -> u64 {
-        row.weight() as u64
+impl<K, V: Weigh> Weighter<K, Kept<V>> for RowWeight {
+    fn weight(&self, _key: &K, kept: &Kept<V>) -> u64 {
+        kept.row.weight() as u64
     }
 }
 
@@ -188,7 +231,8 @@ impl Weigh for Customer {
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
 
     use tokio::sync::oneshot;
 
@@ -203,12 +247,17 @@ mod tests {
     const KEYS: [&str; 1] = ["a"];
 
     fn cache() -> RowCache<&'static str, u32> {
-        RowCache::new(1 << 20)
+        RowCache::new(1 << 20, None)
+    }
+
+    /// What the database says.
+    fn says(row: Option<u32>) -> Ready<Result<Option<u32>, Infallible>> {
+        ready(Ok(row))
     }
 
     async fn read(cache: &RowCache<&'static str, u32>, row: u32) -> u32 {
-        let read = cache.get_or_read(&"a", ready(Ok(Some(row)))).await;
-        read.unwrap().unwrap()
+        let Ok(read) = cache.get_or_read(&"a", says(Some(row))).await;
+        read.unwrap()
     }
 
     #[tokio::test]
@@ -216,10 +265,20 @@ mod tests {
         let cache = cache();
         assert_eq!(read(&cache, 1).await, 1);
         assert_eq!(read(&cache, 2).await, 1);
-        let other = cache.get_or_read(&"b", ready(Ok(None))).await.unwrap();
+        let Ok(other) = cache.get_or_read(&"b", says(None)).await;
         assert_eq!(other, None, "what is not there is not kept");
-        let other = cache.get_or_read(&"b", ready(Ok(Some(3)))).await.unwrap();
+        let Ok(other) = cache.get_or_read(&"b", says(Some(3))).await;
         assert_eq!(other, Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_others_may_change_counts_for_its_time_only() {
+        let cache = RowCache::new(1 << 20, Some(Duration::ZERO));
+        assert_eq!(read(&cache, 1).await, 1);
+        assert_eq!(read(&cache, 2).await, 2, "its time is over at once");
+        let cache = RowCache::new(1 << 20, Some(Duration::from_secs(3600)));
+        assert_eq!(read(&cache, 1).await, 1);
+        assert_eq!(read(&cache, 2).await, 1);
     }
 
     #[tokio::test]
@@ -234,11 +293,24 @@ mod tests {
         assert_eq!(read(&cache, 4).await, 3);
     }
 
+    #[tokio::test]
+    async fn a_row_is_in_doubt_until_its_last_change_is_over() {
+        let cache = cache();
+        cache.doubt(&KEYS);
+        cache.doubt(&KEYS);
+        cache.settle(&KEYS);
+        assert_eq!(read(&cache, 1).await, 1);
+        assert_eq!(read(&cache, 2).await, 2);
+        cache.settle(&KEYS);
+        assert_eq!(read(&cache, 3).await, 3);
+        assert_eq!(read(&cache, 4).await, 3);
+    }
+
     /// What the next read gives when one that had begun `before` the given step sees the old row and ends after the commit.
     async fn after_a_slow_read(begins_in_doubt: bool) -> u32 {
         let cache = cache();
         let (seen, old) = oneshot::channel::<u32>();
-        let slow = cache.get_or_read(&"a", async { Ok(old.await.ok()) });
+        let slow = cache.get_or_read(&"a", async { Ok::<_, Infallible>(old.await.ok()) });
         let mut slow = std::pin::pin!(slow);
         if begins_in_doubt {
             cache.doubt(&KEYS);
@@ -249,7 +321,7 @@ mod tests {
         }
         cache.settle(&KEYS);
         seen.send(1).unwrap();
-        assert_eq!(slow.await.unwrap(), Some(1));
+        assert_eq!(slow.await, Ok(Some(1)));
         read(&cache, 2).await
     }
 
@@ -267,21 +339,21 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_goes_away_does_not_hold_up_the_others() {
         let cache = cache();
-        let never = std::future::pending::<Result<Option<u32>>>();
+        let never = std::future::pending::<Result<Option<u32>, Infallible>>();
         let mut first = Box::pin(cache.get_or_read(&"a", never));
         assert!(futures_util::poll!(&mut first).is_pending());
-        let mut second = Box::pin(cache.get_or_read(&"a", ready(Ok(Some(2)))));
+        let mut second = Box::pin(cache.get_or_read(&"a", says(Some(2))));
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
-        assert_eq!(second.await.unwrap(), Some(2));
+        assert_eq!(second.await, Ok(Some(2)));
     }
 
     #[tokio::test]
     async fn the_cache_is_bounded() {
-        let cache = RowCache::<u32, u32>::new(4000);
+        let cache = RowCache::<u32, u32>::new(4000, None);
         for key in 0..100_000 {
-            let read = cache.get_or_read(&key, ready(Ok(Some(key)))).await;
-            assert_eq!(read.unwrap(), Some(key));
+            let read = cache.get_or_read(&key, says(Some(key))).await;
+            assert_eq!(read, Ok(Some(key)));
         }
         assert!(cache.rows.weight() <= 4000, "{}", cache.rows.weight());
     }

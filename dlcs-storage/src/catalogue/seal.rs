@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -16,8 +16,6 @@ use dlcs_core::id::CustomerId;
 use dlcs_core::origin::{OriginAccess, OriginStrategyId, OriginStrategyKind};
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-use super::error::OpenError;
 
 const KEY_LENGTH: usize = 32;
 const KEY_ID_LENGTH: usize = 8;
@@ -32,6 +30,26 @@ pub(super) enum SealError {
     Broken(OriginStrategyId),
     #[error("the system gives no random numbers")]
     NoRandomness,
+}
+
+/// Why the file of a key was not read or made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// It does not hold a key.
+    #[error("the key file `{}` does not hold exactly 32 bytes: restore it from a backup", .path.display())]
+    BadKey {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// It could not be read or written.
+    #[error("the key file `{}` cannot be opened: check that it can be read and written", .path.display())]
+    File {
+        /// The key file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
 }
 
 /// The key that credentials are sealed with: 32 random bytes, wiped from memory when dropped, never printed.
@@ -66,9 +84,9 @@ impl SealingKey {
     /// Reads the file of a key: its 32 bytes.
     ///
     /// # Errors
-    /// [`OpenError::File`] and [`OpenError::BadKey`].
-    pub fn from_file(path: &Path) -> Result<Self, OpenError> {
-        Self::read(path)?.ok_or_else(|| OpenError::File {
+    /// See [`KeyFileError`].
+    pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
+        Self::read(path)?.ok_or_else(|| KeyFileError::File {
             path: path.to_owned(),
             source: io::ErrorKind::NotFound.into(),
         })
@@ -81,26 +99,29 @@ impl SealingKey {
     }
 
     /// Reads a key file; `None` when there is none.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, OpenError> {
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, KeyFileError> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
-                return Err(OpenError::File {
+                return Err(KeyFileError::File {
                     path: path.to_owned(),
                     source,
                 });
             }
         };
-        let key = bytes.as_slice().try_into().map_err(|_| OpenError::BadKey {
-            path: path.to_owned(),
-        })?;
+        let key = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| KeyFileError::BadKey {
+                path: path.to_owned(),
+            })?;
         Ok(Some(Self::new(key)))
     }
 
     /// Makes a key and its file, which only its owner may read and which is there whole or not at all.
-    pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source: io::Error| OpenError::File {
+    pub(super) fn create(path: &Path) -> Result<Self, KeyFileError> {
+        let failed = |source: io::Error| KeyFileError::File {
             path: path.to_owned(),
             source,
         };
@@ -144,6 +165,12 @@ impl Sealer {
             cipher: XChaCha20Poly1305::new(&Key::from(*key.0)),
             key_id,
         }
+    }
+
+    /// Names the key, and says nothing else about it.
+    #[cfg(feature = "catalogue-postgres")]
+    pub(super) const fn key_id(&self) -> &[u8] {
+        &self.key_id
     }
 
     /// Seals the credentials of an origin strategy.

@@ -1,0 +1,238 @@
+//! Claims and what comes of them: each in one transaction.
+
+use dlcs_core::id::{BatchId, CustomerId};
+use dlcs_core::queue::{AfterCrash, Claim, Claimed, Completion, Crashes, Failure, Lease, Success};
+
+use super::batch::Ending;
+use super::error::{PgError, Result};
+use super::image::StoredImage;
+use super::job::Job;
+use super::session::Session;
+use super::tally::Tally;
+use super::turn::{self, Turn};
+use super::{batch, collectable, image, job};
+
+/// What became of a claim.
+pub(super) enum Outcome {
+    Claimed(Box<Claimed>),
+    Nothing,
+    /// Leases have expired, which must be taken back first.
+    Expired,
+}
+
+/// Takes the image out of the queue whose turn it is.
+pub(super) async fn next(session: &Session, claim: Claim<'_>, token: u64) -> Result<Outcome> {
+    match turn::next(session, claim).await? {
+        Turn::Expired => Ok(Outcome::Expired),
+        Turn::Nothing => Ok(Outcome::Nothing),
+        Turn::Taken(found, alone) => {
+            let mut tally = Tally::default();
+            tally.start(&found.0);
+            let claimed = take(session, tally, *found, claim, token, alone).await?;
+            Ok(Outcome::Claimed(Box::new(claimed)))
+        }
+    }
+}
+
+/// Takes an image out of the queue that is held, and whose job is tallied as leased.
+pub(super) async fn take(
+    session: &Session,
+    tally: Tally,
+    (job, mut stored): (Job, StoredImage),
+    claim: Claim<'_>,
+    token: u64,
+    alone: bool,
+) -> Result<Claimed> {
+    stored.image.dequeue(session.now());
+    image::save_state(session, &[&stored]).await?;
+    let charge = tally.write(session).await?;
+    let grant = job::lease(session, &job, &stored, claim, token, charge, alone).await?;
+    Ok(Claimed {
+        image: stored.image,
+        lease: Lease::issue(grant),
+    })
+}
+
+/// The job and the image of a lease that still counts, held; `None` when they have been overtaken.
+async fn hold(session: &Session, lease: &Lease) -> Result<Option<(Job, StoredImage)>> {
+    let Some(stored) = image::hold(session, lease.image()).await? else {
+        return Ok(None);
+    };
+    match job::hold_leased(session, lease.token()).await? {
+        Some(job) => Ok(Some((job, stored))),
+        None if stored.image.generation <= lease.generation() => Err(PgError::LeaseLost),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn complete(
+    session: &Session,
+    lease: &Lease,
+    success: Success,
+) -> Result<Completion> {
+    let Some((job, mut stored)) = hold(session, lease).await? else {
+        return Ok(Completion::Superseded);
+    };
+    let now = session.now();
+    let mut tally = Tally::default();
+    let image = &mut stored.image;
+    let replaced = match success {
+        Success::Derivative(derivative) => {
+            tally.collect(collectable::upload(&image.source, now));
+            image.succeed(derivative.into_service(lease, now))
+        }
+        Success::Nothing => image.settle(now),
+    };
+    tally.collect(collectable::service(&image.id, replaced.as_ref(), now));
+    tally.end(session, &job, &image.id, Ending::Completed);
+    finish(session, tally, &job, stored).await
+}
+
+/// Removes a job that has ended.
+async fn finish(
+    session: &Session,
+    tally: Tally,
+    job: &Job,
+    stored: StoredImage,
+) -> Result<Completion> {
+    job::delete(session, job).await?;
+    image::save_state(session, &[&stored]).await?;
+    tally.write(session).await?;
+    Ok(Completion::Recorded(Box::new(stored.image)))
+}
+
+pub(super) async fn fail(
+    session: &Session,
+    lease: &Lease,
+    failure: &Failure,
+) -> Result<Completion> {
+    let Some((job, mut stored)) = hold(session, lease).await? else {
+        return Ok(Completion::Superseded);
+    };
+    let now = session.now();
+    let mut tally = Tally::default();
+    let image = &mut stored.image;
+    // The failure may have come after the derivative was stored.
+    tally.collect([collectable::lease(
+        &image.id,
+        job.generation,
+        lease.token(),
+        now,
+    )]);
+    match failure {
+        Failure::Retry { after, error } => {
+            image.requeue();
+            let mut waiting = job.clone();
+            waiting.attempt = waiting.attempt.saturating_add(1);
+            waiting.run_at = now.after(*after);
+            put_back(session, &mut tally, &job, waiting, Some(error)).await?;
+            image::save_state(session, &[&stored]).await?;
+            tally.write(session).await?;
+            session.wakes_workers();
+            Ok(Completion::Recorded(Box::new(stored.image)))
+        }
+        Failure::Final { error } => {
+            image.fail(error.clone(), now);
+            tally.end(session, &job, &image.id, Ending::Failed(error.clone()));
+            finish(session, tally, &job, stored).await
+        }
+    }
+}
+
+pub(super) async fn release(session: &Session, lease: &Lease) -> Result<()> {
+    let (job, mut stored) = hold(session, lease).await?.ok_or(PgError::LeaseLost)?;
+    let mut tally = Tally::default();
+    let lost = collectable::lease(
+        &stored.image.id,
+        job.generation,
+        lease.token(),
+        session.now(),
+    );
+    tally.collect([lost]);
+    stored.image.requeue();
+    put_back(session, &mut tally, &job, job.clone(), None).await?;
+    image::save_state(session, &[&stored]).await?;
+    tally.write(session).await?;
+    session.wakes_workers();
+    Ok(())
+}
+
+/// Ends the lease of a job, which waits from now on as it is given here.
+async fn put_back(
+    session: &Session,
+    tally: &mut Tally,
+    before: &Job,
+    mut waiting: Job,
+    error: Option<&str>,
+) -> Result<()> {
+    waiting.held = None;
+    job::put_back(session, &waiting, error).await?;
+    tally.put_back(session, before, &waiting);
+    Ok(())
+}
+
+/// Takes leases back whose holders have died: those that have expired, or those of one owner. Returns how many; there may be more.
+pub(super) async fn take_back(session: &Session, owner: Option<&str>) -> Result<u64> {
+    let now = session.now();
+    let mut tally = Tally::default();
+    let mut changed = Vec::new();
+    for (job, mut stored) in turn::lost(session, owner).await? {
+        let image = &mut stored.image;
+        let mut after = job.clone();
+        if let Some(held) = job.held {
+            let lease = collectable::lease(&image.id, job.generation, held.token, now);
+            tally.collect([lease]);
+            after.crashes.count(held.alone);
+        }
+        match after.crashes.verdict() {
+            AfterCrash::GiveUp => {
+                let sentence = Crashes::SENTENCE.to_owned();
+                image.fail(sentence.clone(), now);
+                tally.end(session, &job, &image.id, Ending::Failed(sentence));
+                job::delete(session, &job).await?;
+            }
+            verdict => {
+                if verdict == AfterCrash::Isolate {
+                    after.set_apart = true;
+                    after.run_at = now;
+                }
+                image.requeue();
+                put_back(session, &mut tally, &job, after, None).await?;
+            }
+        }
+        changed.push(stored);
+    }
+    image::save_state(session, &changed.iter().collect::<Vec<_>>()).await?;
+    tally.write(session).await?;
+    if !changed.is_empty() {
+        session.wakes_workers();
+    }
+    Ok(changed.len() as u64)
+}
+
+/// Puts the failures of a batch into the queue again.
+pub(super) async fn retry_batch(
+    session: &Session,
+    customer: CustomerId,
+    id: BatchId,
+) -> Result<u64> {
+    let lane = batch::lane(session, customer, id).await?;
+    let mut failed = batch::hold_failed(session, id).await?;
+    if failed.is_empty() {
+        return Ok(0);
+    }
+    for stored in &mut failed {
+        stored.image.begin(Some(id), session.now());
+    }
+    let mut tally = Tally::default();
+    let images: Vec<_> = failed.iter().collect();
+    image::save_state(session, &images).await?;
+    for job in job::add(session, &images, lane).await? {
+        tally.arrive(&job);
+    }
+    let ids: Vec<_> = images.iter().map(|stored| &stored.image.id).collect();
+    batch::reopen_images(session, id, &ids).await?;
+    tally.write(session).await?;
+    session.wakes_workers();
+    Ok(failed.len() as u64)
+}

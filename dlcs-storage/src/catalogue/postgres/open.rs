@@ -1,0 +1,252 @@
+//! Opening: the server, the schema, the key.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::Address;
+use super::cache::Caches;
+use super::config::{KeyPlace, PostgresCatalogueConfig};
+use super::connection::{Settings, pool};
+use super::database::{Connector, Database};
+use super::error::{OLDEST_SERVER, OpenError, PgError, is_broken};
+use super::listener::Listener;
+use super::migrate::{MigrationError, migrate};
+use super::row::read_one;
+use super::seal::{Sealer, SealingKey};
+use super::session::Session;
+use super::token::Tokens;
+use super::{PostgresCatalogue, origin_strategy, tls};
+
+/// Rows in memory may say for so long what another node has changed.
+const CACHE_AGE: Duration = Duration::from_millis(500);
+/// How long opening may take, where there is nothing to migrate.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCatalogue, OpenError> {
+    let PostgresCatalogueConfig {
+        address,
+        schema,
+        connections,
+        clock,
+        sealing_key,
+        old_sealing_keys,
+    } = config;
+    let settings = Settings::new(schema.as_deref());
+    let encryption = address.encryption.clone();
+    let connector = blocking(move || tls::connector(&encryption)).await?;
+    let channel = prepare(&address, &settings, &connector, schema.as_deref()).await?;
+    let database = Database {
+        pool: pool(&address, &settings, connector.clone(), connections),
+        connector: Connector(connector.clone()),
+        caches: Arc::new(Caches::for_at_most(CACHE_AGE)),
+        clock,
+        listener: Listener::start(address.clone(), settings, connector, channel),
+    };
+    let failed = |error: PgError| OpenError::Database {
+        host: address.host(),
+        source: Box::new(error),
+    };
+    let known = database.read(|session| async move { known_key(&session).await });
+    let known = known.await.map_err(failed)?;
+    let may_be_new = known.is_none() || !old_sealing_keys.is_empty();
+    let key = match sealing_key.ok_or(OpenError::NoKey)? {
+        KeyPlace::Given(key) => key,
+        KeyPlace::File(path) => blocking(move || key_file(&path, may_be_new)).await?,
+    };
+    let keys = std::iter::once(&key).chain(&old_sealing_keys);
+    let sealers: Arc<[Sealer]> = keys.map(Sealer::new).collect();
+    let adopted = database.write(|session| {
+        let sealers = Arc::clone(&sealers);
+        async move { adopt_key(&session, &sealers).await }
+    });
+    match adopted.await.map_err(failed)? {
+        Some(0) => {}
+        Some(strategies) => tracing::info!(strategies, "sealed credentials with the new key"),
+        None => return Err(OpenError::OtherKey),
+    }
+    Ok(PostgresCatalogue {
+        database,
+        tokens: Tokens::default(),
+        sealers,
+    })
+}
+
+/// Does what may wait for a disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => panic!("the runtime is shutting down"),
+        },
+    }
+}
+
+/// Looks at the server and brings the schema up to date; returns the name that nodes with this schema call each other by.
+async fn prepare(
+    address: &Address,
+    settings: &Settings,
+    connector: &MakeRustlsConnect,
+    schema: Option<&str>,
+) -> Result<String, OpenError> {
+    let failed = |error| not_opened(address, error);
+    let silent = |_| OpenError::Unreachable {
+        host: address.host(),
+        source: "it does not answer in time".into(),
+    };
+    let connecting = timeout(PATIENCE, address.driver.connect(connector.clone()));
+    let (mut client, connection) = connecting.await.map_err(silent)?.map_err(failed)?;
+    let work = async {
+        timeout(PATIENCE, async {
+            check_server(address, &client).await?;
+            settings.apply(&client).await.map_err(failed)
+        })
+        .await
+        .map_err(silent)??;
+        // Takes the time that it takes.
+        migrate(&mut client, schema)
+            .await
+            .map_err(|error| match error {
+                MigrationError::Refused(error) => error,
+                MigrationError::Driver(error) => failed(error),
+            })?;
+        let place = "SELECT oid::text FROM pg_namespace WHERE nspname = current_schema()";
+        let row = client.query_one(place, &[]).await.map_err(failed)?;
+        let place: String = row.try_get(0).map_err(failed)?;
+        Ok(format!("dlcs_queue_{place}"))
+    };
+    tokio::pin!(connection, work);
+    tokio::select! {
+        outcome = &mut work => outcome,
+        ended = &mut connection => Err(OpenError::Database {
+            host: address.host(),
+            source: match ended {
+                Ok(()) => "the connection was closed".into(),
+                Err(error) => error.into(),
+            },
+        }),
+    }
+}
+
+async fn check_server(address: &Address, client: &Client) -> Result<(), OpenError> {
+    let sql = "SELECT current_setting('server_version_num')::integer / 10000, current_setting('server_version'),
+                      current_setting('server_encoding'),
+                      pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean";
+    let row = client.query_one(sql, &[]).await;
+    let row = row.map_err(|error| not_opened(address, error))?;
+    let get = |error| not_opened(address, error);
+    if row.try_get::<_, i32>(0).map_err(get)? < OLDEST_SERVER {
+        return Err(OpenError::OldServer {
+            found: row.try_get(1).map_err(get)?,
+        });
+    }
+    let encoding: String = row.try_get(2).map_err(get)?;
+    if encoding != "UTF8" {
+        return Err(OpenError::NotUtf8 { found: encoding });
+    }
+    if row.try_get(3).map_err(get)? {
+        return Err(OpenError::ReadOnly {
+            host: address.host(),
+        });
+    }
+    Ok(())
+}
+
+/// What an error of the driver means to somebody who opens a catalogue.
+fn not_opened(address: &Address, error: tokio_postgres::Error) -> OpenError {
+    let host = address.host();
+    match error.code() {
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            OpenError::Denied {
+                host,
+                user: address.user(),
+                source: error.into(),
+            }
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => OpenError::NoSuchDatabase {
+            host,
+            database: address.database(),
+        },
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => OpenError::NotAllowed {
+            user: address.user(),
+            database: address.database(),
+            source: error.into(),
+        },
+        Some(_) => OpenError::Database {
+            host,
+            source: error.into(),
+        },
+        // The driver has no other word for where it failed.
+        None if error.to_string().contains("TLS") => OpenError::NotEncrypted {
+            host,
+            source: error.into(),
+        },
+        // No password was given, and one is needed.
+        None if error.to_string().contains("password") => OpenError::Denied {
+            host,
+            user: address.user(),
+            source: error.into(),
+        },
+        None if is_broken(&error) || error.to_string().contains("timeout") => {
+            OpenError::Unreachable {
+                host,
+                source: error.into(),
+            }
+        }
+        None => OpenError::Database {
+            host,
+            source: error.into(),
+        },
+    }
+}
+
+fn key_file(path: &Path, may_be_new: bool) -> Result<SealingKey, OpenError> {
+    match SealingKey::read(path)? {
+        Some(key) => Ok(key),
+        None if may_be_new => Ok(SealingKey::create(path)?),
+        None => Err(OpenError::MissingKey {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// The id of the key that the nodes of this database have.
+async fn known_key(session: &Session) -> Result<Option<Vec<u8>>, PgError> {
+    let row = session.row("SELECT id FROM sealing_key", &[]).await?;
+    read_one(row, |columns| columns.get())
+}
+
+/// Makes the first of these keys the database's; returns how many credentials it sealed anew, or `None` where the database's key is none of
+/// these.
+async fn adopt_key(session: &Session, sealers: &[Sealer]) -> Result<Option<usize>, PgError> {
+    let [present, old @ ..] = sealers else {
+        return Ok(None);
+    };
+    let first = "INSERT INTO sealing_key (one, id) VALUES (TRUE, $1) ON CONFLICT DO NOTHING";
+    let id = present.key_id();
+    session.execute(first, &[&id]).await?;
+    let held = session
+        .row("SELECT id FROM sealing_key FOR UPDATE", &[])
+        .await?;
+    let known: Option<Vec<u8>> = read_one(held, |columns| columns.get())?;
+    if !sealers
+        .iter()
+        .any(|sealer| known.as_deref() == Some(sealer.key_id()))
+    {
+        return Ok(None);
+    }
+    session
+        .execute("UPDATE sealing_key SET id = $1", &[&id])
+        .await?;
+    origin_strategy::reseal(session, present, old)
+        .await
+        .map(Some)
+}

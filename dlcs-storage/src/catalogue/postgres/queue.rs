@@ -1,0 +1,137 @@
+//! The queue's port: each method is one operation.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
+use dlcs_core::id::{BatchId, CustomerId};
+use dlcs_core::queue::{
+    BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, NoticeId,
+    Result, Submission, SubmissionItem, Success,
+};
+use tokio::sync::watch;
+
+use super::claim::Outcome;
+use super::session::{Mode, Session};
+use super::{PostgresCatalogue, batch, claim, job, notice, share, submit};
+
+#[async_trait]
+impl IngestQueue for PostgresCatalogue {
+    async fn submit(&self, submission: Submission) -> Result<Batch> {
+        let submission = &submission;
+        let write = |session| async move { submit::submit(&session, submission).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
+        let token = self.tokens.next(&self.database).await?;
+        let item = &item;
+        let write = |session| async move { submit::begin(&session, item, claim, token).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
+        let token = self.tokens.next(&self.database).await?;
+        loop {
+            let next = |session| async move { claim::next(&session, claim, token).await };
+            match self.database.run(Mode::Relaxed, next).await? {
+                Outcome::Claimed(claimed) => return Ok(Some(*claimed)),
+                Outcome::Nothing => {
+                    self.tokens.give_back(token).await;
+                    return Ok(None);
+                }
+                Outcome::Expired => {
+                    let write = |session| async move { claim::take_back(&session, None).await };
+                    self.database.write(write).await?;
+                }
+            }
+        }
+    }
+
+    async fn renew(&self, lease: &mut Lease, lease_for: Duration) -> Result<()> {
+        let token = lease.token();
+        let renew = |session: Session| async move {
+            let until = session.now().after(lease_for);
+            job::renew(&session, token, until).await?;
+            Ok(until)
+        };
+        lease.prolong(self.database.run(Mode::Relaxed, renew).await?);
+        Ok(())
+    }
+
+    async fn complete(&self, lease: Lease, success: Success) -> Result<Completion> {
+        let lease = &lease;
+        let write = |session| {
+            let success = success.clone();
+            async move { claim::complete(&session, lease, success).await }
+        };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn fail(&self, lease: Lease, failure: Failure) -> Result<Completion> {
+        let (lease, failure) = (&lease, &failure);
+        let write = |session| async move { claim::fail(&session, lease, failure).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn release(&self, lease: Lease) -> Result<()> {
+        let lease = &lease;
+        let write = |session| async move { claim::release(&session, lease).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn reclaim(&self, owner: &str) -> Result<u64> {
+        let mut reclaimed = 0;
+        loop {
+            let write = |session| async move { claim::take_back(&session, Some(owner)).await };
+            match self.database.write(write).await? {
+                0 => return Ok(reclaimed),
+                count => reclaimed += count,
+            }
+        }
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64> {
+        let write = |session| async move { claim::retry_batch(&session, customer, batch).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool> {
+        let write = |session| async move { batch::test(&session, customer, batch).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+        let write = |session| async move { notice::claim(&session, hold_for).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn end_notice(&self, id: NoticeId) -> Result<()> {
+        let write = |session| async move { notice::end(&session, id).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn defer_notice(&self, id: NoticeId, after: Duration) -> Result<()> {
+        let write = |session| async move { notice::defer(&session, id, after).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn totals(&self) -> Result<QueueTotals> {
+        let read = |session| async move { share::totals(&session).await };
+        Ok(self.database.read(read).await?)
+    }
+
+    async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
+        let read = |session| async move { share::size(&session, customer, None).await };
+        Ok(self.database.read(read).await?)
+    }
+
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize> {
+        let read = |session| async move { share::size(&session, customer, Some(lane)).await };
+        Ok(self.database.read(read).await?)
+    }
+
+    fn wakeups(&self) -> watch::Receiver<u64> {
+        self.database.listener.wakeups()
+    }
+}
