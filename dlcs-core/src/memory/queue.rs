@@ -215,34 +215,24 @@ impl IngestQueue for MemoryCatalogue {
 
     async fn totals(&self) -> Result<QueueTotals> {
         let state = self.lock();
-        let waiting = |priority: bool| {
+        let waiting = |lane: Lane| {
             let jobs = state.jobs.values().filter(|job| job.token().is_none());
-            let in_lane = |job: &&Job| (job.lane == Lane::Priority && !job.set_apart) == priority;
-            jobs.filter(in_lane).count() as u64
+            jobs.filter(|job| job.counts_in() == lane).count() as u64
         };
         Ok(QueueTotals {
-            waiting: waiting(false),
-            waiting_priority: waiting(true),
+            waiting: waiting(Lane::Default),
+            waiting_priority: waiting(Lane::Priority),
             succeeded: state.ended[0],
             failed: state.ended[1],
         })
     }
 
     async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
-        let state = self.lock();
-        let jobs = || {
-            let all = state.jobs.iter();
-            all.filter(|(image, _)| image.customer() == customer)
-        };
-        Ok(QueueSize {
-            images: jobs().count() as u64,
-            images_waiting: jobs().filter(|(_, job)| job.token().is_none()).count() as u64,
-            batches: state
-                .batches
-                .values()
-                .filter(|batch| batch.customer == customer && batch.finished.is_none())
-                .count() as u64,
-        })
+        Ok(self.lock().size(customer, |_| true))
+    }
+
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize> {
+        Ok(self.lock().size(customer, |of| of == lane))
     }
 
     fn wakeups(&self) -> watch::Receiver<u64> {
@@ -251,6 +241,22 @@ impl IngestQueue for MemoryCatalogue {
 }
 
 impl State {
+    /// What a customer has in the lanes that are chosen.
+    fn size(&self, customer: CustomerId, chosen: impl Fn(Lane) -> bool) -> QueueSize {
+        let jobs = || {
+            let all = self.jobs.iter();
+            let theirs = all.filter(|(image, _)| image.customer() == customer);
+            theirs.filter(|(_, job)| chosen(job.counts_in()))
+        };
+        let batches = self.batches.values();
+        let theirs = batches.filter(|batch| batch.customer == customer && chosen(batch.lane));
+        QueueSize {
+            images: jobs().count() as u64,
+            images_waiting: jobs().filter(|(_, job)| job.token().is_none()).count() as u64,
+            batches: theirs.filter(|batch| batch.finished.is_none()).count() as u64,
+        }
+    }
+
     fn check(&self, customer: CustomerId, items: &[SubmissionItem]) -> Result<()> {
         let problems: Vec<_> = items
             .iter()

@@ -19,6 +19,8 @@ mod derivative_s3_faults;
 mod derivative_s3_moto;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
 mod moto;
+#[cfg(feature = "notifier-webhook")]
+mod notifier_webhook;
 #[cfg(feature = "origin-file")]
 mod origin_file;
 #[cfg(feature = "origin-ftp")]

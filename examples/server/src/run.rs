@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use dlcs_core::Dlcs;
+use dlcs_core::batch::Batch;
 use dlcs_core::derivative::check;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
@@ -13,6 +14,7 @@ use dlcs_storage::catalogue::postgres::{PostgresCatalogue, PostgresCatalogueConf
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
 use dlcs_storage::derivative::s3::{S3Derivatives, S3DerivativesConfig};
+use dlcs_storage::notifier::webhook::{WebhookNotifier, WebhookNotifierConfig};
 use dlcs_storage::origin::file::FileOrigin;
 use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
@@ -25,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::banner::{self, Started};
-use crate::config::Config;
+use crate::config::{Config, Webhooks};
 use crate::node::Node;
 use crate::signal::StopSignals;
 use crate::stop::Stop;
@@ -162,7 +164,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         Some(database) => builder.with_catalogue(postgres(config, database.clone()).await?),
         None => builder.with_catalogue(sqlite(config).await?),
     };
-    let builder = match bucket {
+    let mut builder = match bucket {
         Some(bucket) => builder.with_derivatives(bucket),
         None => builder.with_derivatives(local(&files)?),
     };
@@ -191,7 +193,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
-    let dlcs = builder
+    builder = builder
         .with_origin(HttpOrigin::new(origin))
         .with_origin(s3(config)?)
         .with_origin(FtpOrigin::new(ftp))
@@ -199,7 +201,11 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_origin(FileOrigin::new(config.files.clone()))
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
-        .with_settings(settings)
+        .with_settings(settings);
+    if let Some(webhooks) = &config.webhooks {
+        builder = builder.with_notifier(notifier(webhooks)?);
+    }
+    let dlcs = builder
         .build()
         .map_err(|error| Stop::because("cannot start", &error))?;
     check_formats(config, &dlcs)?;
@@ -261,6 +267,15 @@ async fn postgres(
     PostgresCatalogue::open(catalogue)
         .await
         .map_err(|error| Stop::because("cannot open the catalogue", &error))
+}
+
+/// Tells customers of their batches, in the words of the API.
+fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
+    let config = WebhookNotifierConfig::new(webhooks.targets.clone(), webhooks.secret.clone());
+    let public_url = webhooks.public_url.clone();
+    let document = move |batch: &Batch| dlcs_http::batch_document(&public_url, batch);
+    WebhookNotifier::new(config, document)
+        .map_err(|error| Stop::because("cannot use --webhook", &error))
 }
 
 /// The bucket of `--store-url`, once it has been found to work.

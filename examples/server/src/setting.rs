@@ -189,6 +189,23 @@ pub(crate) const MAX_UPLOAD_SIZE: Setting = Setting::new(
     "The largest master that is sent with its registration; it goes to disk as it comes.",
 )
 .or("1GiB");
+pub(crate) const WEBHOOK: Setting = Setting {
+    repeatable: true,
+    secret: true,
+    ..Setting::new(
+        "webhook",
+        "CUSTOMER=URL",
+        "Where a customer is told that a batch has finished, on any network; repeatable, one for each customer; needs --webhook-secret and --public-url.",
+    )
+};
+pub(crate) const WEBHOOK_SECRET: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "webhook-secret",
+        "SECRET",
+        "What notices of finished batches are signed with; give it in the environment, because other users can see flags.",
+    )
+};
 pub(crate) const WORKERS: Setting = Setting::new(
     "workers",
     "NUMBER",
@@ -248,7 +265,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 30] = [
+pub(crate) const ALL: [&Setting; 32] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -267,6 +284,8 @@ pub(crate) const ALL: [&Setting; 30] = [
     &OLD_SEALING_KEY,
     &MAX_BODY_SIZE,
     &MAX_UPLOAD_SIZE,
+    &WEBHOOK,
+    &WEBHOOK_SECRET,
     &WORKERS,
     &PER_HOST,
     &MAX_BATCH_SIZE,

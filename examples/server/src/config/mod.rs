@@ -2,6 +2,7 @@
 
 mod quantity;
 mod roles;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,6 +24,7 @@ use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
 
 pub(crate) use roles::Roles;
+pub(crate) use webhooks::Webhooks;
 
 use crate::file::{self, Entry};
 use crate::log::Filter;
@@ -64,6 +66,8 @@ pub(crate) struct Config {
     /// The largest bodies of requests, in bytes.
     pub(crate) max_body_size: u64,
     pub(crate) max_upload_size: u64,
+    /// Who is told that batches have finished.
+    pub(crate) webhooks: Option<Webhooks>,
     pub(crate) workers: usize,
     /// How many images of one host are processed at once.
     pub(crate) per_host: u32,
@@ -141,6 +145,7 @@ impl Config {
             old_sealing_key: sources.parsed(&setting::OLD_SEALING_KEY, sealing_key)?,
             max_body_size: sources.required(&setting::MAX_BODY_SIZE, quantity::bytes)?,
             max_upload_size: sources.required(&setting::MAX_UPLOAD_SIZE, quantity::bytes)?,
+            webhooks: webhooks::read(sources)?,
             workers,
             per_host: sources
                 .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?

@@ -48,6 +48,7 @@ fn everything_has_a_default() {
         (64 << 20, 1 << 30)
     );
     assert!(config.known_hosts.is_none());
+    assert!(config.webhooks.is_none());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_pixels, 2_000_000_000);
@@ -154,6 +155,8 @@ fn every_setting_can_stand_in_the_file() {
         grant-bucket = ["1=masters", "2=others"]
         allow-file-origin = ["/", "/tmp"]
         known-hosts = "/tmp/known_hosts"
+        webhook = ["1=https://example.org/a?token=canary", "2=http://10.0.0.1/b"]
+        webhook-secret = "canary: sixteen bytes or more"
         workers = 0
         max-batch-size = "10"
         max-width = 1000
@@ -167,6 +170,7 @@ fn every_setting_can_stand_in_the_file() {
         "#,
     );
     let config = read(&["--config", &path], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
     assert_eq!(config.store.unwrap().to_string(), "s3://bucket/prefix");
     assert!(config.grants.allow(CustomerId::FIRST, "masters"));
@@ -175,6 +179,10 @@ fn every_setting_can_stand_in_the_file() {
         config.known_hosts.as_deref(),
         Some(Path::new("/tmp/known_hosts"))
     );
+    let webhooks = config.webhooks.unwrap();
+    let told = webhooks.targets.of(CustomerId::FIRST).map(Url::as_str);
+    assert_eq!(told, Some("https://example.org/a?token=canary"));
+    assert_eq!(webhooks.public_url.as_str(), "https://api.example.org/dlcs");
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
     assert_eq!(config.limits.max_area, Some(1_000_000));
@@ -320,6 +328,26 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--known-hosts is empty: give it a value or leave it out",
         ),
         (
+            "--webhook",
+            "https://example.org/?canary",
+            "--webhook cannot be used: number 1 is no webhook: write a customer and a URL as 2=https://example.org/batches, and a comma in a URL as %2C",
+        ),
+        (
+            "--webhook",
+            "1=https://example.org/",
+            "--webhook is given without --webhook-secret: give that too, because notices are signed",
+        ),
+        (
+            "--webhook-secret",
+            "0123456789abcdef",
+            "--webhook-secret is given without --webhook: give both or neither",
+        ),
+        (
+            "--webhook-secret",
+            "canary",
+            "--webhook-secret cannot be used: use 16 to 1024 bytes without control characters, such as `openssl rand -hex 32` makes",
+        ),
+        (
             "--admin-key",
             "k",
             "--admin-key is given without --admin-secret: give both or neither",
@@ -337,6 +365,22 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
     ] {
         assert_eq!(sentence(&[&format!("{flag}={value}")], &[]), expected);
     }
+}
+
+#[test]
+fn notices_are_signed_and_link_to_the_public_url() {
+    let flags = ["--webhook", "1=https://a.example/,2=https://b.example/"];
+    let secret = ("DLCS_WEBHOOK_SECRET", "0123456789abcdef");
+    assert_eq!(
+        sentence(&flags, &[secret]),
+        "--webhook is given without --public-url: give that too, because the links in notices need it"
+    );
+    let url = ("DLCS_PUBLIC_URL", "https://api.example.org");
+    let webhooks = read(&flags, &[secret, url]).unwrap().webhooks.unwrap();
+    assert_eq!(webhooks.secret.expose(), "0123456789abcdef");
+    let second = CustomerId::new(2).unwrap();
+    let told = webhooks.targets.of(second).map(Url::as_str);
+    assert_eq!(told, Some("https://b.example/"));
 }
 
 #[test]

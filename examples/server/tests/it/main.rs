@@ -15,3 +15,4 @@ mod proxy;
 mod readme;
 mod start;
 mod store;
+mod webhook;
