@@ -153,7 +153,8 @@ impl IngestQueue for MemoryCatalogue {
             let (job, mut image) = state.end_lease(&lease, now).ok_or(QueueError::LeaseLost)?;
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             image.requeue();
-            state.put_back(&image.id, job, now);
+            let due = job.due;
+            state.put_back(&image.id, job, due);
             state.images.insert(image.id.clone(), image);
         }
         self.wake_workers();
