@@ -50,6 +50,8 @@ struct Inner {
     limits: BodyLimits,
     streams: Streams,
     started: Timestamp,
+    has_api: bool,
+    has_delivery: bool,
 }
 
 /// Puts a [`DlcsService`] together; made by [`DlcsService::builder`].
@@ -87,6 +89,20 @@ impl DlcsServiceBuilder {
         self
     }
 
+    /// Leaves the API to other processes: of it, only health and readiness are answered here.
+    #[must_use]
+    pub const fn without_api(mut self) -> Self {
+        self.0.has_api = false;
+        self
+    }
+
+    /// Leaves the delivery of images to other processes.
+    #[must_use]
+    pub const fn without_delivery(mut self) -> Self {
+        self.0.has_delivery = false;
+        self
+    }
+
     /// Says how many streams of events may be open at once; each looks at its batch ten times a second.
     #[must_use]
     pub fn with_event_streams(mut self, streams: usize) -> Self {
@@ -111,6 +127,8 @@ impl DlcsService {
             public_url: None,
             delivery_url: None,
             limits: BodyLimits::default(),
+            has_api: true,
+            has_delivery: true,
             streams: Streams::new(Streams::DEFAULT_LIMIT),
         })
     }
@@ -134,7 +152,12 @@ impl DlcsService {
     {
         let (parts, body) = request.into_parts();
         let context = self.context(&parts);
-        let answered = if is_delivery(&parts) {
+        let answered = if !self.is_here(&parts) {
+            let detail = "this process does not answer such requests: ask one whose role it is";
+            Ok(context
+                .span(&parts)
+                .in_scope(|| ApiError::new(Kind::NotFound, detail).into_response(&context)))
+        } else if is_delivery(&parts) {
             let answer = delivery::respond(&context, &parts);
             AssertUnwindSafe(answer).catch_unwind().await
         } else {
@@ -156,6 +179,23 @@ impl DlcsService {
             strip(&mut response);
         }
         response
+    }
+
+    /// Whether requests like this one are answered by this process.
+    fn is_here(&self, parts: &Parts) -> bool {
+        let Inner {
+            has_api,
+            has_delivery,
+            ..
+        } = *self.0;
+        if has_api && has_delivery {
+            return true;
+        }
+        let (method, path) = (&parts.method, parts.uri.path());
+        if is_delivery(parts) {
+            return has_delivery;
+        }
+        has_api || matches!(Route::parse(method, path), Ok(Route::Health | Route::Ready))
     }
 
     /// Answers a request that cannot be understood, with what is wrong with its head.

@@ -7,4 +7,6 @@ mod wire;
 pub use environment::EnvironmentError;
 pub(crate) use environment::{Environment, endpoint, fixed};
 pub(crate) use name::{is_bucket, is_region};
-pub(crate) use wire::{MAX_ERROR_BYTES, client, element, incoming, outgoing};
+#[cfg(feature = "derivative-s3")]
+pub(crate) use wire::client;
+pub(crate) use wire::{MAX_ERROR_BYTES, element, incoming, outgoing};

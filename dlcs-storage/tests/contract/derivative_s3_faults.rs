@@ -1,5 +1,4 @@
 //! Derivatives in S3 when the service is in trouble: what can be tried again is, and otherwise nothing is half there.
-#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use dlcs_core::derivative::{DerivativeError, DerivativeStore};
 use dlcs_storage::derivative::s3::S3Derivatives;

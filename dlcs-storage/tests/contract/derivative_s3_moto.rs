@@ -1,5 +1,4 @@
 //! Derivatives in S3 at moto: the contract once more, because two servers rarely err in the same way.
-#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use dlcs_core::derivative::{DerivativeError, DerivativeStore, check};
 use dlcs_testkit::derivative as clauses;

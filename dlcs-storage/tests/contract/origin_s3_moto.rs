@@ -1,5 +1,4 @@
 //! S3 origins at moto, which others wrote to test programs that use AWS.
-#![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use dlcs_core::origin::{OriginError, OriginRequest};
 use dlcs_storage::origin::s3::S3Origin;

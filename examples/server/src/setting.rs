@@ -90,6 +90,20 @@ pub(crate) const STORE_URL: Setting = Setting {
         "The bucket that derivatives and uploads are kept in, as s3://BUCKET/PREFIX, with ?endpoint=URL&region=NAME where that is not AWS; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without it they are files in the data directory.",
     )
 };
+pub(crate) const DATABASE_URL: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "database-url",
+        "URL",
+        "The PostgreSQL database of the catalogue and the queue, such as postgres://dlcs@db.example.org/dlcs, which several of these programs may share; without it a SQLite database in the data directory.",
+    )
+};
+pub(crate) const ROLES: Setting = Setting::new(
+    "roles",
+    "LIST",
+    "What this process does, with commas between them: api, delivery, worker.",
+)
+.or("api,delivery,worker");
 pub(crate) const PUBLIC_URL: Setting = Setting::new(
     "public-url",
     "URL",
@@ -197,7 +211,12 @@ pub(crate) const WORKERS: Setting = Setting::new(
     "NUMBER",
     "How many queued images are processed at once; 0 accepts work and processes none.",
 )
-.or("2");
+.or("4");
+pub(crate) const PER_HOST: Setting = Setting::new(
+    "per-host",
+    "NUMBER",
+    "How many images of one host are processed at once, by all processes together, so that a slow host does not hold up the others; without it three quarters of --workers, and at most 8.",
+);
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
@@ -246,10 +265,12 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 29] = [
+pub(crate) const ALL: [&Setting; 32] = [
     &LISTEN,
     &DATA_DIR,
+    &DATABASE_URL,
     &STORE_URL,
+    &ROLES,
     &PUBLIC_URL,
     &DELIVERY_URL,
     &ADMIN_KEY,
@@ -266,6 +287,7 @@ pub(crate) const ALL: [&Setting; 29] = [
     &WEBHOOK,
     &WEBHOOK_SECRET,
     &WORKERS,
+    &PER_HOST,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,
     &MAX_HEIGHT,

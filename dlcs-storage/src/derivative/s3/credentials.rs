@@ -17,7 +17,7 @@ pub(super) struct Named {
 
 impl Named {
     /// These credentials, for this bucket.
-    pub(super) fn new(inner: AwsCredentialProvider, bucket: &str) -> AwsCredentialProvider {
+    pub(super) fn provide(inner: AwsCredentialProvider, bucket: &str) -> AwsCredentialProvider {
         Arc::new(Self {
             inner,
             bucket: bucket.to_owned(),

@@ -99,7 +99,7 @@ impl S3Derivatives {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&config.bucket)
             .with_region(region.as_deref().unwrap_or(FIRST_REGION))
-            .with_credentials(Named::new(around.credentials, &config.bucket))
+            .with_credentials(Named::provide(around.credentials, &config.bucket))
             .with_http_connector(wire)
             // Not every service can delete several at once.
             .with_disable_bulk_delete(true)

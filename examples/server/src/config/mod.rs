@@ -1,6 +1,7 @@
 //! From flags, environment and file to a checked configuration.
 
 mod quantity;
+mod roles;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -13,7 +14,8 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
-use dlcs_storage::catalogue::sqlite::SealingKey;
+use dlcs_storage::catalogue::SealingKey;
+use dlcs_storage::catalogue::postgres::PostgresCatalogueConfig;
 use dlcs_storage::derivative::s3::S3DerivativesConfig;
 use dlcs_storage::origin::authorities::Authorities;
 use dlcs_storage::origin::file::FileOriginConfig;
@@ -21,6 +23,7 @@ use dlcs_storage::origin::opened::OpenedNetworks;
 use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
 
+pub(crate) use roles::Roles;
 pub(crate) use webhooks::Webhooks;
 
 use crate::file::{self, Entry};
@@ -42,6 +45,9 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// The bucket that derivatives are kept in, if not in the data directory.
     pub(crate) store: Option<S3DerivativesConfig>,
+    /// The database that several processes share, if not one in the data directory.
+    pub(crate) database: Option<PostgresCatalogueConfig>,
+    pub(crate) roles: Roles,
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
@@ -63,6 +69,8 @@ pub(crate) struct Config {
     /// Who is told that batches have finished.
     pub(crate) webhooks: Option<Webhooks>,
     pub(crate) workers: usize,
+    /// How many images of one host are processed at once.
+    pub(crate) per_host: u32,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
@@ -108,6 +116,7 @@ impl Config {
     }
 
     fn check(sources: &Sources<'_>) -> Result<Self, Stop> {
+        let workers = sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?;
         Ok(Self {
             listen: sources.required(&setting::LISTEN, |text| {
                 text.parse().map_err(|_| {
@@ -118,6 +127,10 @@ impl Config {
             store: sources.parsed(&setting::STORE_URL, |text| {
                 S3DerivativesConfig::parse(text).map_err(|error| error.to_string())
             })?,
+            database: sources.parsed(&setting::DATABASE_URL, |text| {
+                PostgresCatalogueConfig::parse(text).map_err(|error| error.to_string())
+            })?,
+            roles: sources.required(&setting::ROLES, Roles::parse)?,
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
@@ -133,7 +146,10 @@ impl Config {
             max_body_size: sources.required(&setting::MAX_BODY_SIZE, quantity::bytes)?,
             max_upload_size: sources.required(&setting::MAX_UPLOAD_SIZE, quantity::bytes)?,
             webhooks: webhooks::read(sources)?,
-            workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
+            workers,
+            per_host: sources
+                .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
+                .map_or_else(|| per_host(workers), |images| images as u32),
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
@@ -296,6 +312,11 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+/// How many images of one host are processed at once, unless that is said: some workers are left to the others.
+fn per_host(workers: usize) -> u32 {
+    (workers - workers / 4).clamp(1, 8) as u32
 }
 
 fn limits(sources: &Sources<'_>) -> Result<Limits, Stop> {

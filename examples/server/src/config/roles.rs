@@ -20,7 +20,12 @@ impl Roles {
                 "api" => roles.api = true,
                 "delivery" => roles.delivery = true,
                 "worker" => roles.worker = true,
-                _ => return Err("write some of api, delivery and worker with commas between them".to_owned()),
+                _ => {
+                    return Err(
+                        "write some of api, delivery and worker with commas between them"
+                            .to_owned(),
+                    );
+                }
             }
         }
         Ok(roles)
@@ -33,8 +38,15 @@ mod tests {
 
     #[test]
     fn roles_are_a_list_of_known_names() {
-        let roles = |api, delivery, worker| Roles { api, delivery, worker };
-        assert_eq!(Roles::parse("api, delivery,worker"), Ok(roles(true, true, true)));
+        let roles = |api, delivery, worker| Roles {
+            api,
+            delivery,
+            worker,
+        };
+        assert_eq!(
+            Roles::parse("api, delivery,worker"),
+            Ok(roles(true, true, true))
+        );
         assert_eq!(Roles::parse("worker"), Ok(roles(false, false, true)));
         for bad in ["", "api,", "workers", "API"] {
             let error = Roles::parse(bad).unwrap_err();

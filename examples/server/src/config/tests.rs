@@ -32,7 +32,11 @@ fn everything_has_a_default() {
     let config = read(&[], &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, Path::new("./dlcs-data"));
-    assert_eq!((config.workers, config.max_batch_size), (2, 1000));
+    assert_eq!((config.workers, config.max_batch_size), (4, 1000));
+    assert_eq!(config.per_host, 3, "one worker is left to other hosts");
+    assert!(config.database.is_none());
+    let all = Roles::parse("api,delivery,worker").unwrap();
+    assert_eq!(config.roles, all);
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
     assert!(config.store.is_none());
@@ -133,7 +137,7 @@ fn the_environment_names_the_file_too() {
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    assert_eq!(read(&[], &[("DLCS_WORKERS", "")]).unwrap().workers, 2);
+    assert_eq!(read(&[], &[("DLCS_WORKERS", "")]).unwrap().workers, 4);
 }
 
 #[test]
@@ -442,4 +446,35 @@ fn what_is_not_toml_and_what_is_not_there_are_refused() {
         stop.starts_with("--config cannot read `/nowhere/dlcs.toml`: "),
         "{stop}"
     );
+}
+
+#[test]
+fn a_host_gets_three_quarters_of_the_workers_and_at_most_eight() {
+    for (workers, per_host) in [(0, 1), (1, 1), (2, 2), (4, 3), (8, 6), (256, 8)] {
+        let config = read(&["--workers", &workers.to_string()], &[]).unwrap();
+        assert_eq!(config.per_host, per_host, "{workers}");
+    }
+    let config = read(&["--per-host", "20"], &[]).unwrap();
+    assert_eq!(config.per_host, 20);
+}
+
+#[test]
+fn a_database_is_never_shown() {
+    let refused = read(
+        &["--database-url", "mysql://anna:canary@db.example/dlcs"],
+        &[],
+    )
+    .unwrap_err();
+    let sentence = refused.to_string();
+    assert!(
+        sentence.contains("--database-url cannot be used"),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("canary"), "{sentence}");
+    let config = read(
+        &["--database-url", "postgres://anna:canary@db.example/dlcs"],
+        &[],
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
 }
