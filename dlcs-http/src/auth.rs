@@ -2,13 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dlcs_core::Customer;
 use dlcs_core::customer::Role;
 use dlcs_core::origin::Secret;
+use dlcs_core::{Customer, Dlcs};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::context::Context;
 use crate::error::{ApiError, Kind};
 use crate::route::Access;
 
@@ -16,7 +15,7 @@ use crate::route::Access;
 ///
 /// Every failure is the same error, so that it never tells whether there is something at the path.
 pub(crate) async fn authorise(
-    context: &Context,
+    dlcs: &Dlcs,
     headers: &HeaderMap,
     access: Access,
 ) -> Result<Option<Customer>, ApiError> {
@@ -30,8 +29,7 @@ pub(crate) async fn authorise(
         )
     };
     let (key, secret) = credentials(headers).ok_or_else(refused)?;
-    let caller = context
-        .dlcs
+    let caller = dlcs
         .authenticate(&key, &secret)
         .await?
         .ok_or_else(refused)?;

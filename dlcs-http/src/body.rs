@@ -7,11 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Kind};
+use crate::events::Events;
 
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -19,7 +21,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// How many bytes of a large body go out before other connections have their turn.
 const TURN: usize = 64 << 10;
 
-/// The body of every response: its bytes are all here, and go out in one piece, or where they are many in turns with other connections.
+/// The body of every response: its bytes are all here, and go out in one piece, or where they are many in turns with other connections; or
+/// they are events that come in time.
 #[derive(Debug, Default)]
 pub struct ResponseBody {
     bytes: Bytes,
@@ -27,6 +30,8 @@ pub struct ResponseBody {
     waits: bool,
     /// Whether there would be bytes that are not sent: then nothing is said of their length.
     left_out: bool,
+    /// What comes instead.
+    events: Option<Events>,
 }
 
 impl Body for ResponseBody {
@@ -37,6 +42,10 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(events) = &mut self.events {
+            let next = std::task::ready!(Pin::new(events).poll_next(context));
+            return Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))));
+        }
         if std::mem::take(&mut self.waits) {
             // Many who are sent a lot at once would otherwise keep a thread from all others.
             context.waker().wake_by_ref();
@@ -49,11 +58,11 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && !self.left_out
+        self.bytes.is_empty() && !self.left_out && self.events.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.left_out {
+        if self.left_out || self.events.is_some() {
             SizeHint::default()
         } else {
             SizeHint::with_exact(self.bytes.len() as u64)
@@ -65,6 +74,14 @@ impl Body for ResponseBody {
 pub(crate) fn full(bytes: impl Into<Bytes>) -> ResponseBody {
     ResponseBody {
         bytes: bytes.into(),
+        ..ResponseBody::default()
+    }
+}
+
+/// A response body of events.
+pub(crate) fn streamed(events: Events) -> ResponseBody {
+    ResponseBody {
+        events: Some(events),
         ..ResponseBody::default()
     }
 }

@@ -8,6 +8,7 @@ mod route;
 mod body;
 mod context;
 mod error;
+mod events;
 mod fields;
 mod form;
 mod hydra;
@@ -21,6 +22,7 @@ mod delivery;
 mod serve;
 
 pub use body::{BoxError, ResponseBody};
+pub use resource::batch::batch_document;
 #[cfg(feature = "server")]
 pub use serve::serve;
 pub use service::{DlcsService, DlcsServiceBuilder};

@@ -1,11 +1,13 @@
 //! The service: one request in, one response out.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use dlcs_core::batch::BatchFilter;
+use dlcs_core::queue::Lane;
 use dlcs_core::time::Timestamp;
 use dlcs_core::{Customer, Dlcs};
 use futures_util::FutureExt;
@@ -23,27 +25,33 @@ use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
 use crate::delivery;
 use crate::error::{ApiError, Kind};
+use crate::events::Streams;
+use crate::hydra::base;
 use crate::payload::{BodyLimits, Payload};
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
-    Outcome, batch, customer, entry_point, image, key, origin_strategy, origin_trial, queue, space,
+    Outcome, batch, batch_events, customer, entry_point, image, key, origin_strategy, origin_trial,
+    queue, space,
 };
 use crate::route::{Access, Route, RouteError};
 
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
-/// It is cheap to clone and holds no state of its own.
+/// It is cheap to clone and holds no state of its own, but for how many streams of events are open.
 #[derive(Debug, Clone)]
 pub struct DlcsService(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     dlcs: Dlcs,
     public_url: Option<Arc<str>>,
     delivery_url: Option<Arc<str>>,
     limits: BodyLimits,
+    streams: Streams,
     started: Timestamp,
+    has_api: bool,
+    has_delivery: bool,
 }
 
 /// Puts a [`DlcsService`] together; made by [`DlcsService::builder`].
@@ -81,16 +89,32 @@ impl DlcsServiceBuilder {
         self
     }
 
+    /// Leaves the API to other processes: of it, only health and readiness are answered here.
+    #[must_use]
+    pub const fn without_api(mut self) -> Self {
+        self.0.has_api = false;
+        self
+    }
+
+    /// Leaves the delivery of images to other processes.
+    #[must_use]
+    pub const fn without_delivery(mut self) -> Self {
+        self.0.has_delivery = false;
+        self
+    }
+
+    /// Says how many streams of events may be open at once; each looks at its batch ten times a second.
+    #[must_use]
+    pub fn with_event_streams(mut self, streams: usize) -> Self {
+        self.0.streams = Streams::new(streams);
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> DlcsService {
         DlcsService(Arc::new(self.0))
     }
-}
-
-/// A URL as the start of links: without query, fragment and trailing slash.
-fn base(url: &Url) -> Arc<str> {
-    url[..url::Position::AfterPath].trim_end_matches('/').into()
 }
 
 impl DlcsService {
@@ -103,7 +127,21 @@ impl DlcsService {
             public_url: None,
             delivery_url: None,
             limits: BodyLimits::default(),
+            has_api: true,
+            has_delivery: true,
+            streams: Streams::new(Streams::DEFAULT_LIMIT),
         })
+    }
+
+    /// The same service, whose streams of events end when this is ready, so that a listener can stop gracefully.
+    ///
+    /// The listener of this crate sees to that itself.
+    #[must_use]
+    pub fn until(&self, stopped: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Arc::new(Inner {
+            streams: self.0.streams.until(stopped),
+            ..Inner::clone(&self.0)
+        }))
     }
 
     /// Answers a request.
@@ -114,12 +152,19 @@ impl DlcsService {
     {
         let (parts, body) = request.into_parts();
         let context = self.context(&parts);
-        let answered = if is_delivery(&parts) {
+        let answered = if !self.is_here(&parts) {
+            let detail = "this process does not answer such requests: ask one whose role it is";
+            Ok(context
+                .span(&parts)
+                .in_scope(|| ApiError::new(Kind::NotFound, detail).into_response(&context)))
+        } else if is_delivery(&parts) {
             let answer = delivery::respond(&context, &parts);
             AssertUnwindSafe(answer).catch_unwind().await
         } else {
             let payload = Payload::new(&parts.headers, body, self.0.limits);
-            let answer = AssertUnwindSafe(answer(&context, &parts, payload)).catch_unwind();
+            let streams = &self.0.streams;
+            let answer =
+                AssertUnwindSafe(answer(&context, &parts, streams, payload)).catch_unwind();
             // In a box, because the many handlers of the API take more room than a tile should have to move.
             Box::pin(answer.instrument(context.span(&parts))).await
         };
@@ -134,6 +179,23 @@ impl DlcsService {
             strip(&mut response);
         }
         response
+    }
+
+    /// Whether requests like this one are answered by this process.
+    fn is_here(&self, parts: &Parts) -> bool {
+        let Inner {
+            has_api,
+            has_delivery,
+            ..
+        } = *self.0;
+        if has_api && has_delivery {
+            return true;
+        }
+        let (method, path) = (&parts.method, parts.uri.path());
+        if is_delivery(parts) {
+            return has_delivery;
+        }
+        has_api || matches!(Route::parse(method, path), Ok(Route::Health | Route::Ready))
     }
 
     /// Answers a request that cannot be understood, with what is wrong with its head.
@@ -192,9 +254,13 @@ fn strip(response: &mut Response<ResponseBody>) {
     *response.body_mut() = empty();
 }
 
-async fn answer(context: &Context, parts: &Parts, payload: Payload) -> Response<ResponseBody> {
-    let route = Route::parse(&parts.method, parts.uri.path());
-    match dispatch(context, parts, route, payload).await {
+async fn answer(
+    context: &Context,
+    parts: &Parts,
+    streams: &Streams,
+    payload: Payload,
+) -> Response<ResponseBody> {
+    match dispatch(context, parts, streams, payload).await {
         Ok(response) => response,
         Err(error) => error.into_response(context),
     }
@@ -204,18 +270,21 @@ async fn answer(context: &Context, parts: &Parts, payload: Payload) -> Response<
 async fn dispatch(
     context: &Context,
     parts: &Parts,
-    route: Result<Route, RouteError>,
+    streams: &Streams,
     payload: Payload,
 ) -> Outcome {
     let access = Access::of(&parts.method, parts.uri.path());
-    let caller = authorise(context, &parts.headers, access).await?;
-    let route = route?;
+    let caller = authorise(&context.dlcs, &parts.headers, access).await?;
+    let route = Route::parse(&parts.method, parts.uri.path())?;
     if let (Access::Customer(id), Some(caller)) = (access, &caller)
         && caller.id != id
     {
         customer::check_exists(context, id).await?;
     }
     let query = Query::parse(parts.uri.query())?;
+    if let Route::WatchBatch(id, batch) = route {
+        return batch_events::get(context, id, batch, streams, &parts.headers).await;
+    }
     handle(context, route, caller, &query, payload).await
 }
 
@@ -227,7 +296,7 @@ async fn handle(
     payload: Payload,
 ) -> Outcome {
     match route {
-        Route::Delivery => Err(ApiError::new(
+        Route::Delivery | Route::WatchBatch(..) => Err(ApiError::new(
             Kind::NotFound,
             "there is nothing at this address",
         )),
@@ -237,6 +306,7 @@ async fn handle(
         Route::ErrorPage(slug) => entry_point::error_page(&slug),
         Route::ListStrategyKinds => origin_strategy::list_kinds(context, query),
         Route::GetStrategyKind(name) => origin_strategy::get_kind(context, &name),
+        Route::GetTotals => queue::totals(context).await,
         Route::ListCustomers => {
             let caller = caller.expect("the route is not open, so somebody has been let in");
             customer::list(context, &caller, query).await
@@ -264,7 +334,14 @@ async fn handle(
         Route::PatchImage(id) => image::patch(context, &id, &payload.object().await?).await,
         Route::DeleteImage(id) => image::delete(context, &id).await,
         Route::GetQueue(id) => queue::get(context, id).await,
-        Route::SubmitBatch(id) => queue::submit(context, id, &payload.object().await?).await,
+        Route::SubmitBatch(id) => {
+            queue::submit(context, id, Lane::Default, &payload.object().await?).await
+        }
+        Route::GetPriorityQueue(id) => queue::get_priority(context, id).await,
+        Route::SubmitPriorityBatch(id) => {
+            queue::submit(context, id, Lane::Priority, &payload.object().await?).await
+        }
+        Route::ListQueueImages(id) => queue::list_images(context, id, query).await,
         Route::ListBatches(id) => batch::list(context, id, BatchFilter::All, query).await,
         Route::ListActiveBatches(id) => batch::list(context, id, BatchFilter::Active, query).await,
         Route::ListRecentBatches(id) => batch::list(context, id, BatchFilter::Recent, query).await,
@@ -272,12 +349,17 @@ async fn handle(
         Route::ListBatchImages(id, batch) => {
             batch::list_images(context, id, batch, Members::All, query).await
         }
+        Route::ListBatchAssets(id, batch) => {
+            batch::list_images(context, id, batch, Members::Made, query).await
+        }
         Route::ListCompletedImages(id, batch) => {
             batch::list_images(context, id, batch, Members::Completed, query).await
         }
         Route::ListErrorImages(id, batch) => {
             batch::list_images(context, id, batch, Members::Failed, query).await
         }
+        Route::RetryBatch(id, batch) => batch::retry(context, id, batch).await,
+        Route::TestBatch(id, batch) => batch::test(context, id, batch).await,
         Route::ListOriginStrategies(id) => origin_strategy::list(context, id, query).await,
         Route::CreateOriginStrategy(id) => {
             origin_strategy::create(context, id, &payload.object().await?).await

@@ -2,5 +2,8 @@
 
 pub mod catalogue;
 pub mod derivative;
+pub mod notifier;
 pub mod origin;
 pub mod pyramid;
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
+mod s3;

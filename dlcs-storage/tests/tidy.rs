@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// Ports with folders of backends.
-const PORTS: [&str; 3] = ["catalogue", "derivative", "origin"];
+const PORTS: [&str; 4] = ["catalogue", "derivative", "notifier", "origin"];
 /// Backends that are always compiled.
 const WITHOUT_FEATURE: [&str; 1] = ["derivative-object"];
 

@@ -172,6 +172,7 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * Every condition that is set must hold.
+    /// * What a batch was made of is found wherever it was submitted last, and not once it has been deleted.
     /// * The order is total: pages neither repeat nor miss an image while images are added.
     ///
     /// # Errors
@@ -219,21 +220,6 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         filter: BatchFilter,
         page: PageRequest,
     ) -> Result<Page<Batch>>;
-
-    /// Lists the images that a batch was made of, wherever they were submitted last.
-    ///
-    /// # Behaviour
-    /// * Those that have been deleted are left out.
-    /// * The order is total.
-    ///
-    /// # Errors
-    /// The backend's failure.
-    async fn list_batch_images(
-        &self,
-        customer: CustomerId,
-        batch: BatchId,
-        page: PageRequest,
-    ) -> Result<Page<Image>>;
 
     /// Stores a new origin strategy.
     ///

@@ -19,6 +19,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
+use futures_util::stream;
 
 pub use error::{DerivativeError, Result};
 pub use facts::DerivativeFacts;
@@ -106,6 +107,81 @@ pub trait DerivativeStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// See [`DerivativeError`].
     async fn list(&self) -> Result<Vec<DerivativeKey>>;
+
+    /// Whether every read is a request to another machine: then readers keep what they have read, and read a bit more at once.
+    fn is_remote(&self) -> bool {
+        false
+    }
+}
+
+/// Checks that a store can be used: stores a small object, reads it, and deletes it.
+///
+/// # Errors
+/// The store's; [`DerivativeError::Backend`] when it gives other bytes than it was given.
+pub async fn check(store: &dyn DerivativeStore) -> Result<()> {
+    const PROBE: Bytes = Bytes::from_static(b"probe");
+    let key = DerivativeKey::Upload(UploadId::assign());
+    store
+        .put(&key, Box::pin(stream::once(async { Ok(PROBE) })))
+        .await?;
+    let read = store.get_range(&key, 0..PROBE.len() as u64).await;
+    // Also where it cannot be read.
+    let deleted = store.delete(&key).await;
+    if read? != PROBE {
+        return Err(DerivativeError::Backend {
+            backend: "checked",
+            source: "it gives other bytes than it was given".into(),
+        });
+    }
+    deleted
 }
 
 const _: fn(&dyn DerivativeStore) = |_| {};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryDerivatives;
+
+    /// A store that keeps something else than it is given.
+    #[derive(Debug)]
+    struct Liar(MemoryDerivatives);
+
+    #[async_trait]
+    impl DerivativeStore for Liar {
+        async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64> {
+            self.0.put(key, body).await
+        }
+
+        async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
+            let bytes = self.0.get_range(key, range).await?;
+            Ok(bytes.slice(1..))
+        }
+
+        async fn length(&self, key: &DerivativeKey) -> Result<u64> {
+            self.0.length(key).await
+        }
+
+        async fn delete(&self, key: &DerivativeKey) -> Result<()> {
+            self.0.delete(key).await
+        }
+
+        async fn list(&self) -> Result<Vec<DerivativeKey>> {
+            self.0.list().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_finds_what_is_wrong_and_leaves_nothing() {
+        let store = MemoryDerivatives::new();
+        check(&store).await.unwrap();
+        assert_eq!(store.list().await.unwrap(), []);
+        let store = Liar(store);
+        let error = check(&store).await.unwrap_err();
+        assert!(
+            matches!(error, DerivativeError::Backend { .. }),
+            "{error:?}"
+        );
+        assert_eq!(store.list().await.unwrap(), []);
+    }
+}

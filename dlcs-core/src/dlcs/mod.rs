@@ -11,9 +11,6 @@ mod workers;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::StreamExt;
-
 pub use batches::BatchReport;
 pub use builder::{DlcsBuilder, Settings};
 pub use keys::{Bootstrap, FirstKey};
@@ -22,9 +19,7 @@ pub use spaces::Spaces;
 
 use crate::catalogue::{Catalogue, Subject};
 use crate::customer::Customer;
-use crate::derivative::{
-    DerivativeKey, DerivativeStore, ImageProcessor, ImageRenderer, Rendered, UploadId,
-};
+use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer, Rendered, check};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, ImageId};
 use crate::iiif::{FormatSet, ResolvedRequest};
@@ -192,10 +187,7 @@ impl Dlcs {
     /// The error of the part that cannot.
     pub async fn ready(&self) -> Result<()> {
         self.0.catalogue.check().await?;
-        let probe = DerivativeKey::Upload(UploadId::assign());
-        let body = futures_util::stream::once(async { Ok(Bytes::from_static(b"probe")) }).boxed();
-        self.0.derivatives.put(&probe, body).await?;
-        Ok(self.0.derivatives.delete(&probe).await?)
+        Ok(check(self.0.derivatives.as_ref()).await?)
     }
 
     fn claim(&self) -> Claim<'_> {

@@ -11,6 +11,8 @@ pub struct ImageQuery {
     pub space: Option<SpaceId>,
     /// Last submitted in this batch.
     pub batch: Option<BatchId>,
+    /// That this batch was made of, wherever they were submitted last.
+    pub made_of: Option<BatchId>,
     /// With this id.
     pub model: Option<ModelId>,
     /// `string1` to `string3` is one of these.
@@ -35,6 +37,7 @@ impl ImageQuery {
             customer,
             space: None,
             batch: None,
+            made_of: None,
             model: None,
             strings: [None, None, None],
             numbers: [None, None, None],
@@ -56,6 +59,13 @@ impl ImageQuery {
     #[must_use]
     pub const fn in_batch(mut self, batch: BatchId) -> Self {
         self.batch = Some(batch);
+        self
+    }
+
+    /// Only those that a batch was made of, wherever they were submitted last.
+    #[must_use]
+    pub const fn that_made(mut self, batch: BatchId) -> Self {
+        self.made_of = Some(batch);
         self
     }
 }

@@ -28,6 +28,8 @@ pub(crate) use fetch::Fetcher;
 
 /// Bytes that are read at once from an upload.
 const UPLOAD_CHUNK: u64 = 1 << 20;
+/// As much where each read is a request to another machine.
+const REMOTE_UPLOAD_CHUNK: u64 = 8 << 20;
 
 /// The ports that an ingest needs, and its limits.
 #[derive(Debug)]
@@ -192,13 +194,18 @@ fn upload_response(
     key: DerivativeKey,
     length: u64,
 ) -> OriginResponse {
+    let chunk = if store.is_remote() {
+        REMOTE_UPLOAD_CHUNK
+    } else {
+        UPLOAD_CHUNK
+    };
     let body = futures_util::stream::try_unfold(0, move |at| {
         let (store, key) = (Arc::clone(&store), key.clone());
         async move {
             if at >= length {
                 return Ok(None);
             }
-            let end = length.min(at + UPLOAD_CHUNK);
+            let end = length.min(at + chunk);
             match store.get_range(&key, at..end).await {
                 Ok(bytes) => Ok(Some((bytes, end))),
                 Err(DerivativeError::NotFound { .. }) => Err(OriginError::UploadGone),

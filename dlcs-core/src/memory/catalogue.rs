@@ -181,6 +181,11 @@ impl Catalogue for MemoryCatalogue {
     async fn list_images(&self, query: &ImageQuery, request: PageRequest) -> Result<Page<Image>> {
         let state = self.lock();
         let images = state.images.values().filter(|image| selects(query, image));
+        let images = images.filter(|image| {
+            query
+                .made_of
+                .is_none_or(|id| state.is_made_of(id, &image.id))
+        });
         let mut images: Vec<_> = images.cloned().collect();
         images.sort_by(|a, b| compare(query.order, a, b));
         Ok(page(images, request))
@@ -232,22 +237,6 @@ impl Catalogue for MemoryCatalogue {
             .filter(|batch| filter.selects(batch))
             .collect();
         Ok(page(batches, request))
-    }
-
-    async fn list_batch_images(
-        &self,
-        customer: CustomerId,
-        batch: BatchId,
-        request: PageRequest,
-    ) -> Result<Page<Image>> {
-        let state = self.lock();
-        let record = state.batches.get(&batch);
-        let members = record
-            .filter(|record| record.customer == customer)
-            .into_iter()
-            .flat_map(|record| record.members.keys());
-        let images = members.filter_map(|id| state.images.get(id));
-        Ok(page(images.cloned().collect(), request))
     }
 
     async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {

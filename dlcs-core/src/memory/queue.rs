@@ -45,8 +45,12 @@ impl IngestQueue for MemoryCatalogue {
                     superseded: false,
                 },
             );
-            for item in items {
-                state.register(item, Some(id), lane, now);
+            let images: Vec<_> = items
+                .into_iter()
+                .map(|item| state.register(item, Some(id), now))
+                .collect();
+            for image in &images {
+                state.enqueue(image, lane, now);
             }
             state.batches[&id].to_batch(id)
         };
@@ -60,7 +64,8 @@ impl IngestQueue for MemoryCatalogue {
         state.check(item.image.customer(), std::slice::from_ref(&item))?;
         let id = item.image.clone();
         let created = !state.images.contains_key(&id);
-        state.register(item, None, Lane::Priority, now);
+        let image = state.register(item, None, now);
+        state.enqueue(&image, Lane::Priority, now);
         for job in state.jobs.values_mut() {
             if let JobState::Leased(held) = &mut job.state {
                 held.alone &= held.owner != claim.owner;
@@ -148,7 +153,8 @@ impl IngestQueue for MemoryCatalogue {
             let (job, mut image) = state.end_lease(&lease, now).ok_or(QueueError::LeaseLost)?;
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             image.requeue();
-            state.put_back(&image.id, job, now);
+            let due = job.due;
+            state.put_back(&image.id, job, due);
             state.images.insert(image.id.clone(), image);
         }
         self.wake_workers();
@@ -210,34 +216,24 @@ impl IngestQueue for MemoryCatalogue {
 
     async fn totals(&self) -> Result<QueueTotals> {
         let state = self.lock();
-        let waiting = |priority: bool| {
+        let waiting = |lane: Lane| {
             let jobs = state.jobs.values().filter(|job| job.token().is_none());
-            let in_lane = |job: &&Job| (job.lane == Lane::Priority && !job.set_apart) == priority;
-            jobs.filter(in_lane).count() as u64
+            jobs.filter(|job| job.counts_in() == lane).count() as u64
         };
         Ok(QueueTotals {
-            waiting: waiting(false),
-            waiting_priority: waiting(true),
+            waiting: waiting(Lane::Default),
+            waiting_priority: waiting(Lane::Priority),
             succeeded: state.ended[0],
             failed: state.ended[1],
         })
     }
 
     async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
-        let state = self.lock();
-        let jobs = || {
-            let all = state.jobs.iter();
-            all.filter(|(image, _)| image.customer() == customer)
-        };
-        Ok(QueueSize {
-            images: jobs().count() as u64,
-            images_waiting: jobs().filter(|(_, job)| job.token().is_none()).count() as u64,
-            batches: state
-                .batches
-                .values()
-                .filter(|batch| batch.customer == customer && batch.finished.is_none())
-                .count() as u64,
-        })
+        Ok(self.lock().size(customer, |_| true))
+    }
+
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize> {
+        Ok(self.lock().size(customer, |of| of == lane))
     }
 
     fn wakeups(&self) -> watch::Receiver<u64> {
@@ -246,6 +242,22 @@ impl IngestQueue for MemoryCatalogue {
 }
 
 impl State {
+    /// What a customer has in the lanes that are chosen.
+    fn size(&self, customer: CustomerId, chosen: impl Fn(Lane) -> bool) -> QueueSize {
+        let jobs = || {
+            let all = self.jobs.iter();
+            let theirs = all.filter(|(image, _)| image.customer() == customer);
+            theirs.filter(|(_, job)| chosen(job.counts_in()))
+        };
+        let batches = self.batches.values();
+        let theirs = batches.filter(|batch| batch.customer == customer && chosen(batch.lane));
+        QueueSize {
+            images: jobs().count() as u64,
+            images_waiting: jobs().filter(|(_, job)| job.token().is_none()).count() as u64,
+            batches: theirs.filter(|batch| batch.finished.is_none()).count() as u64,
+        }
+    }
+
     fn check(&self, customer: CustomerId, items: &[SubmissionItem]) -> Result<()> {
         let problems: Vec<_> = items
             .iter()
@@ -290,14 +302,8 @@ impl State {
         }
     }
 
-    /// Registers an image of a submission that has been checked, and puts it into the queue.
-    fn register(
-        &mut self,
-        item: SubmissionItem,
-        batch: Option<BatchId>,
-        lane: Lane,
-        now: Timestamp,
-    ) {
+    /// Registers an image of a submission that has been checked; what it had in the queue ends.
+    fn register(&mut self, item: SubmissionItem, batch: Option<BatchId>, now: Timestamp) -> Image {
         let id = item.image;
         self.drop_job(&id, now);
         let (mut image, left) = match self.images.remove(&id) {
@@ -321,9 +327,9 @@ impl State {
             self.collectable.remove(&DerivativeKey::Upload(id));
         }
         image.begin(batch, now);
-        self.enqueue(&image, lane, now);
-        self.images.insert(id.clone(), image);
+        self.images.insert(id.clone(), image.clone());
         self.leave_batch(left, &id, now);
+        image
     }
 
     /// The job, where it is this lease's; an expired lease holds until somebody else claims.
@@ -337,7 +343,7 @@ impl State {
         self.held(lease)?;
         let job = self.jobs.remove(lease.image())?;
         if let Some(held) = job.held() {
-            self.charge(lease.image().customer(), job.lane, held, now);
+            self.charge(lease.image(), &job, held, now);
         }
         let image = self.images.get(lease.image())?;
         Some((job, image.clone()))

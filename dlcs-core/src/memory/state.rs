@@ -114,6 +114,17 @@ pub(super) struct Job {
     pub(super) state: JobState,
 }
 
+impl Job {
+    /// The lane that it counts in: what is set apart takes the way of the default lane.
+    pub(super) const fn counts_in(&self) -> Lane {
+        if self.set_apart {
+            Lane::Default
+        } else {
+            self.lane
+        }
+    }
+}
+
 /// Where a job is.
 pub(super) enum JobState {
     Waiting,
@@ -156,6 +167,12 @@ impl Job {
 }
 
 impl State {
+    /// Whether a batch, of the owner of an image, was made of it.
+    pub(super) fn is_made_of(&self, batch: BatchId, image: &ImageId) -> bool {
+        let record = self.batches.get(&batch);
+        record.is_some_and(|record| record.members.contains_key(image))
+    }
+
     pub(super) fn next_batch(&mut self) -> BatchId {
         self.last_batch += 1;
         BatchId::new(self.last_batch).expect("a counter from 1 does not pass 63 bits")
@@ -206,7 +223,7 @@ impl State {
             return;
         };
         if let Some(held) = job.held() {
-            self.charge(image.customer(), job.lane, held, now);
+            self.charge(image, &job, held, now);
             self.discard_lost(image, job.generation, held.token, now);
         }
     }
@@ -246,10 +263,12 @@ impl State {
         self.notices.insert(id, record);
     }
 
-    /// A lease has ended: puts right what its customer was charged.
-    pub(super) fn charge(&mut self, customer: CustomerId, lane: Lane, held: &Held, now: Timestamp) {
-        let share = self.shares.entry((lane, customer)).or_default();
-        share.end(held.charged, now.since(held.since));
+    /// The lease of a job has ended: puts right what its customer was charged.
+    pub(super) fn charge(&mut self, image: &ImageId, job: &Job, held: &Held, now: Timestamp) {
+        if !job.set_apart {
+            let share = self.shares.entry((job.lane, image.customer())).or_default();
+            share.end(held.charged, now.since(held.since));
+        }
     }
 
     /// Takes an image, which is no longer submitted in it, out of the batch that it was in.

@@ -106,10 +106,7 @@ impl State {
             Lane::Default => default,
             Lane::Priority => priority,
         };
-        let (served, .., id) = chosen?;
-        let floor = self.floors.entry(lane).or_default();
-        *floor = served.max(*floor);
-        Some(id)
+        chosen.map(|(.., id)| id)
     }
 
     /// How many images are leased that come from a host; none where there is no host.
@@ -129,14 +126,22 @@ impl State {
         let token = self.next_token();
         let until = now.after(claim.lease_for);
         let job = self.jobs.get_mut(id).expect("the image has a job");
-        let share = self.shares.entry((job.lane, id.customer())).or_default();
+        // What is set apart takes no turns.
+        let charged = if job.set_apart {
+            0
+        } else {
+            let share = self.shares.entry((job.lane, id.customer())).or_default();
+            let floor = self.floors.entry(job.lane).or_default();
+            *floor = share.served.max(*floor);
+            share.start()
+        };
         job.reserved = None;
         job.state = JobState::Leased(Held {
             token,
             owner: claim.owner.to_owned(),
             since: now,
             until,
-            charged: share.start(),
+            charged,
             alone,
         });
         let lease = Lease::issue(LeaseGrant {
@@ -158,16 +163,17 @@ impl State {
     /// Takes leases back whose holders have died; returns how many.
     pub(super) fn take_back(&mut self, now: Timestamp, is_dead: impl Fn(&Held) -> bool) -> u64 {
         let dead = |job: &Job| job.held().is_some_and(&is_dead);
-        let ids: Vec<_> = self
+        let mut dead: Vec<_> = self
             .jobs
             .iter()
             .filter(|(_, job)| dead(job))
-            .map(|(id, _)| id.clone())
+            .map(|(id, job)| (job.held().map(|held| held.until), job.place, id.clone()))
             .collect();
-        for id in &ids {
+        dead.sort();
+        for (.., id) in &dead {
             self.crash(id, now);
         }
-        ids.len() as u64
+        dead.len() as u64
     }
 
     fn crash(&mut self, id: &ImageId, now: Timestamp) {
@@ -176,7 +182,7 @@ impl State {
         };
         if let Some(held) = job.held() {
             let alone = held.alone;
-            self.charge(id.customer(), job.lane, held, now);
+            self.charge(id, &job, held, now);
             self.discard_lost(id, job.generation, held.token, now);
             job.crashes.count(alone);
         }

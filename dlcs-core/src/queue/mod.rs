@@ -326,6 +326,16 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn size(&self, customer: CustomerId) -> Result<QueueSize>;
 
+    /// Returns what a customer has in one lane of the queue.
+    ///
+    /// # Behaviour
+    /// * What is set apart counts in the default lane, so that both lanes together are the queue.
+    /// * The numbers are those of the same instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize>;
+
     /// Returns a receiver that changes whenever there may be work.
     ///
     /// # Behaviour

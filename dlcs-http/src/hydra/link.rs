@@ -1,10 +1,12 @@
 //! The addresses of resources.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use dlcs_core::origin::OriginStrategyId;
 use dlcs_core::{BatchId, CustomerId, ImageId, SpaceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Position, Url};
 
 use crate::context::Context;
 use crate::route::DELIVERY;
@@ -34,6 +36,16 @@ pub(crate) fn encode_segment(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, SEGMENT).into()
 }
 
+/// A URL as the start of links: without query, fragment and trailing slash.
+pub(crate) fn base(url: &Url) -> Arc<str> {
+    url[..Position::AfterPath].trim_end_matches('/').into()
+}
+
+/// The address of a batch on an API.
+pub(crate) fn batch_link(api: &str, customer: CustomerId, batch: BatchId) -> String {
+    format!("{api}/customers/{customer}/queue/batches/{batch}")
+}
+
 impl Context {
     /// The address of a customer.
     pub(crate) fn customer_link(&self, customer: CustomerId) -> String {
@@ -58,7 +70,7 @@ impl Context {
 
     /// The address of a batch.
     pub(crate) fn batch_link(&self, customer: CustomerId, batch: BatchId) -> String {
-        format!("{}/batches/{batch}", self.queue_link(customer))
+        batch_link(&self.api, customer, batch)
     }
 
     /// The address of a customer's origin strategy.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub(crate) use collection::{collection, whole};
 pub(crate) use context::HYDRA;
-pub(crate) use link::encode_segment;
+pub(crate) use link::{base, batch_link, encode_segment};
 
 use crate::body::{ResponseBody, empty, full};
 use crate::context::Context;

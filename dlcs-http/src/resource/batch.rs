@@ -6,10 +6,12 @@ use dlcs_core::time::Timestamp;
 use dlcs_core::{BatchId, CustomerId};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
+use url::Url;
 
 use super::{Outcome, image};
 use crate::context::Context;
-use crate::hydra::{Header, collection};
+use crate::hydra::{Header, base, batch_link, collection};
 use crate::query::Query;
 
 #[derive(Serialize)]
@@ -27,13 +29,20 @@ pub(crate) struct BatchResource {
     #[serde(skip_serializing_if = "Option::is_none")]
     est_completion: Option<String>,
     images: String,
+    assets: String,
     completed_images: String,
     error_images: String,
+    events: String,
 }
 
 /// A batch as it is sent.
 pub(crate) fn resource(context: &Context, batch: &Batch) -> BatchResource {
-    let link = context.batch_link(batch.customer, batch.id);
+    document(&context.api, batch, Some(context.dlcs.clock().now()))
+}
+
+/// A batch as an API sends it; without the time, it is not estimated when it will be finished.
+pub(crate) fn document(api: &str, batch: &Batch, now: Option<Timestamp>) -> BatchResource {
+    let link = batch_link(api, batch.customer, batch.id);
     BatchResource {
         submitted: batch.submitted.to_string(),
         count: batch.count,
@@ -41,12 +50,29 @@ pub(crate) fn resource(context: &Context, batch: &Batch) -> BatchResource {
         errors: batch.errors,
         finished: batch.finished.map(|at| at.to_string()),
         superseded: batch.superseded,
-        est_completion: estimate(batch, context.dlcs.clock().now()).map(|at| at.to_string()),
+        est_completion: now
+            .and_then(|now| estimate(batch, now))
+            .map(|at| at.to_string()),
         images: format!("{link}/images"),
+        assets: format!("{link}/assets"),
         completed_images: format!("{link}/completedImages"),
         error_images: format!("{link}/errorImages"),
+        events: format!("{link}/events"),
         header: Header::new(link, "vocab:Batch"),
     }
+}
+
+/// A finished batch as JSON, byte for byte as `GET` answers at its address on the API with this public URL.
+///
+/// For whoever tells others of it: see [`BatchNotifier`](dlcs_core::BatchNotifier). Of a batch that is not finished, `estCompletion` is
+/// left out.
+///
+/// # Panics
+/// Never: a batch has only text and numbers.
+#[must_use]
+pub fn batch_document(public_url: &Url, batch: &Batch) -> Vec<u8> {
+    serde_json::to_vec(&document(&base(public_url), batch, None))
+        .expect("a batch has only text and numbers")
 }
 
 /// When the batch will be finished if it goes on as it has; `None` before the first image has ended, and once it is finished.
@@ -95,13 +121,15 @@ pub(crate) async fn get(context: &Context, customer: CustomerId, id: BatchId) ->
 pub(crate) enum Members {
     /// All whose current batch it is.
     All,
+    /// All that it was made of.
+    Made,
     /// Those that have ended well.
     Completed,
     /// Those that have failed.
     Failed,
 }
 
-/// `GET /customers/{customer}/queue/batches/{batch}/images`, `…/completedImages` and `…/errorImages`
+/// `GET /customers/{customer}/queue/batches/{batch}/images`, `…/assets`, `…/completedImages` and `…/errorImages`
 pub(crate) async fn list_images(
     context: &Context,
     customer: CustomerId,
@@ -110,9 +138,14 @@ pub(crate) async fn list_images(
     query: &Query,
 ) -> Outcome {
     context.dlcs.batch(customer, id).await?;
-    let mut images = ImageQuery::of(customer).in_batch(id);
+    let mut images = ImageQuery::of(customer);
+    match members {
+        Members::Made => images.made_of = Some(id),
+        Members::All | Members::Completed | Members::Failed => images.batch = Some(id),
+    }
     let name = match members {
         Members::All => "images",
+        Members::Made => "assets",
         Members::Completed => {
             (images.failed, images.pending) = (Some(false), Some(false));
             "completedImages"
@@ -124,6 +157,18 @@ pub(crate) async fn list_images(
     };
     let address = format!("{}/{name}", context.batch_link(customer, id));
     image::list_matching(context, images, address, query).await
+}
+
+/// `POST /customers/{customer}/queue/batches/{batch}/retry`
+pub(crate) async fn retry(context: &Context, customer: CustomerId, id: BatchId) -> Outcome {
+    let retried = context.dlcs.retry_batch(customer, id).await?;
+    Ok(context.json(StatusCode::OK, &json!({"retried": retried})))
+}
+
+/// `POST /customers/{customer}/queue/batches/{batch}/test`
+pub(crate) async fn test(context: &Context, customer: CustomerId, id: BatchId) -> Outcome {
+    let success = context.dlcs.test_batch(customer, id).await?;
+    Ok(context.json(StatusCode::OK, &json!({"success": success})))
 }
 
 #[cfg(test)]

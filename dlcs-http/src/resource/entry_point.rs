@@ -18,6 +18,7 @@ struct EntryPoint {
     header: Header,
     customers: String,
     origin_strategies: String,
+    queue: String,
 }
 
 /// `GET /`
@@ -26,6 +27,7 @@ pub(crate) fn get(context: &Context) -> Outcome {
         header: Header::new(context.api.to_string(), "vocab:EntryPoint"),
         customers: format!("{}/customers", context.api),
         origin_strategies: format!("{}/originStrategies", context.api),
+        queue: format!("{}/queue", context.api),
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

@@ -1,6 +1,7 @@
 //! The resources of the API: how each looks on the wire, and its handlers.
 
 pub(crate) mod batch;
+pub(crate) mod batch_events;
 pub(crate) mod customer;
 pub(crate) mod entry_point;
 pub(crate) mod image;

@@ -1,17 +1,20 @@
-//! The queue of a customer, and submitting to it.
+//! The queue of a customer, its lanes, and submitting to them; and the queue of everybody.
 
-use dlcs_core::image::ImageChanges;
-use dlcs_core::queue::QueueError;
+use dlcs_core::batch::QueueSize;
+use dlcs_core::image::{ImageChanges, ImageQuery};
+use dlcs_core::queue::{Lane, QueueError};
 use dlcs_core::{CustomerId, Error, Registration};
-use http::StatusCode;
+use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Object, Outcome, batch};
+use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
 use crate::hydra::Header;
+use crate::query::Query;
 use crate::resource::image::{self, Candidate, ImageInput, Place, refuse};
 
 #[derive(Serialize)]
@@ -26,13 +29,68 @@ struct QueueResource {
     batches: String,
     active: String,
     recent: String,
+    images: String,
+    priority: String,
 }
 
-/// `GET /customers/{customer}/queue`
+/// The queue of everybody.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TotalsResource {
+    #[serde(flatten)]
+    header: Header,
+    incoming: u64,
+    priority: u64,
+    timebased: u64,
+    transcode_complete: u64,
+    file: u64,
+    failed: u64,
+    success: u64,
+}
+
+/// `GET /queue`: what is in the queue and what has come of it, of all customers.
+pub(crate) async fn totals(context: &Context) -> Outcome {
+    let totals = context.dlcs.queue().totals().await?;
+    let resource = TotalsResource {
+        header: Header::new(format!("{}/queue", context.api), "vocab:Queue"),
+        incoming: totals.waiting,
+        priority: totals.waiting_priority,
+        // Queues of audio, video and files, of which there are none.
+        timebased: 0,
+        transcode_complete: 0,
+        file: 0,
+        failed: totals.failed,
+        success: totals.succeeded,
+    };
+    Ok(context.json(StatusCode::OK, &resource))
+}
+
+/// `GET /customers/{customer}/queue`: both lanes.
 pub(crate) async fn get(context: &Context, customer: CustomerId) -> Outcome {
     let size = context.dlcs.queue().size(customer).await?;
+    Ok(show(context, customer, context.queue_link(customer), size))
+}
+
+/// `GET /customers/{customer}/queue/priority`: the fast lane alone.
+pub(crate) async fn get_priority(context: &Context, customer: CustomerId) -> Outcome {
+    let size = context
+        .dlcs
+        .queue()
+        .lane_size(customer, Lane::Priority)
+        .await?;
+    let link = format!("{}/priority", context.queue_link(customer));
+    Ok(show(context, customer, link, size))
+}
+
+fn show(
+    context: &Context,
+    customer: CustomerId,
+    address: String,
+    size: QueueSize,
+) -> Response<ResponseBody> {
     let link = context.queue_link(customer);
     let resource = QueueResource {
+        header: Header::new(address, "vocab:CustomerQueue"),
         size: size.images,
         batches_waiting: size.batches,
         images_waiting: size.images_waiting,
@@ -40,13 +98,27 @@ pub(crate) async fn get(context: &Context, customer: CustomerId) -> Outcome {
         batches: format!("{link}/batches"),
         active: format!("{link}/active"),
         recent: format!("{link}/recent"),
-        header: Header::new(link, "vocab:CustomerQueue"),
+        images: format!("{link}/images"),
+        priority: format!("{link}/priority"),
     };
-    Ok(context.json(StatusCode::OK, &resource))
+    context.json(StatusCode::OK, &resource)
 }
 
-/// `POST /customers/{customer}/queue`: all members or none.
-pub(crate) async fn submit(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
+/// `GET /customers/{customer}/queue/images`: what waits or is being processed.
+pub(crate) async fn list_images(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
+    let mut images = ImageQuery::of(customer);
+    images.pending = Some(true);
+    let address = format!("{}/images", context.queue_link(customer));
+    image::list_matching(context, images, address, query).await
+}
+
+/// `POST /customers/{customer}/queue`, and `…/queue/priority`: all members or none.
+pub(crate) async fn submit(
+    context: &Context,
+    customer: CustomerId,
+    lane: Lane,
+    body: &Object,
+) -> Outcome {
     let mut problems = Problems::default();
     let members = members(context, body, &mut problems)?;
     let candidates = candidates(context, customer, members, &mut problems).await?;
@@ -54,7 +126,7 @@ pub(crate) async fn submit(context: &Context, customer: CustomerId, body: &Objec
         return Err(refuse(context, &candidates, &mut problems).await);
     }
     let registrations: Vec<_> = candidates.iter().filter_map(registration).collect();
-    match context.dlcs.submit_batch(registrations).await {
+    match context.dlcs.submit_batch_to(lane, registrations).await {
         Ok(made) => {
             let link = context.batch_link(customer, made.id);
             Ok(context.created(&link, &batch::resource(context, &made)))

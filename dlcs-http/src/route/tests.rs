@@ -39,6 +39,41 @@ fn every_entry_of_the_table_is_reached_and_no_two_are_one() {
 }
 
 #[test]
+fn the_documentation_lists_the_table() {
+    let page = include_str!("../../../docs/api.md");
+    let (_, table) = page.split_once("| Route | Methods |").unwrap();
+    let mut listed = Vec::new();
+    for row in table.lines().skip(1).take_while(|row| row.starts_with('|')) {
+        let Some((paths, methods)) = row.trim_matches('|').rsplit_once('|') else {
+            continue;
+        };
+        let paths = paths.split('`').filter(|path| path.starts_with('/'));
+        for path in paths.filter(|path| !path.starts_with("/iiif-img")) {
+            for method in methods.split(", ") {
+                let method = method.split_whitespace().next().unwrap();
+                listed.push(format!("{method} {path}"));
+            }
+        }
+    }
+    let mut known: Vec<_> = ROUTES
+        .iter()
+        .map(|entry| {
+            let path = entry
+                .path
+                .replace("{customer}", "{c}")
+                .replace("{space}", "{s}")
+                .replace("{image}", "{i}")
+                .replace("{batch}", "{b}")
+                .replace("{strategy}", "{id}");
+            format!("{} {path}", entry.method)
+        })
+        .collect();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+}
+
+#[test]
 fn segments_are_split_before_they_are_decoded_and_decoded_once() {
     assert_eq!(model("/customers/1/spaces/1/images/%252e%252e"), "%2e%2e");
     assert_eq!(model("/customers/1/spaces/1/images/a%20b+c"), "a b+c");

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use body::PatientBody;
@@ -61,6 +61,9 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    // Streams of events would otherwise go on for as long as their batches.
+    let (stopping, stopped) = watch::channel(());
+    let service = service.until(stopping_of(stopped));
     loop {
         let (stream, permit) = tokio::select! {
             biased;
@@ -82,13 +85,19 @@ pub async fn serve(
             drop(permit);
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(drain, graceful.shutdown())
         .await
         .is_err()
     {
         tracing::warn!("requests that took too long were cut off");
     }
+}
+
+/// Is ready when whoever serves has begun to stop.
+async fn stopping_of(mut stopped: watch::Receiver<()>) {
+    // Nothing is ever sent: the sender is dropped.
+    let _ = stopped.changed().await;
 }
 
 /// Answers a request whose head is sound, and refuses any other; says so when the connection cannot be used again.

@@ -20,7 +20,7 @@ async fn the_entry_point_needs_no_key_and_links_to_what_exists() {
     let entry = answer.json(200);
     insta::assert_snapshot!(masked(&entry));
     assert_eq!(answer.header("content-type"), "application/json");
-    for link in ["customers", "originStrategies"] {
+    for link in ["customers", "originStrategies", "queue"] {
         let path = entry[link]
             .as_str()
             .unwrap()

@@ -3,11 +3,13 @@
 mod app;
 mod bad_input;
 mod bad_query;
+mod batch;
 mod channels;
 mod customer;
 mod delivery;
 mod entry_point;
 mod errors;
+mod events;
 mod image;
 mod image_refused;
 mod origin_strategy;

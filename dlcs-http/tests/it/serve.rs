@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dlcs_core::Dlcs;
-use dlcs_http::{DlcsService, serve};
+use dlcs_http::{DlcsService, DlcsServiceBuilder, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -20,14 +20,22 @@ struct Server {
 }
 
 async fn start(dlcs: Dlcs) -> Server {
+    start_with(DlcsService::builder(dlcs)).await
+}
+
+async fn start_with(service: DlcsServiceBuilder) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         let _ = stopped.await;
     };
-    let service = DlcsService::builder(dlcs).build();
-    let ended = tokio::spawn(serve(listener, service, shutdown, Duration::from_secs(25)));
+    let ended = tokio::spawn(serve(
+        listener,
+        service.build(),
+        shutdown,
+        Duration::from_secs(25),
+    ));
     Server {
         address,
         stop,
@@ -70,6 +78,83 @@ async fn a_request_in_flight_is_answered_before_it_stops() {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     server.ended.await.unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// Submits an image that nobody processes.
+async fn submit(dlcs: &Dlcs) {
+    let registration = Fixture::registration("waiting").with_bytes("bytes");
+    let batch = dlcs.submit_batch([registration]).await.expect("a batch");
+    assert_eq!(batch.id.get(), 1);
+}
+
+/// Opens the stream of events of a batch that nobody works at, and reads until its first event is there.
+async fn watch(server: &Server, method: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address)
+        .await
+        .expect("the server listens");
+    let head = format!(
+        "{method} /customers/1/queue/batches/1/events HTTP/1.1\r\nhost: x\r\nauthorization: Basic a2V5OnNlY3JldA==\r\n\r\n"
+    );
+    stream
+        .write_all(head.as_bytes())
+        .await
+        .expect("the server reads");
+    stream
+}
+
+/// Reads until a text has come.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(end) {
+        let read = stream.read(&mut buffer).await.expect("it goes on");
+        assert!(read > 0, "the connection ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    text
+}
+
+#[tokio::test]
+async fn open_streams_of_events_do_not_keep_it_from_stopping() {
+    let fixture = Fixture::with_image("map").await;
+    submit(&fixture.dlcs).await;
+    let server = start(fixture.dlcs).await;
+    let mut stream = watch(&server, "GET").await;
+    let begun = read_until(&mut stream, "\n\n\r\n").await;
+    assert!(begun.starts_with("HTTP/1.1 200 OK\r\n"), "{begun}");
+    assert!(begun.contains("event: batch\nid: 0-0-0-0\n"), "{begun}");
+    // Another that has only been looked at can be used again.
+    let mut looked = watch(&server, "HEAD").await;
+    let head = read_until(&mut looked, "\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(!head.contains("content-length"), "{head}");
+    server.stop.send(()).unwrap();
+    let rest = read(&mut stream).await;
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream ends well: {rest}");
+    // The drain is 25 s: who waits for that has failed.
+    let ended = tokio::time::timeout(Duration::from_secs(10), server.ended);
+    ended.await.expect("it stops at once").unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_makes_room_for_another() {
+    let fixture = Fixture::with_image("map").await;
+    submit(&fixture.dlcs).await;
+    let server = start_with(DlcsService::builder(fixture.dlcs).with_event_streams(1)).await;
+    let mut first = watch(&server, "GET").await;
+    read_until(&mut first, "event: batch").await;
+    let mut second = watch(&server, "GET").await;
+    let refused = read_until(&mut second, "\r\n\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 5\r\n"), "{refused}");
+    drop(first);
+    loop {
+        let mut next = watch(&server, "GET").await;
+        let head = read_until(&mut next, "\r\n\r\n").await;
+        if head.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,5 +47,9 @@ mod unanswered;
 mod unconnected;
 #[cfg(any(feature = "origin-http", feature = "origin-s3", feature = "origin-ftp"))]
 mod untrusted;
-#[cfg(any(feature = "origin-http", feature = "origin-s3"))]
-mod wait;
+#[cfg(any(
+    feature = "origin-http",
+    feature = "origin-s3",
+    feature = "notifier-webhook"
+))]
+pub(crate) mod wait;

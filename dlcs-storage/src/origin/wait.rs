@@ -1,4 +1,4 @@
-//! The wait that an origin asks for (RFC 9110 section 10.2.3). Pure.
+//! The wait that an origin, or a webhook, asks for (RFC 9110 section 10.2.3). Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the wait that an origin asks for.
-pub(super) fn asked_wait(headers: &HeaderMap, clock: &dyn Clock) -> Option<Duration> {
+pub(crate) fn asked_wait(headers: &HeaderMap, clock: &dyn Clock) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     retry_after(value, clock.now())
 }

@@ -72,8 +72,12 @@ pub struct PyramidRendererConfig {
     pub index_cache_bytes: u64,
     /// The most bytes of decoded tiles that are kept, for the next request nearby; 0: none.
     pub tile_cache_bytes: u64,
-    /// The most bytes of rendered results that are kept, each of them at most an eighth of this; 0: none.
+    /// The most bytes of results that are kept, each of them at most an eighth of this; 0: none. Stored tiles are among them where the store
+    /// is remote.
     pub result_cache_bytes: u64,
+    /// The most bytes that are kept of what came with the indexes of a remote store
+    /// ([`is_remote`](dlcs_core::derivative::DerivativeStore::is_remote)): up to 512 KiB for each image that is being looked at; 0: none.
+    pub ahead_cache_bytes: u64,
     /// The JPEG quality of what is rendered, 1 to 100.
     pub quality: u8,
     /// The WebP quality of what is rendered, 1 to 100.
@@ -83,7 +87,7 @@ pub struct PyramidRendererConfig {
 impl Default for PyramidRendererConfig {
     /// One large and one small request for every processor, 256 of each waiting for at most 10 seconds, 384 MiB for all large ones together,
     /// [`Limits::LARGEST_AREA`] as the largest area, 128 MiB for the results of small ones that are being sent, 1 GiB of pixels decoded for
-    /// each, 64 MiB each of indexes, decoded tiles and results, quality 85 for JPEG and 80 for WebP.
+    /// each, 64 MiB each of indexes, decoded tiles and results, 16 MiB of what came with indexes, quality 85 for JPEG and 80 for WebP.
     fn default() -> Self {
         Self {
             spool_directory: None,
@@ -98,6 +102,7 @@ impl Default for PyramidRendererConfig {
             index_cache_bytes: 64 << 20,
             tile_cache_bytes: 64 << 20,
             result_cache_bytes: 64 << 20,
+            ahead_cache_bytes: 16 << 20,
             quality: 85,
             webp_quality: 80,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
+use dlcs_core::derivative::{DerivativeKey, RenderError};
 use dlcs_core::iiif::{Dimensions, Level, Plan, ResolvedRequest, Stored, StoredLevel, plan};
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
@@ -12,6 +12,7 @@ use super::edge::edge_place;
 use super::error::damaged;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
+use super::reads::Reads;
 use super::tiff::{Coding, Index, LevelIndex, Place, read_head};
 use super::tile::{decode_jpeg, inflate, plain};
 
@@ -125,12 +126,7 @@ impl ReadyIndex {
     }
 
     /// A stored stream as a whole JPEG: its tables, and its own bytes.
-    pub(super) async fn stored(
-        &self,
-        store: &dyn DerivativeStore,
-        key: &DerivativeKey,
-        plan: Plan,
-    ) -> Result<Bytes, RenderError> {
+    pub(super) async fn stored(&self, reads: Reads<'_>, plan: Plan) -> Result<Bytes, RenderError> {
         let (prefix, place) = match plan {
             Plan::StoredTile { level, column, row } => (
                 &self.prefixes[level as usize],
@@ -151,14 +147,9 @@ impl ReadyIndex {
             Plan::Render { .. } => return Err(damaged("it holds no such stream")),
         };
         // The first two bytes of the stream are those of the prefix, which the rest is read behind: nothing is copied twice.
-        let rest = place.offset + 2..place.end();
-        let length = prefix.len() as u64 + (rest.end - rest.start);
-        let whole = store.get_range_after(key, rest, prefix).await?;
-        if whole.len() as u64 == length {
-            Ok(whole)
-        } else {
-            Err(damaged("it ends early"))
-        }
+        reads
+            .read_after(place.offset + 2..place.end(), prefix)
+            .await
     }
 
     /// A tile of JPEG as a whole stream.
@@ -218,20 +209,6 @@ fn find(places: &[Place], place: Option<usize>) -> Result<Place, RenderError> {
 
 fn missing() -> RenderError {
     damaged("a tile is missing")
-}
-
-pub(super) async fn read_exactly(
-    store: &dyn DerivativeStore,
-    key: &DerivativeKey,
-    start: u64,
-    end: u64,
-) -> Result<Bytes, RenderError> {
-    let bytes = store.get_range(key, start..end).await?;
-    if bytes.len() as u64 == end - start {
-        Ok(bytes)
-    } else {
-        Err(damaged("it ends early"))
-    }
 }
 
 /// Weighs cached indexes by their bytes.

@@ -23,6 +23,7 @@ mod kept;
 mod level;
 mod orientation;
 mod pixels;
+mod reads;
 mod render;
 mod resample;
 mod sniff;

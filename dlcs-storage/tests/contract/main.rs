@@ -11,6 +11,16 @@ mod catalogue_sqlite_cache;
 #[cfg(feature = "origin-ftp")]
 mod certificate;
 mod derivative_object;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3_faults;
+#[cfg(feature = "derivative-s3")]
+mod derivative_s3_moto;
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
+mod moto;
+#[cfg(feature = "notifier-webhook")]
+mod notifier_webhook;
 #[cfg(feature = "origin-file")]
 mod origin_file;
 #[cfg(feature = "origin-ftp")]
@@ -50,11 +60,13 @@ mod postgres_sound;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_speed;
 mod pyramid;
+#[cfg(feature = "catalogue-sqlite")]
+mod queue_model_sqlite;
 #[cfg(feature = "catalogue-postgres")]
 mod queue_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
-#[cfg(feature = "origin-s3")]
+#[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
 mod s3_server;
 #[cfg(feature = "catalogue-sqlite")]
 mod sqlite_fixture;

@@ -1,10 +1,11 @@
-//! A server of the S3 protocol over a directory, in this process, which some objects stop or break.
+//! A server of the S3 protocol over a directory, in this process, which some objects and some requests stop or break.
 #![expect(clippy::unwrap_used, reason = "a test stops at what goes wrong")]
 
 use std::collections::HashMap;
 use std::fs;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dlcs_core::origin::{OriginAccess, S3Credentials, Secret};
@@ -22,6 +23,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
@@ -48,21 +50,68 @@ pub(crate) enum Fault {
     Stops(usize, Gate),
 }
 
+/// What the server does wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Wants to be asked less.
+    Busy,
+    /// Has no room.
+    Full,
+    /// Breaks the connection instead of doing anything.
+    Cut,
+    /// Does it, and breaks the connection instead of saying so.
+    LosesTheAnswer,
+}
+
+/// A trouble of the next requests of one kind.
+struct Troubled {
+    method: &'static str,
+    /// A part of the path or the query.
+    target: &'static str,
+    trouble: Trouble,
+    times: usize,
+}
+
+#[derive(Default)]
+struct State {
+    faults: HashMap<String, Fault>,
+    troubled: Vec<Troubled>,
+    requests: Vec<String>,
+}
+
+impl State {
+    /// The trouble of a request, which is noted.
+    fn trouble(&mut self, method: &str, target: &str) -> Option<Trouble> {
+        self.requests.push(format!("{method} {target}"));
+        let troubled = self.troubled.iter_mut().find(|troubled| {
+            troubled.times > 0 && troubled.method == method && target.contains(troubled.target)
+        })?;
+        troubled.times -= 1;
+        Some(troubled.trouble)
+    }
+}
+
 /// The server, on a free port of the loopback interface for as long as the value lives.
 pub(crate) struct S3Server {
     directory: tempfile::TempDir,
     pub(crate) endpoint: Url,
-    faults: Arc<Mutex<HashMap<String, Fault>>>,
+    state: Arc<Mutex<State>>,
+    /// How many unfinished objects have been given up.
+    given_up: watch::Sender<usize>,
     accepting: AbortHandle,
 }
 
-/// Anybody may read one bucket; the rest needs credentials that are known.
+/// Anybody may read one bucket; the other needs credentials that are known, and there are no more.
 struct OneOpenBucket;
 
 #[async_trait::async_trait]
 impl S3Access for OneOpenBucket {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if cx.credentials().is_some() || cx.s3_path().get_bucket_name() == Some(OPEN) {
+        let bucket = cx.s3_path().get_bucket_name();
+        if bucket.is_some_and(|bucket| ![OPEN, CLOSED].contains(&bucket)) {
+            return Err(s3_error!(NoSuchBucket, "canary-text-of-the-origin"));
+        }
+        if cx.credentials().is_some() || bucket == Some(OPEN) {
             return Ok(());
         }
         Err(s3_error!(AccessDenied, "canary-text-of-the-origin"))
@@ -81,12 +130,15 @@ impl S3Server {
         let service = builder.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let faults = Arc::default();
-        let accepting = tokio::spawn(accept(listener, service, Arc::clone(&faults)));
+        let state = Arc::default();
+        let given_up = watch::Sender::new(0);
+        let accepting = accept(listener, service, Arc::clone(&state), given_up.clone());
+        let accepting = tokio::spawn(accepting);
         Self {
             directory,
             endpoint: Url::parse(&format!("http://{address}")).unwrap(),
-            faults,
+            state,
+            given_up,
             accepting: accepting.abort_handle(),
         }
     }
@@ -106,9 +158,49 @@ impl S3Server {
 
     /// Puts an object in the open bucket that does not arrive as it should.
     pub(crate) fn put_faulty(&self, key: &str, bytes: &[u8], fault: Fault) -> Url {
-        let path = format!("/{OPEN}/{key}");
-        self.faults.lock().unwrap().insert(path, fault);
+        self.fault(&format!("/{OPEN}/{key}"), fault);
         self.put(OPEN, key, bytes)
+    }
+
+    /// Has this trouble with so many of the next requests of a method whose target has this part.
+    pub(crate) fn trouble(
+        &self,
+        (method, target): (&'static str, &'static str),
+        trouble: Trouble,
+        times: usize,
+    ) {
+        self.state.lock().unwrap().troubled.push(Troubled {
+            method,
+            target,
+            trouble,
+            times,
+        });
+    }
+
+    /// Takes the requests that came since the last time: methods and targets.
+    pub(crate) fn take_requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    /// Lets the answers for a path come as the fault says.
+    pub(crate) fn fault(&self, path: &str, fault: Fault) {
+        let path = path.to_owned();
+        self.state.lock().unwrap().faults.insert(path, fault);
+    }
+
+    /// Waits until so many unfinished objects have been given up.
+    pub(crate) async fn gives_up(&self, number: usize) {
+        let mut given_up = self.given_up.subscribe();
+        let waiting = given_up.wait_for(|given_up| *given_up >= number);
+        let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+        waited.expect("it is given up").unwrap();
+    }
+
+    /// The objects that have been begun and neither finished nor given up, and their parts.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(".upload")).collect()
     }
 }
 
@@ -132,13 +224,25 @@ pub(crate) fn keys(key_id: &str, secret: &str) -> OriginAccess {
 async fn accept(
     listener: TcpListener,
     service: S3Service,
-    faults: Arc<Mutex<HashMap<String, Fault>>>,
+    state: Arc<Mutex<State>>,
+    given_up: watch::Sender<usize>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
-        let (service, faults) = (service.clone(), Arc::clone(&faults));
-        let service =
-            service_fn(move |request| answer(service.clone(), Arc::clone(&faults), request));
+        let (service, state, given_up) = (service.clone(), Arc::clone(&state), given_up.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (service, state, given_up) =
+                (service.clone(), Arc::clone(&state), given_up.clone());
+            async move {
+                let target = request.uri().query().unwrap_or_default();
+                let gives_up = request.method() == "DELETE" && target.contains("uploadId=");
+                let answer = answer(service, state, request).await;
+                if gives_up {
+                    given_up.send_modify(|given_up| *given_up += 1);
+                }
+                answer
+            }
+        });
         connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
         while connections.try_join_next().is_some() {}
     }
@@ -146,10 +250,21 @@ async fn accept(
 
 async fn answer(
     service: S3Service,
-    faults: Arc<Mutex<HashMap<String, Fault>>>,
+    state: Arc<Mutex<State>>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, s3s::HttpError> {
-    let fault = next_fault(&mut faults.lock().unwrap(), request.uri().path());
+) -> Result<Response<Body>, Failure> {
+    let (fault, trouble) = {
+        let mut state = state.lock().unwrap();
+        let target = request.uri().path_and_query().unwrap().as_str();
+        let trouble = state.trouble(request.method().as_str(), target);
+        (next_fault(&mut state.faults, request.uri().path()), trouble)
+    };
+    match trouble {
+        Some(Trouble::Busy) => return refuse(request, 503, "SlowDown").await,
+        Some(Trouble::Full) => return refuse(request, 507, "XMinioStorageFull").await,
+        Some(Trouble::Cut) => return Err("cut".into()),
+        _ => {}
+    }
     let range = request
         .headers()
         .get("range")
@@ -167,12 +282,31 @@ async fn answer(
     if let Some(Fault::Silent(gate)) = &fault {
         gate.pass().await;
     }
-    let response = Service::call(&service, request).await?;
+    let response = Service::call(&service, request).await;
+    let response = response.map_err(|error| format!("{error:?}"))?;
+    if trouble == Some(Trouble::LosesTheAnswer) {
+        // Some answers say while they come what came of the request.
+        let _ = BodyExt::collect(response.into_body()).await;
+        return Err("lost".into());
+    }
     Ok(response.map(|body| {
         let bytes = body.into_data_stream();
         let bytes = bytes.map(|bytes| bytes.map_err(|error| error.to_string().into()));
         StreamBody::new(Box::pin(through(bytes, fault, first)) as _)
     }))
+}
+
+/// Refuses a request, once all of it has come.
+async fn refuse(
+    request: Request<Incoming>,
+    status: u16,
+    code: &str,
+) -> Result<Response<Body>, Failure> {
+    request.into_body().collect().await?;
+    let text = format!("<Error><Code>{code}</Code><Message>canary</Message></Error>");
+    let body = stream::once(async { Ok(Frame::data(Bytes::from(text))) });
+    let body: Body = StreamBody::new(Box::pin(body));
+    Ok(Response::builder().status(status).body(body)?)
 }
 
 /// The fault of an object for the present answer.

@@ -22,6 +22,12 @@ impl FakeClock {
         let micros = i64::try_from(by.as_micros()).expect("tests move the clock by less than ages");
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
+
+    /// Moves it backwards, as clocks do that are put right.
+    pub fn put_back(&self, by: Duration) {
+        let micros = i64::try_from(by.as_micros()).expect("tests move the clock by less than ages");
+        self.0.fetch_sub(micros, Ordering::SeqCst);
+    }
 }
 
 impl Clock for FakeClock {

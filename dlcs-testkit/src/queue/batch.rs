@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dlcs_core::batch::{Batch, BatchFilter, QueueSize};
 use dlcs_core::id::BatchId;
 use dlcs_core::page::{PageRequest, PageSize};
-use dlcs_core::queue::Failure;
+use dlcs_core::queue::{Failure, Lane};
 use dlcs_core::space::Space;
 
 use super::QueueContext;
@@ -104,6 +104,39 @@ pub async fn size_counts_images_and_batches(on: &QueueContext<'_>) {
         size(0, 0, 0),
         "another customer has nothing in the queue",
     );
+}
+
+/// The two lanes of a customer are the whole of its queue.
+pub async fn lane_sizes_add_up_to_the_queue(on: &QueueContext<'_>) {
+    let (space, other) = (on.space().await, on.space().await);
+    on.submit(&space, &["a", "b"]).await;
+    on.submit_to(Lane::Priority, &space, &["c", "d", "e"]).await;
+    on.submit_to(Lane::Priority, &other, &["a"]).await;
+    let size = |images, images_waiting, batches| QueueSize {
+        images,
+        images_waiting,
+        batches,
+    };
+    let lanes = async || {
+        let mut sizes = Vec::new();
+        for lane in [Lane::Default, Lane::Priority] {
+            sizes.push(on.queue.lane_size(space.customer, lane).await.unwrap());
+        }
+        sizes
+    };
+    let at_first = vec![size(2, 2, 1), size(3, 3, 1)];
+    same(lanes().await, at_first, "each batch is in its lane");
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(on.claimed().await.lease);
+    }
+    let taken = vec![size(2, 2, 1), size(3, 0, 1)];
+    same(lanes().await, taken, "the priority lane goes first");
+    for lease in held {
+        on.complete(lease, 100).await;
+    }
+    let ended = vec![size(2, 2, 1), size(0, 0, 0)];
+    same(lanes().await, ended, "what has ended is in no lane");
 }
 
 /// Lists a customer's batches, newest first; the filter selects as [`BatchFilter::selects`] says.

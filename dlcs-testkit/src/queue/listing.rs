@@ -29,7 +29,7 @@ async fn register(on: &QueueContext<'_>, space: &Space, model: &str, string: &st
         ..item.changes
     };
     on.queue
-        .submit(fixture::submission(&space, [item]))
+        .submit(fixture::submission(space, [item]))
         .await
         .unwrap();
     on.clock.advance(Duration::from_secs(1));

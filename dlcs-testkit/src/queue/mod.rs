@@ -10,6 +10,7 @@ pub mod crash;
 pub mod image;
 pub mod lane;
 pub mod listing;
+pub mod model;
 pub mod outcome;
 pub mod rerun;
 pub mod retry;
@@ -88,6 +89,7 @@ macro_rules! queue_contract {
             $crate::queue::batch {
                 counts_add_up_at_every_step,
                 size_counts_images_and_batches,
+                lane_sizes_add_up_to_the_queue,
                 batches_are_listed_newest_first_by_filter,
                 batch_is_its_customers_only,
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::batch::{Batch, QueueTotals};
 use dlcs_core::id::BatchId;
+use dlcs_core::image::{ImageOrderBy, ImageQuery};
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::queue::{BatchNotice, Lane, QueueError};
 
@@ -234,54 +235,48 @@ pub async fn batch_whose_last_results_race_is_told_once(on: &QueueContext<'_>) {
         if let Some(again) = on.queue.claim_notice(HOLD).await.unwrap() {
             panic!("expected: no other notice\n     got: {again:?}");
         }
-        let due = on.clock.advance(HOLD);
-        let () = due;
+        on.clock.advance(HOLD);
         let held = notice(on).await.expect("it was never ended");
         on.queue.end_notice(held.id).await.unwrap();
     }
 }
 
-/// The images that a batch was made of are listed wherever they were submitted last; those that are gone are not.
+/// The images that a batch was made of are listed wherever they were submitted last, under every other condition; those that are gone are not.
 pub async fn what_a_batch_was_made_of_is_listed(on: &QueueContext<'_>) {
     let (space, other) = (on.space().await, on.space().await);
     let batch = on.submit(&space, &["a", "b", "c", "d"]).await;
-    on.submit(&space, &["b"]).await;
+    on.submit(&space, &["e"]).await;
+    let later = on.submit(&space, &["b"]).await;
+    let theirs = on.submit(&other, &["a", "b"]).await;
     let gone = fixture::image_id(&space, "c");
     on.catalogue.delete_image(&gone).await.unwrap();
-    let mut listed = Vec::new();
-    for index in 0..3 {
-        let page = PageRequest {
-            index,
-            size: PageSize::new(2),
-        };
-        let page = on
-            .catalogue
-            .list_batch_images(batch.customer, batch.id, page)
-            .await
-            .unwrap();
-        same(page.total, 3, "one is gone");
-        listed.extend(
-            page.items
-                .into_iter()
-                .map(|image| image.id.model().to_string()),
-        );
-    }
-    listed.sort_unstable();
-    same(
-        listed,
-        ["a", "b", "d"].map(str::to_owned).to_vec(),
-        "each is listed once",
-    );
-    let page = PageRequest {
-        index: 0,
-        size: PageSize::new(2),
+    let made = ImageQuery::of(batch.customer).that_made(batch.id);
+    let listed = async |query: &ImageQuery| {
+        let mut models = Vec::new();
+        for index in 0..3 {
+            let page = PageRequest {
+                index,
+                size: PageSize::new(2),
+            };
+            let page = on.catalogue.list_images(query, page).await.unwrap();
+            let of_page = page.items.iter().map(|image| image.id.model().to_string());
+            models.extend(of_page);
+        }
+        models.join(" ")
     };
-    let foreign = on
-        .catalogue
-        .list_batch_images(other.customer, batch.id, page)
-        .await
-        .unwrap();
-    same(foreign.total, 0, "it is another customer's");
+    let mut by_id = made.clone();
+    by_id.order.by = ImageOrderBy::Id;
+    same(listed(&by_id).await, "a b d".to_owned(), "each once");
+    by_id.order.descending = true;
+    same(listed(&by_id).await, "d b a".to_owned(), "in any order");
+    let moved = made.clone().in_batch(later.id);
+    same(listed(&moved).await, "b".to_owned(), "it went elsewhere");
+    let second = fixture::space_of(on.catalogue, space.customer, "second").await;
+    let elsewhere = made.clone().in_space(second.id);
+    same(listed(&elsewhere).await, String::new(), "of its space");
+    let foreign = ImageQuery::of(batch.customer).that_made(theirs.id);
+    let why = "it is another customer's, whose spaces have the same numbers";
+    same(listed(&foreign).await, String::new(), why);
 }
 
 /// Totals count what waits in each lane, and what has ended.

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, Collected};
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
 use hyper::server::conn::http1;
@@ -27,10 +28,18 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path and the query, as they came.
     pub target: String,
+    /// The body, as far as it came.
+    pub body: Bytes,
     headers: Vec<(String, String)>,
 }
 
 impl RecordedRequest {
+    /// Every header, its name in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a header, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -75,12 +84,24 @@ impl HttpServer {
         Self::start_on(Ipv4Addr::LOCALHOST).await
     }
 
+    /// Starts a server again where another was before.
+    ///
+    /// # Panics
+    /// When somebody else has taken the port meanwhile.
+    pub async fn start_at_port(port: u16) -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
     /// Starts a server at another address of the loopback interface, so that a test can open the one and not the other.
     ///
     /// # Panics
     /// When the address is not of this machine, or has no free port.
     pub async fn start_on(address: Ipv4Addr) -> Self {
-        let listener = TcpListener::bind((address, 0))
+        Self::start_at((address, 0).into()).await
+    }
+
+    async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address)
             .await
             .expect("the loopback interface has a free port");
         let address = listener
@@ -176,7 +197,7 @@ async fn answer(
     connection: Arc<TcpStream>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let record = record(&request);
+    let record = record(request).await;
     let reply = {
         let mut state = lock(&state);
         let replies = state.replies.get_mut(&record.target);
@@ -196,12 +217,19 @@ async fn answer(
     Ok(reply.into_response(connection))
 }
 
-fn record(request: &Request<Incoming>) -> RecordedRequest {
-    let target = request.uri().path_and_query();
-    let headers = request.headers().iter();
+async fn record(request: Request<Incoming>) -> RecordedRequest {
+    let (head, body) = request.into_parts();
+    let target = head.uri.path_and_query();
+    let headers = head.headers.iter();
     RecordedRequest {
-        method: request.method().to_string(),
+        method: head.method.to_string(),
         target: target.map_or_else(String::new, ToString::to_string),
+        // A client that goes away is what some tests are about.
+        body: body
+            .collect()
+            .await
+            .map(Collected::to_bytes)
+            .unwrap_or_default(),
         headers: headers
             .map(|(name, value)| {
                 (

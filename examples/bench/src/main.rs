@@ -56,6 +56,8 @@ fn run() -> Result<ExitCode> {
             Part::Regions => part::regions::run(&bench, &mut table)?,
             Part::Ingest => part::ingest::run(&bench, &mut table)?,
             Part::Overload => part::overload::run(&bench, &mut table)?,
+            Part::Queue => part::queue::run(&bench, &mut table)?,
+            Part::Claims => part::claims::run(&bench, &mut table)?,
         }
     }
     say(&format!("\n{table}"));

@@ -12,15 +12,19 @@ pub(crate) enum Part {
     Regions,
     Ingest,
     Overload,
+    Queue,
+    Claims,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Tiles,
         Self::Session,
         Self::Regions,
         Self::Ingest,
         Self::Overload,
+        Self::Queue,
+        Self::Claims,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -30,6 +34,8 @@ impl Part {
             Self::Regions => "regions",
             Self::Ingest => "ingest",
             Self::Overload => "overload",
+            Self::Queue => "queue",
+            Self::Claims => "claims",
         }
     }
 
@@ -44,6 +50,8 @@ impl Part {
             }
             Self::Ingest => "registering beside `vips tiffsave`",
             Self::Overload => "many whole gigapixel images at once, and what tiles take meanwhile",
+            Self::Queue => "submitting batches over HTTP, durable before the answer",
+            Self::Claims => "claiming an image, by how many wait",
         }
     }
 }
@@ -63,7 +71,7 @@ pub(crate) struct Options {
     pub(crate) program: PathBuf,
 }
 
-const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS]";
+const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS]";
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {

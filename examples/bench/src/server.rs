@@ -33,8 +33,13 @@ pub(crate) struct Served {
 }
 
 impl Server {
-    /// Starts one; `is_pinned`: on the processor of servers.
-    pub(crate) fn start(program: &Path, data: &Path, is_pinned: bool) -> Result<Self> {
+    /// Starts one; `is_pinned`: on the processor of servers; with these variables besides.
+    pub(crate) fn start(
+        program: &Path,
+        data: &Path,
+        is_pinned: bool,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         fs::create_dir_all(data)?;
         let port = machine::free_port()?;
         let mut command = if is_pinned {
@@ -50,6 +55,7 @@ impl Server {
             .env("DLCS_ADMIN_SECRET", SECRET)
             // The load asks for the same again and again: what has been rendered once must not answer it.
             .env("DLCS_CACHE_SIZE", "0")
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(data.join("dlcs.log"))?);
         let server = Self {
@@ -59,6 +65,17 @@ impl Server {
         };
         machine::wait_for(port)?;
         Ok(server)
+    }
+
+    /// Submits a batch, and returns when it is durable.
+    pub(crate) fn submit(&self, members: &str) -> Result<()> {
+        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
+        let answer = http::ask(self.port, "POST", "/customers/1/queue", &key, members)?;
+        if answer.status == 201 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(format!("POST /customers/1/queue: {}: {text}", answer.status).into())
     }
 
     /// Registers an image, and returns when it is served.

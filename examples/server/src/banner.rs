@@ -46,6 +46,9 @@ pub(crate) fn write(
             .as_ref()
             .map_or_else(|| "none".into(), |file| file.display().to_string()),
     )?;
+    if let Some(store) = &config.store {
+        writeln!(out, "  Store    {store}")?;
+    }
     writeln!(out, "  API      {api}/")?;
     writeln!(
         out,

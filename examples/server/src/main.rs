@@ -4,6 +4,7 @@ mod banner;
 mod config;
 mod file;
 mod log;
+mod node;
 mod run;
 mod setting;
 mod signal;

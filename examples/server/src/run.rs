@@ -1,14 +1,20 @@
 //! Wiring: the backends, the facade, the listener, the workers, and their common end.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
 use dlcs_core::Dlcs;
+use dlcs_core::batch::Batch;
+use dlcs_core::derivative::check;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_http::DlcsService;
+use dlcs_storage::catalogue::postgres::{PostgresCatalogue, PostgresCatalogueConfig};
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
 use dlcs_storage::derivative::object::ObjectDerivatives;
+use dlcs_storage::derivative::s3::{S3Derivatives, S3DerivativesConfig};
+use dlcs_storage::notifier::webhook::{WebhookNotifier, WebhookNotifierConfig};
 use dlcs_storage::origin::file::FileOrigin;
 use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
 use dlcs_storage::origin::http::{HttpOrigin, HttpOriginConfig};
@@ -21,16 +27,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::banner::{self, Started};
-use crate::config::Config;
+use crate::config::{Config, Webhooks};
+use crate::node::Node;
 use crate::signal::StopSignals;
 use crate::stop::Stop;
+
+/// The directory of derivatives in the data directory.
+const DERIVATIVES: &str = "derivatives";
 
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
 /// # Errors
 /// What keeps the program from starting.
 pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
-    let database = config.data_dir.join("dlcs.sqlite");
     // First of all: a start that fails here must leave nothing behind.
     let listener = TcpListener::bind(config.listen)
         .await
@@ -40,7 +49,7 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
         .map_err(|error| Stop::because("cannot tell where it listens", &error))?;
     let mut signals = StopSignals::listen()
         .map_err(|error| Stop::because("cannot listen for signals", &error))?;
-    let dlcs = open(&config, &database).await?;
+    let (dlcs, _node) = open(&config).await?;
     let bootstrap = dlcs
         .bootstrap(config.first_key.clone())
         .await
@@ -62,7 +71,15 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
         let _ = stopped.changed().await;
     };
     let drain = dlcs.settings().drain;
-    let workers = tokio::spawn(dlcs.clone().run_workers(halt(stopped.clone())));
+    let (works, worker) = (config.roles.worker, dlcs.clone());
+    let halted = halt(stopped.clone());
+    let workers = tokio::spawn(async move {
+        if works {
+            worker.run_workers(halted).await;
+        } else {
+            halted.await;
+        }
+    });
     let service = service(dlcs, &config);
     let server = tokio::spawn(dlcs_http::serve(listener, service, halt(stopped), drain));
     let mut both = std::pin::pin!(async { tokio::try_join!(workers, server) });
@@ -103,24 +120,54 @@ fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
     if let Some(url) = &config.delivery_url {
         service = service.with_delivery_url(url);
     }
+    if !config.roles.api {
+        service = service.without_api();
+    }
+    if !config.roles.delivery {
+        service = service.without_delivery();
+    }
     service.build()
 }
 
-/// Opens the data directory and puts the facade together.
-async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
+/// Opens the data directory, the database and the store, and puts the facade together.
+async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
+    // Before anything is made, because it needs nothing of this machine.
+    let bucket = match &config.store {
+        Some(store) => Some(bucket(store).await?),
+        None => None,
+    };
     let data = config.data_dir.display();
     std::fs::create_dir_all(&config.data_dir).map_err(|error| {
         Stop::because(&format!("cannot make the data directory `{data}`"), &error)
     })?;
     // First, because it holds the lock: nothing else may be touched while another process works here.
-    let catalogue = SqliteCatalogue::open(catalogue_config(config, database))
-        .await
-        .map_err(|error| Stop::because("cannot open the catalogue", &error))?;
+    let node = node(config)?;
     let spool = config.data_dir.join("spool");
     empty(&spool)
         .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
-    let derivatives = ObjectDerivatives::local(&config.data_dir.join("derivatives"))
-        .map_err(|error| Stop::because("cannot open the derivatives", &error))?;
+    let is_remote = bucket.is_some();
+    let files = config.data_dir.join(DERIVATIVES);
+    if is_remote && files.join("images").is_dir() {
+        tracing::warn!(
+            "the derivatives in `{}` are not used: copy them to the bucket, or start without --store-url",
+            files.display()
+        );
+    }
+    if config.database.is_some() && !is_remote {
+        tracing::warn!(
+            "the derivatives are kept in `{}`, where no other process of this database can read them: give all of them a --store-url",
+            files.display()
+        );
+    }
+    let builder = Dlcs::builder().with_owner(&node.name);
+    let builder = match &config.database {
+        Some(database) => builder.with_catalogue(postgres(config, database.clone()).await?),
+        None => builder.with_catalogue(sqlite(config).await?),
+    };
+    let mut builder = match bucket {
+        Some(bucket) => builder.with_derivatives(bucket),
+        None => builder.with_derivatives(local(&files)?),
+    };
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
         .with_authorities(config.authorities.clone());
@@ -137,16 +184,16 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();
     renderer.spool_directory = Some(spool);
-    renderer.result_cache_bytes = config.cache_size;
+    renderer.ahead_cache_bytes = if is_remote { config.cache_size / 4 } else { 0 };
+    renderer.result_cache_bytes = config.cache_size - renderer.ahead_cache_bytes;
     renderer.max_area = config.limits.max_area.unwrap_or(Limits::LARGEST_AREA);
     let settings = Settings::default()
         .with_workers(config.workers)
+        .with_per_host(config.per_host)
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
-    let dlcs = Dlcs::builder()
-        .with_catalogue(catalogue)
-        .with_derivatives(derivatives)
+    builder = builder
         .with_origin(HttpOrigin::new(origin))
         .with_origin(s3(config)?)
         .with_origin(FtpOrigin::new(ftp))
@@ -154,11 +201,95 @@ async fn open(config: &Config, database: &Path) -> Result<Dlcs, Stop> {
         .with_origin(FileOrigin::new(config.files.clone()))
         .with_processor(PyramidProcessor::new(processor))
         .with_renderer(PyramidRenderer::new(renderer))
-        .with_settings(settings)
+        .with_settings(settings);
+    if let Some(webhooks) = &config.webhooks {
+        builder = builder.with_notifier(notifier(webhooks)?);
+    }
+    let dlcs = builder
         .build()
         .map_err(|error| Stop::because("cannot start", &error))?;
     check_formats(config, &dlcs)?;
-    Ok(dlcs)
+    // Before anything is claimed under this name.
+    let images = dlcs
+        .reclaim()
+        .await
+        .map_err(|error| Stop::because("cannot take back what was in work", &error))?;
+    if images > 0 {
+        tracing::info!(
+            images,
+            "took back what a process of this name held that has died"
+        );
+    }
+    Ok((dlcs, node))
+}
+
+/// The name of this process, and with it the data directory.
+fn node(config: &Config) -> Result<Node, Stop> {
+    let data = config.data_dir.display();
+    match Node::take(&config.data_dir) {
+        Ok(Some(node)) => Ok(node),
+        Ok(None) => Err(Stop::Failed(format!(
+            "the data directory `{data}` is in use by another process: stop that one, or choose another place"
+        ))),
+        Err(error) => Err(Stop::because(
+            &format!("cannot write in the data directory `{data}`"),
+            &error,
+        )),
+    }
+}
+
+/// The catalogue in the data directory.
+async fn sqlite(config: &Config) -> Result<SqliteCatalogue, Stop> {
+    let mut catalogue = SqliteCatalogueConfig::file(config.data_dir.join("dlcs.sqlite"));
+    if let Some(key) = &config.sealing_key {
+        catalogue = catalogue.with_sealing_key(key.clone());
+    }
+    if let Some(key) = &config.old_sealing_key {
+        catalogue = catalogue.with_old_sealing_key(key.clone());
+    }
+    SqliteCatalogue::open(catalogue)
+        .await
+        .map_err(|error| Stop::because("cannot open the catalogue", &error))
+}
+
+/// The catalogue that several processes share.
+async fn postgres(
+    config: &Config,
+    mut catalogue: PostgresCatalogueConfig,
+) -> Result<PostgresCatalogue, Stop> {
+    catalogue = match &config.sealing_key {
+        Some(key) => catalogue.with_sealing_key(key.clone()),
+        None => catalogue.with_sealing_key_file(config.data_dir.join("credentials.key")),
+    };
+    if let Some(key) = &config.old_sealing_key {
+        catalogue = catalogue.with_old_sealing_key(key.clone());
+    }
+    PostgresCatalogue::open(catalogue)
+        .await
+        .map_err(|error| Stop::because("cannot open the catalogue", &error))
+}
+
+/// Tells customers of their batches, in the words of the API.
+fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
+    let config = WebhookNotifierConfig::new(webhooks.targets.clone(), webhooks.secret.clone());
+    let public_url = webhooks.public_url.clone();
+    let document = move |batch: &Batch| dlcs_http::batch_document(&public_url, batch);
+    WebhookNotifier::new(config, document)
+        .map_err(|error| Stop::because("cannot use --webhook", &error))
+}
+
+/// The bucket of `--store-url`, once it has been found to work.
+async fn bucket(store: &S3DerivativesConfig) -> Result<S3Derivatives, Stop> {
+    let unusable = |error: &dyn Error| Stop::because("cannot use --store-url", error);
+    let bucket = S3Derivatives::open(store.clone()).map_err(|error| unusable(&error))?;
+    check(&bucket).await.map_err(|error| unusable(&error))?;
+    Ok(bucket)
+}
+
+/// The derivatives in the data directory.
+fn local(files: &Path) -> Result<ObjectDerivatives, Stop> {
+    ObjectDerivatives::local(files)
+        .map_err(|error| Stop::because("cannot open the derivatives", &error))
 }
 
 /// Refuses formats that nobody here can write: they would be missing without a word.
@@ -176,18 +307,6 @@ fn check_formats(config: &Config, dlcs: &Dlcs) -> Result<(), Stop> {
         "--formats cannot have {}: this program does not write it; leave it out",
         missing.join(", ")
     )))
-}
-
-/// Where the catalogue is, and what it seals credentials with.
-fn catalogue_config(config: &Config, database: &Path) -> SqliteCatalogueConfig {
-    let mut catalogue = SqliteCatalogueConfig::file(database);
-    if let Some(key) = &config.sealing_key {
-        catalogue = catalogue.with_sealing_key(key.clone());
-    }
-    if let Some(key) = &config.old_sealing_key {
-        catalogue = catalogue.with_old_sealing_key(key.clone());
-    }
-    catalogue
 }
 
 /// The origin of S3 addresses; the environment is read only where somebody was granted something.

@@ -78,9 +78,32 @@ pub(crate) const LISTEN: Setting = Setting::new(
 pub(crate) const DATA_DIR: Setting = Setting::new(
     "data-dir",
     "DIRECTORY",
-    "Where everything is kept; made when it is not there.",
+    "Where everything is kept that --store-url does not keep elsewhere; made when it is not there.",
 )
 .or("./dlcs-data");
+/// Not shown, because people put passwords where they do not belong.
+pub(crate) const STORE_URL: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "store-url",
+        "URL",
+        "The bucket that derivatives and uploads are kept in, as s3://BUCKET/PREFIX, with ?endpoint=URL&region=NAME where that is not AWS; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without it they are files in the data directory.",
+    )
+};
+pub(crate) const DATABASE_URL: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "database-url",
+        "URL",
+        "The PostgreSQL database of the catalogue and the queue, such as postgres://dlcs@db.example.org/dlcs, which several of these programs may share; without it a SQLite database in the data directory.",
+    )
+};
+pub(crate) const ROLES: Setting = Setting::new(
+    "roles",
+    "LIST",
+    "What this process does, with commas between them: api, delivery, worker.",
+)
+.or("api,delivery,worker");
 pub(crate) const PUBLIC_URL: Setting = Setting::new(
     "public-url",
     "URL",
@@ -166,12 +189,34 @@ pub(crate) const MAX_UPLOAD_SIZE: Setting = Setting::new(
     "The largest master that is sent with its registration; it goes to disk as it comes.",
 )
 .or("1GiB");
+pub(crate) const WEBHOOK: Setting = Setting {
+    repeatable: true,
+    secret: true,
+    ..Setting::new(
+        "webhook",
+        "CUSTOMER=URL",
+        "Where a customer is told that a batch has finished, on any network; repeatable, one for each customer; needs --webhook-secret and --public-url.",
+    )
+};
+pub(crate) const WEBHOOK_SECRET: Setting = Setting {
+    secret: true,
+    ..Setting::new(
+        "webhook-secret",
+        "SECRET",
+        "What notices of finished batches are signed with; give it in the environment, because other users can see flags.",
+    )
+};
 pub(crate) const WORKERS: Setting = Setting::new(
     "workers",
     "NUMBER",
     "How many queued images are processed at once; 0 accepts work and processes none.",
 )
-.or("2");
+.or("4");
+pub(crate) const PER_HOST: Setting = Setting::new(
+    "per-host",
+    "NUMBER",
+    "How many images of one host are processed at once, by all processes together, so that a slow host does not hold up the others; without it three quarters of --workers, and at most 8.",
+);
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
@@ -203,7 +248,7 @@ pub(crate) const FORMATS: Setting = Setting::new(
 pub(crate) const CACHE_SIZE: Setting = Setting::new(
     "cache-size",
     "BYTES",
-    "How much memory rendered results may take until they are rendered anew; 0 keeps none.",
+    "How much memory rendered results may take until they are rendered anew, and what was read from --store-url; 0 keeps none.",
 )
 .or("64MiB");
 pub(crate) const DECODE_BUDGET: Setting = Setting::new(
@@ -220,9 +265,12 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 26] = [
+pub(crate) const ALL: [&Setting; 32] = [
     &LISTEN,
     &DATA_DIR,
+    &DATABASE_URL,
+    &STORE_URL,
+    &ROLES,
     &PUBLIC_URL,
     &DELIVERY_URL,
     &ADMIN_KEY,
@@ -236,7 +284,10 @@ pub(crate) const ALL: [&Setting; 26] = [
     &OLD_SEALING_KEY,
     &MAX_BODY_SIZE,
     &MAX_UPLOAD_SIZE,
+    &WEBHOOK,
+    &WEBHOOK_SECRET,
     &WORKERS,
+    &PER_HOST,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,
     &MAX_HEIGHT,

@@ -180,7 +180,7 @@ fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError>
     Ok(images)
 }
 
-/// A filter that is true or false; one that the listing itself has set stays.
+/// A filter that is true or false, and no other than the listing itself has set.
 fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<bool>, ApiError> {
     let asked = match filters.one(name)?.as_deref() {
         None => None,
@@ -188,7 +188,13 @@ fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<
         Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
         Some(text) => return Err(wrong(name, text, "true or false")),
     };
-    Ok(set.or(asked))
+    match (set, asked) {
+        (Some(set), Some(asked)) if set != asked => {
+            let wanted = format!("{set}, which this listing has, or leave it out");
+            Err(wrong(name, &asked.to_string(), &wanted))
+        }
+        _ => Ok(set.or(asked)),
+    }
 }
 
 fn order(query: &Query) -> Result<ImageOrder, ApiError> {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dlcs_core::batch::{Batch, BatchFilter};
 use dlcs_core::id::{BatchId, CustomerId, ImageId};
-use dlcs_core::image::Image;
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::queue::Lane;
 
@@ -250,35 +249,6 @@ pub(super) async fn test(session: &Session, customer: CustomerId, id: BatchId) -
         .await?;
     let after = read_one(row, |columns| columns.get::<bool>())?;
     Ok(after.is_some_and(|after| after != before))
-}
-
-/// The images that a batch was made of, as far as they exist.
-pub(super) async fn list_images(
-    session: &Session,
-    customer: CustomerId,
-    id: BatchId,
-    page: PageRequest,
-) -> Result<Page<Image>> {
-    const MEMBERS: &str = "batches AS b JOIN batch_images AS m ON m.batch = b.id
-        JOIN images AS i ON i.customer = b.customer AND i.space = m.space AND i.model = m.model
-        WHERE b.id = $1 AND b.customer = $2";
-    let [limit, offset] = page_bounds(page);
-    let (batch, owner) = (stored("batch", id.get())?, of_customer(customer));
-    let rows = session
-        .rows(
-            &format!(
-                "SELECT {} FROM {MEMBERS} ORDER BY m.space, m.model LIMIT $3 OFFSET $4",
-                *image::COLUMNS
-            ),
-            &[&batch, &owner, &limit, &offset],
-        )
-        .await?;
-    let items = read_all(&rows, image::read)?.into_iter();
-    let all = format!("SELECT count(*) FROM {MEMBERS}");
-    Ok(Page {
-        items: items.map(|stored| stored.image).collect(),
-        total: count(session, &all, &[&batch, &owner]).await?,
-    })
 }
 
 pub(super) async fn list(

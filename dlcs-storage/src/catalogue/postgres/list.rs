@@ -67,6 +67,14 @@ impl Selection {
         if let Some(batch) = query.batch {
             selection.equal("batch", stored("batch", batch.get())?, Type::INT8);
         }
+        if let Some(batch) = query.made_of {
+            let place = selection.value(stored("batch", batch.get())?, Type::INT8);
+            // The first value is the customer, whose the batch must be: spaces have the same numbers everywhere.
+            selection.terms.push(format!(
+                "(i.space, i.model) IN (SELECT m.space, m.model FROM batches AS b JOIN batch_images AS m ON m.batch = b.id \
+                 WHERE b.id = {place} AND b.customer = $1)"
+            ));
+        }
         if let Some(model) = &query.model {
             selection.equal("model", model.as_str().to_owned(), Type::TEXT);
         }

@@ -164,17 +164,6 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.database.snapshot(read).await?)
     }
 
-    async fn list_batch_images(
-        &self,
-        customer: CustomerId,
-        batch: BatchId,
-        page: PageRequest,
-    ) -> Result<Page<Image>> {
-        let read =
-            |session| async move { batch::list_images(&session, customer, batch, page).await };
-        Ok(self.database.snapshot(read).await?)
-    }
-
     async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
         let (strategy, sealer) = (&strategy, &self.sealers[0]);
         let write =

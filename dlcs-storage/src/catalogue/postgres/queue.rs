@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
 use dlcs_core::id::{BatchId, CustomerId};
 use dlcs_core::queue::{
-    BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, NoticeId, Result,
-    Submission, SubmissionItem, Success,
+    BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, NoticeId,
+    Result, Submission, SubmissionItem, Success,
 };
 use tokio::sync::watch;
 
@@ -122,7 +122,12 @@ impl IngestQueue for PostgresCatalogue {
     }
 
     async fn size(&self, customer: CustomerId) -> Result<QueueSize> {
-        let read = |session| async move { share::size(&session, customer).await };
+        let read = |session| async move { share::size(&session, customer, None).await };
+        Ok(self.database.read(read).await?)
+    }
+
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize> {
+        let read = |session| async move { share::size(&session, customer, Some(lane)).await };
         Ok(self.database.read(read).await?)
     }
 

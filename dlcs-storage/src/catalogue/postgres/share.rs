@@ -152,14 +152,20 @@ async fn hold(session: &Session, keys: &Values) -> Result<Vec<Stored>> {
     })
 }
 
-/// What a customer has in the queue.
-pub(super) async fn size(session: &Session, customer: CustomerId) -> Result<QueueSize> {
+/// What a customer has in the queue, in one lane or in both.
+pub(super) async fn size(
+    session: &Session,
+    customer: CustomerId,
+    lane: Option<Lane>,
+) -> Result<QueueSize> {
+    // What is set apart counts in the default lane.
     let row = session
         .row(
             "SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(leased), 0)::bigint,
-                 (SELECT count(*) FROM batches WHERE customer = $1 AND finished IS NULL)
-             FROM queue_shares WHERE customer = $1",
-            &[&of_customer(customer)],
+                 (SELECT count(*) FROM batches WHERE customer = $1 AND finished IS NULL AND ($2::bigint IS NULL OR lane = $2::bigint))
+             FROM queue_shares WHERE customer = $1
+                 AND ($2::bigint IS NULL OR $2::bigint = CASE WHEN lane = 1 THEN 1 ELSE 0 END)",
+            &[&of_customer(customer), &lane.map(number)],
         )
         .await?;
     let size = read_one(row, |columns| {

@@ -2,7 +2,6 @@
 
 use dlcs_core::batch::{Batch, BatchFilter};
 use dlcs_core::id::{BatchId, CustomerId, ImageId};
-use dlcs_core::image::Image;
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::queue::Lane;
 use dlcs_core::time::Timestamp;
@@ -10,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, stored, unreadable};
-use super::{Sequence, count, image, notice, page_bounds, query_all, query_one, share};
+use super::{Sequence, count, notice, page_bounds, query_all, query_one, share};
 
 pub(super) const COLUMNS: &str =
     "id, customer, submitted, count, completed, errors, finished, superseded";
@@ -162,7 +161,7 @@ pub(super) fn list_failed(connection: &Connection, id: BatchId) -> Result<Vec<i6
              JOIN batch_images AS m ON m.batch = b.id AND m.state = 'failed'
              JOIN images AS i ON i.customer = b.customer AND i.space = m.space AND i.model = m.model
          WHERE b.id = ?1 AND i.batch = b.id AND i.state = 'failed'
-         ORDER BY i.row_id",
+         ORDER BY m.space, m.model",
         [stored("batch", id.get())?],
         |columns| columns.get(),
     )
@@ -195,38 +194,6 @@ pub(super) fn test(connection: &Connection, customer: CustomerId, id: BatchId) -
         |columns| columns.get(),
     )?;
     Ok(superseded.is_some_and(|superseded| superseded != found.superseded))
-}
-
-/// The images that a batch was made of, as far as they exist.
-pub(super) fn list_images(
-    connection: &Connection,
-    customer: CustomerId,
-    id: BatchId,
-    page: PageRequest,
-) -> Result<Page<Image>> {
-    const MEMBERS: &str = "batches AS b JOIN batch_images AS m ON m.batch = b.id
-        JOIN images AS i ON i.customer = b.customer AND i.space = m.space AND i.model = m.model
-        WHERE b.id = ?1 AND b.customer = ?2";
-    let [limit, offset] = page_bounds(page);
-    let (batch, owner) = (stored("batch", id.get())?, i64::from(customer.get()));
-    let items = query_all(
-        connection,
-        &format!(
-            "SELECT {} FROM images WHERE row_id IN (SELECT i.row_id FROM {MEMBERS} ORDER BY m.space, m.model LIMIT ?3 OFFSET ?4)
-             ORDER BY space, model",
-            image::columns()
-        ),
-        [batch, owner, limit, offset],
-        image::read,
-    )?;
-    Ok(Page {
-        items: items.into_iter().map(|stored| stored.image).collect(),
-        total: count(
-            connection,
-            &format!("SELECT count(*) FROM {MEMBERS}"),
-            [batch, owner],
-        )?,
-    })
 }
 
 pub(super) fn list(
@@ -263,12 +230,16 @@ const fn selection(filter: BatchFilter) -> &'static str {
     }
 }
 
-/// How many batches of a customer are not finished.
-pub(super) fn count_active(connection: &Connection, customer: CustomerId) -> Result<u64> {
+/// How many batches of a customer are not finished, in one lane or in both.
+pub(super) fn count_active(
+    connection: &Connection,
+    customer: CustomerId,
+    lane: Option<Lane>,
+) -> Result<u64> {
     count(
         connection,
-        "SELECT count(*) FROM batches WHERE customer = ?1 AND finished IS NULL",
-        [customer.get()],
+        "SELECT count(*) FROM batches WHERE customer = ?1 AND finished IS NULL AND lane = coalesce(?2, lane)",
+        params![customer.get(), lane.map(share::number)],
     )
 }
 

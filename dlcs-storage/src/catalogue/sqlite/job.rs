@@ -24,7 +24,7 @@ pub(super) const EXPIRED: &str = "
     SELECT id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token,
         lease_since, lease_charge, lease_alone
     FROM jobs INDEXED BY jobs_leased
-    WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until LIMIT 100";
+    WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until, id LIMIT 100";
 
 /// A job that waits or is leased.
 pub(super) struct Job {
@@ -388,11 +388,13 @@ pub(super) fn list_leased(connection: &Connection, owner: Option<&str>) -> Resul
     let all = "lease_token IS NOT NULL";
     match owner {
         Some(owner) => {
-            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {all} AND lease_owner = ?1");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM jobs WHERE {all} AND lease_owner = ?1 ORDER BY lease_until, id"
+            );
             query_all(connection, &sql, [owner], read)
         }
         None => {
-            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {all}");
+            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {all} ORDER BY lease_until, id");
             query_all(connection, &sql, [], read)
         }
     }

@@ -151,18 +151,6 @@ impl Catalogue for SqliteCatalogue {
             .await?)
     }
 
-    async fn list_batch_images(
-        &self,
-        customer: CustomerId,
-        batch: BatchId,
-        page: PageRequest,
-    ) -> Result<Page<Image>> {
-        let images = self
-            .read(move |connection| batch::list_images(connection, customer, batch, page))
-            .await?;
-        Ok(images)
-    }
-
     async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
         let sealer = Arc::clone(&self.sealer);
         Ok(self

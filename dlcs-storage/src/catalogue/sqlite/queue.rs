@@ -144,7 +144,14 @@ impl IngestQueue for SqliteCatalogue {
 
     async fn size(&self, customer: CustomerId) -> QueueResult<QueueSize> {
         let size = self
-            .read(move |connection| share::size(connection, customer))
+            .read(move |connection| share::size(connection, customer, None))
+            .await?;
+        Ok(size)
+    }
+
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> QueueResult<QueueSize> {
+        let size = self
+            .read(move |connection| share::size(connection, customer, Some(lane)))
             .await?;
         Ok(size)
     }

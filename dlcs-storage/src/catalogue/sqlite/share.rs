@@ -130,19 +130,25 @@ fn save(connection: &Connection, customer: CustomerId, lane: i64, share: Share) 
     Ok(())
 }
 
-/// What a customer has in the queue.
-pub(super) fn size(connection: &Connection, customer: CustomerId) -> Result<QueueSize> {
+/// What a customer has in the queue, in one lane or in both.
+pub(super) fn size(
+    connection: &Connection,
+    customer: CustomerId,
+    lane: Option<Lane>,
+) -> Result<QueueSize> {
+    // What is set apart counts in the default lane.
     let (waiting, leased) = query_one(
         connection,
-        "SELECT coalesce(sum(waiting), 0), coalesce(sum(leased), 0) FROM queue_shares WHERE customer = ?1",
-        [customer.get()],
+        "SELECT coalesce(sum(waiting), 0), coalesce(sum(leased), 0) FROM queue_shares
+         WHERE customer = ?1 AND (?2 IS NULL OR ?2 = CASE lane WHEN 1 THEN 1 ELSE 0 END)",
+        params![customer.get(), lane.map(number)],
         |columns| Ok((columns.number("waiting")?, columns.number("leased")?)),
     )?
     .unwrap_or_default();
     Ok(QueueSize {
         images: waiting + leased,
         images_waiting: waiting,
-        batches: batch::count_active(connection, customer)?,
+        batches: batch::count_active(connection, customer, lane)?,
     })
 }
 

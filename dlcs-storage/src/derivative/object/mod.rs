@@ -210,6 +210,11 @@ impl DerivativeStore for ObjectDerivatives {
             .try_collect()
             .await
     }
+
+    /// Whether it is no directory of this machine.
+    fn is_remote(&self) -> bool {
+        self.local.is_none()
+    }
 }
 
 fn path(key: &DerivativeKey) -> Path {

@@ -2,33 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dlcs_core::origin::{OriginError, S3Credentials};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
-use object_store::{RetryConfig, StaticCredentialProvider};
-use reqwest::{Client, redirect};
-use thiserror::Error;
+use object_store::StaticCredentialProvider;
+use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use url::Url;
 
-use super::wire::OwnWire;
-
-/// How long a metadata service of a cloud may take to be reached: it is on the same machine, or not there.
-const METADATA_CONNECT: Duration = Duration::from_secs(1);
-
-/// Why there are no credentials of this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum AmbientError {
-    /// Some variables contradict each other or are incomplete.
-    #[error(
-        "the AWS_* variables of the environment are incomplete: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither"
-    )]
-    Incomplete,
-    /// The endpoint is no address.
-    #[error("AWS_ENDPOINT_URL is not an http or https address")]
-    Endpoint,
-}
+pub use crate::s3::EnvironmentError as AmbientError;
+use crate::s3::{Environment, endpoint, fixed};
 
 /// The credentials of this program for S3, with the region and the endpoint that belong to them.
 #[derive(Clone)]
@@ -57,30 +38,13 @@ impl AmbientS3 {
     /// # Errors
     /// [`AmbientError`]: what is wrong with the variables.
     pub fn from_environment() -> Result<Self, AmbientError> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(METADATA_CONNECT)
-            .build()
-            .map_err(|_| AmbientError::Incomplete)?;
-        let builder = AmazonS3Builder::from_env();
-        let value = |key| builder.get_config_value(&key);
-        let region =
-            value(AmazonS3ConfigKey::Region).or_else(|| value(AmazonS3ConfigKey::DefaultRegion));
-        let given =
-            value(AmazonS3ConfigKey::S3Endpoint).or_else(|| value(AmazonS3ConfigKey::Endpoint));
-        let endpoint = endpoint(given.as_deref())?;
-        let store = builder
-            .with_bucket_name("none")
-            .with_http_connector(OwnWire(client))
-            .with_retry(RetryConfig {
-                max_retries: 1,
-                ..RetryConfig::default()
-            })
-            .build()
-            .map_err(|_| AmbientError::Incomplete)?;
+        let Environment {
+            credentials,
+            region,
+            endpoint,
+        } = Environment::read()?;
         Ok(Self {
-            credentials: Arc::clone(store.credentials()),
+            credentials,
             region,
             endpoint,
         })
@@ -109,23 +73,4 @@ impl fmt::Debug for AmbientS3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AmbientS3(..)")
     }
-}
-
-/// What signs with credentials that do not change.
-pub(super) fn fixed(credentials: &S3Credentials) -> AwsCredentialProvider {
-    let token = credentials.session_token.as_ref();
-    Arc::new(StaticCredentialProvider::new(AwsCredential {
-        key_id: credentials.access_key_id.clone(),
-        secret_key: credentials.secret_access_key.expose().to_owned(),
-        token: token.map(|token| token.expose().to_owned()),
-    }))
-}
-
-fn endpoint(given: Option<&str>) -> Result<Option<Url>, AmbientError> {
-    let Some(text) = given else { return Ok(None) };
-    Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .map(Some)
-        .ok_or(AmbientError::Endpoint)
 }

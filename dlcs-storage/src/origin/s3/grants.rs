@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dlcs_core::id::CustomerId;
 use thiserror::Error;
 
-use super::address::is_bucket;
+use crate::s3::is_bucket;
 
 /// Why a grant cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

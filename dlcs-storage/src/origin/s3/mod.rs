@@ -45,6 +45,7 @@ use crate::origin::bounds::Deadline;
 use crate::origin::client::Clients;
 use crate::origin::object::{KeyProblem, answer, entries, folder_prefix, meaning, object_path};
 use crate::origin::slots::HostSlots;
+use crate::s3::fixed;
 
 /// Where S3 is asked for a bucket of which nobody says the region; it answers with the right one.
 const FIRST_REGION: &str = "us-east-1";
@@ -95,7 +96,7 @@ impl S3Origin {
                 let endpoint = own.endpoint.as_deref().map(Url::parse).transpose();
                 let endpoint = endpoint.map_err(|_| Failure::Setup)?;
                 Ok(Signing {
-                    credentials: Some(ambient::fixed(own)),
+                    credentials: Some(fixed(own)),
                     region: own.region.clone(),
                     address: S3Address::parse(url, endpoint.as_ref().or(default))?,
                 })

@@ -8,23 +8,18 @@ use async_trait::async_trait;
 use dlcs_core::id::CustomerId;
 use dlcs_core::origin::OriginError;
 use dlcs_core::time::SystemClock;
-use http_body_util::BodyExt;
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-    HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
-use reqwest::{Client, Request, Response};
+use reqwest::Response;
 use url::Url;
 
-use super::address::is_region;
 use super::error::{Failure, S3, refusal};
 use crate::origin::client::Clients;
 use crate::origin::unanswered::unanswered;
 use crate::origin::wait::asked_wait;
-
-/// The most bytes of an error's text that are read for the code in it.
-const MAX_ERROR_BYTES: usize = 16 << 10;
+use crate::s3::{MAX_ERROR_BYTES, element, incoming, is_region, outgoing};
 
 /// What the last failed request came to.
 #[derive(Debug)]
@@ -129,75 +124,5 @@ async fn judge(mut response: Response) -> Note {
             Note::Elsewhere(region.to_owned(), refusal)
         }
         _ => Note::Failed(refusal),
-    }
-}
-
-/// The text of the first element of a name.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once('<')?;
-    Some(text)
-}
-
-/// How the requests leave that fetch this program's own credentials: where the environment says, which no customer has a say in.
-#[derive(Debug, Clone)]
-pub(super) struct OwnWire(pub(super) Client);
-
-impl HttpConnector for OwnWire {
-    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl HttpService for OwnWire {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let failed = || {
-            HttpError::new(
-                HttpErrorKind::Connect,
-                io::Error::from(io::ErrorKind::Other),
-            )
-        };
-        let url = Url::parse(&request.uri().to_string()).map_err(|_| failed())?;
-        let sent = self.0.execute(outgoing(request, url)).await;
-        Ok(incoming(sent.map_err(|_| failed())?))
-    }
-}
-
-fn outgoing(request: HttpRequest, url: Url) -> Request {
-    let (parts, body) = request.into_parts();
-    let mut request = Request::new(parts.method, url);
-    *request.headers_mut() = parts.headers;
-    *request.body_mut() = body
-        .as_bytes()
-        .filter(|bytes| !bytes.is_empty())
-        .map(|bytes| bytes.clone().into());
-    request
-}
-
-fn incoming(response: Response) -> HttpResponse {
-    let response: http::Response<reqwest::Body> = response.into();
-    let (parts, body) = response.into_parts();
-    // The cause may hold addresses.
-    let body = body.map_err(|_| {
-        HttpError::new(
-            HttpErrorKind::Interrupted,
-            io::Error::from(io::ErrorKind::UnexpectedEof),
-        )
-    });
-    HttpResponse::from_parts(parts, HttpResponseBody::new(body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_found_in_errors() {
-        let xml = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Region>eu-west-1</Region></Error>";
-        assert_eq!(element(xml, "Code"), Some("NoSuchKey"));
-        assert_eq!(element(xml, "Region"), Some("eu-west-1"));
-        assert_eq!(element(xml, "Message"), None);
-        assert_eq!(element("<Code>", "Code"), None);
     }
 }

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use dlcs_core::derivative::{DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered};
 use dlcs_core::iiif::{Format, FormatSet, Plan, ResolvedRequest};
 use dlcs_core::image::ImageService;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::PyramidRendererConfig;
@@ -29,6 +30,7 @@ use super::cover::Cover;
 use super::encode::{EncodeOptions, FORMATS};
 use super::error::damaged;
 use super::index::{IndexWeight, ReadyIndex};
+use super::reads::{Ahead, Reads};
 pub(super) use cost::Cost;
 use finish::Look;
 use flight::{Flights, Wanted};
@@ -42,6 +44,7 @@ use work::Work;
 pub struct PyramidRenderer {
     config: Arc<PyramidRendererConfig>,
     indexes: Arc<Cache<DerivativeKey, Arc<ReadyIndex>, IndexWeight>>,
+    ahead: Arc<Cache<DerivativeKey, Arc<Ahead>, AheadWeight>>,
     decoded: Arc<DecodedTiles>,
     results: Arc<Results>,
     flights: Arc<Flights>,
@@ -59,6 +62,11 @@ impl PyramidRenderer {
                 1024,
                 config.index_cache_bytes,
                 IndexWeight,
+            )),
+            ahead: Arc::new(Cache::with_weighter(
+                64,
+                config.ahead_cache_bytes,
+                AheadWeight,
             )),
             decoded: Arc::new(DecodedTiles::new(config.tile_cache_bytes)),
             results: Arc::new(Results::new(config.result_cache_bytes)),
@@ -80,9 +88,16 @@ impl PyramidRenderer {
         }
         // Those that miss it at the same time read it once.
         let read = async {
-            let range = service.derivative.index.clone();
-            let head = store.get_range(key, range).await?;
-            Ok(Arc::new(ReadyIndex::read(&head, service)?))
+            let facts = &service.derivative;
+            if !store.is_remote() {
+                let head = store.get_range(key, facts.index.clone()).await?;
+                return Ok(Arc::new(ReadyIndex::read(&head, service)?));
+            }
+            let ahead = Ahead::read(store, key, facts).await?;
+            let head = ahead.get(&facts.index).unwrap_or_default();
+            let index = Arc::new(ReadyIndex::read(&head, service)?);
+            self.ahead.insert(key.clone(), Arc::new(ahead));
+            Ok(index)
         };
         self.indexes.get_or_insert_async(key, read).await
     }
@@ -131,12 +146,12 @@ impl PyramidRenderer {
 
     async fn rendered(
         &self,
-        store: &dyn DerivativeStore,
+        from: Reads<'_>,
         wanted: &Wanted,
         index: Arc<ReadyIndex>,
         choice: Choice,
     ) -> Result<Rendered, RenderError> {
-        let (key, request) = wanted;
+        let (_, request) = wanted;
         let cost = choice.cost;
         let turn = self.admission.turn(cost).await?;
         let work = Work {
@@ -152,7 +167,7 @@ impl PyramidRenderer {
             decoded: Arc::clone(&self.decoded),
             remembers: cost.is_small,
         };
-        let (mut bytes, turn) = work.run(store, key, turn).await?;
+        let (mut bytes, turn) = work.run(from, turn).await?;
         if (bytes.capacity() - bytes.len()) as u64 > SENT_FREELY {
             // What it had room for is not counted.
             bytes.shrink_to_fit();
@@ -170,6 +185,41 @@ impl PyramidRenderer {
         }
         let kept = turn.keep(length as u64);
         Ok(self.send(wanted, rendered, kept))
+    }
+
+    /// Renders from a store of which each read is a request to another machine: stored tiles are remembered as results are, and what was read
+    /// ahead is not asked for again.
+    async fn render_remote(
+        &self,
+        store: &dyn DerivativeStore,
+        key: &DerivativeKey,
+        service: &ImageService,
+        request: &ResolvedRequest,
+    ) -> Result<Rendered, RenderError> {
+        let wanted = (key.clone(), request.clone());
+        if let Some(rendered) = self.remembered(&wanted).await? {
+            return Ok(rendered);
+        }
+        self.flights
+            .join(&wanted, async {
+                let index = self.index(store, key, service).await?;
+                let ahead = self.ahead.get(key);
+                let from = Reads::new(store, key, ahead.as_deref());
+                match index.plan(request) {
+                    Plan::Render { level } => {
+                        let choice = self.choose(&index, service, request, level)?;
+                        self.rendered(from, &wanted, index, choice).await
+                    }
+                    stored => {
+                        let tile = tile(&index, from, stored).await?;
+                        if self.results.takes(tile.bytes.len()) {
+                            self.results.insert(wanted.clone(), &tile);
+                        }
+                        Ok(tile)
+                    }
+                }
+            })
+            .await
     }
 
     /// A result that is remembered, unless it is not.
@@ -198,6 +248,24 @@ impl PyramidRenderer {
             format: rendered.format,
             bytes: self.outbox.send(wanted.clone(), rendered.bytes, kept),
         }
+    }
+}
+
+/// A tile or a thumbnail as it is stored.
+async fn tile(index: &ReadyIndex, from: Reads<'_>, stored: Plan) -> Result<Rendered, RenderError> {
+    Ok(Rendered {
+        format: Format::Jpg,
+        bytes: index.stored(from, stored).await?,
+    })
+}
+
+/// Weighs what was read ahead by its bytes.
+#[derive(Debug, Clone, Copy)]
+struct AheadWeight;
+
+impl Weighter<DerivativeKey, Arc<Ahead>> for AheadWeight {
+    fn weight(&self, _key: &DerivativeKey, ahead: &Arc<Ahead>) -> u64 {
+        ahead.weight()
     }
 }
 
@@ -236,16 +304,14 @@ impl ImageRenderer for PyramidRenderer {
         service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
+        if store.is_remote() {
+            return self.render_remote(store, key, service, request).await;
+        }
         let index = self.index(store, key, service).await?;
+        let from = Reads::new(store, key, None);
         let level = match index.plan(request) {
             Plan::Render { level } => level,
-            stored => {
-                let bytes = index.stored(store, key, stored).await?;
-                return Ok(Rendered {
-                    format: Format::Jpg,
-                    bytes,
-                });
-            }
+            stored => return tile(&index, from, stored).await,
         };
         let wanted = (key.clone(), request.clone());
         if let Some(rendered) = self.remembered(&wanted).await? {
@@ -254,7 +320,7 @@ impl ImageRenderer for PyramidRenderer {
         self.flights
             .join(&wanted, async {
                 let choice = self.choose(&index, service, request, level)?;
-                self.rendered(store, &wanted, index, choice).await
+                self.rendered(from, &wanted, index, choice).await
             })
             .await
     }

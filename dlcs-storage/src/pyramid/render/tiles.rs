@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
+use dlcs_core::derivative::{DerivativeKey, RenderError};
 use futures_util::future::try_join_all;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::super::cover::Cover;
-use super::super::index::{ReadyIndex, read_exactly};
+use super::super::index::ReadyIndex;
 use super::super::pixels::Pixels;
+use super::super::reads::Reads;
 use super::super::tiff::Place;
 
 /// Bytes of streams that are read before the first of them is decoded, unless a row of tiles has more.
@@ -133,8 +134,7 @@ pub(super) fn bands(index: &ReadyIndex, cover: &Cover) -> Result<Vec<Band>, Rend
 
 /// Finds the tiles of a band, row by row: those that are not remembered are read.
 pub(super) async fn fetch(
-    store: &dyn DerivativeStore,
-    key: &DerivativeKey,
+    from: Reads<'_>,
     index: &ReadyIndex,
     cover: &Cover,
     band: &Band,
@@ -149,7 +149,7 @@ pub(super) async fn fetch(
         .flat_map(|row| cover.columns().map(move |column| (column, row)))
     {
         let name = TileName {
-            key: key.clone(),
+            key: from.key().clone(),
             level,
             column,
             row,
@@ -163,9 +163,7 @@ pub(super) async fn fetch(
         tiles.push(Tile { name, found });
     }
     let runs = runs(missing);
-    let reads = runs
-        .iter()
-        .map(|run| read_exactly(store, key, run.start, run.end));
+    let reads = runs.iter().map(|run| from.read(run.start..run.end));
     for (bytes, run) in try_join_all(reads).await?.iter().zip(&runs) {
         for (number, place) in &run.tiles {
             let part = (place.offset - run.start) as usize..(place.end() - run.start) as usize;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dlcs_core::derivative::{DerivativeKey, DerivativeStore, RenderError};
+use dlcs_core::derivative::RenderError;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -11,6 +11,7 @@ use super::super::cover::Cover;
 use super::super::encode::EncodeOptions;
 use super::super::error::PyramidError;
 use super::super::index::ReadyIndex;
+use super::super::reads::Reads;
 use super::finish::{Finish, Look};
 use super::patience::behind_others;
 use super::strips::Strips;
@@ -32,8 +33,7 @@ impl Work {
     /// Does it; the turn is held until it ends, also where nobody waits for it any more.
     pub(super) async fn run(
         self,
-        store: &dyn DerivativeStore,
-        key: &DerivativeKey,
+        from: Reads<'_>,
         turn: Turn,
     ) -> Result<(Vec<u8>, Turn), RenderError> {
         let (index, cover) = (Arc::clone(&self.index), self.cover);
@@ -42,7 +42,7 @@ impl Work {
         let (sender, mut receiver) = mpsc::channel(1);
         let reads = async move {
             for band in &bands {
-                let tiles = fetch(store, key, &index, &cover, band, &decoded).await?;
+                let tiles = fetch(from, &index, &cover, band, &decoded).await?;
                 if sender.send(tiles).await.is_err() {
                     // The work has failed, and says so itself.
                     break;

@@ -13,6 +13,8 @@ mod kept;
 mod malformed;
 mod policy;
 mod process;
+#[cfg(feature = "derivative-s3")]
+mod remote;
 mod render;
 mod sharing;
 mod source_formats;

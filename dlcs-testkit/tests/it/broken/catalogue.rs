@@ -143,15 +143,6 @@ impl Catalogue for Broken {
         }))
     }
 
-    async fn list_batch_images(
-        &self,
-        customer: CustomerId,
-        batch: BatchId,
-        page: PageRequest,
-    ) -> Result<Page<Image>> {
-        self.sound.list_batch_images(customer, batch, page).await
-    }
-
     async fn create_origin_strategy(&self, strategy: CustomerOriginStrategy) -> Result<()> {
         self.sound.create_origin_strategy(strategy).await
     }

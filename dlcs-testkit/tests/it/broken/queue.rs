@@ -205,6 +205,10 @@ impl IngestQueue for Broken {
         self.sound.size(customer).await
     }
 
+    async fn lane_size(&self, customer: CustomerId, lane: Lane) -> Result<QueueSize> {
+        self.sound.lane_size(customer, lane).await
+    }
+
     fn wakeups(&self) -> watch::Receiver<u64> {
         if self.has(Fault::SilentQueue) {
             return self.silence.subscribe();

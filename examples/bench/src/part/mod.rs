@@ -1,7 +1,9 @@
 //! What is measured, one part in each file.
 
+pub(crate) mod claims;
 pub(crate) mod ingest;
 pub(crate) mod overload;
+pub(crate) mod queue;
 pub(crate) mod regions;
 pub(crate) mod session;
 pub(crate) mod tiles;
@@ -56,12 +58,23 @@ impl Bench {
         if data.try_exists()? {
             fs::remove_dir_all(&data)?;
         }
-        Server::start(&self.options.program, &data, is_pinned)
+        Server::start(&self.options.program, &data, is_pinned, &[])
+    }
+
+    /// Starts the program with an empty data directory and nobody who works.
+    pub(crate) fn idle_server(&self, name: &str) -> Result<Server> {
+        let data = self.folder().join(name);
+        Server::start(
+            &self.options.program,
+            &data,
+            false,
+            &[("DLCS_WORKERS", "0")],
+        )
     }
 
     /// Starts the program again over the data of one that has ended.
     pub(crate) fn restart(&self, name: &str) -> Result<Server> {
-        Server::start(&self.options.program, &self.folder().join(name), false)
+        Server::start(&self.options.program, &self.folder().join(name), false, &[])
     }
 
     /// The address at which nginx gives a source to who registers it.

@@ -1,6 +1,8 @@
 //! From flags, environment and file to a checked configuration.
 
 mod quantity;
+mod roles;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,12 +14,17 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
-use dlcs_storage::catalogue::sqlite::SealingKey;
+use dlcs_storage::catalogue::SealingKey;
+use dlcs_storage::catalogue::postgres::PostgresCatalogueConfig;
+use dlcs_storage::derivative::s3::S3DerivativesConfig;
 use dlcs_storage::origin::authorities::Authorities;
 use dlcs_storage::origin::file::FileOriginConfig;
 use dlcs_storage::origin::opened::OpenedNetworks;
 use dlcs_storage::origin::s3::BucketGrants;
 use url::Url;
+
+pub(crate) use roles::Roles;
+pub(crate) use webhooks::Webhooks;
 
 use crate::file::{self, Entry};
 use crate::log::Filter;
@@ -36,6 +43,11 @@ const SIDE_MAX: usize = 65_500;
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// The bucket that derivatives are kept in, if not in the data directory.
+    pub(crate) store: Option<S3DerivativesConfig>,
+    /// The database that several processes share, if not one in the data directory.
+    pub(crate) database: Option<PostgresCatalogueConfig>,
+    pub(crate) roles: Roles,
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
     pub(crate) first_key: Option<FirstKey>,
@@ -54,7 +66,11 @@ pub(crate) struct Config {
     /// The largest bodies of requests, in bytes.
     pub(crate) max_body_size: u64,
     pub(crate) max_upload_size: u64,
+    /// Who is told that batches have finished.
+    pub(crate) webhooks: Option<Webhooks>,
     pub(crate) workers: usize,
+    /// How many images of one host are processed at once.
+    pub(crate) per_host: u32,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
@@ -100,6 +116,7 @@ impl Config {
     }
 
     fn check(sources: &Sources<'_>) -> Result<Self, Stop> {
+        let workers = sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?;
         Ok(Self {
             listen: sources.required(&setting::LISTEN, |text| {
                 text.parse().map_err(|_| {
@@ -107,6 +124,13 @@ impl Config {
                 })
             })?,
             data_dir: sources.required(&setting::DATA_DIR, |text| Ok(PathBuf::from(text)))?,
+            store: sources.parsed(&setting::STORE_URL, |text| {
+                S3DerivativesConfig::parse(text).map_err(|error| error.to_string())
+            })?,
+            database: sources.parsed(&setting::DATABASE_URL, |text| {
+                PostgresCatalogueConfig::parse(text).map_err(|error| error.to_string())
+            })?,
+            roles: sources.required(&setting::ROLES, Roles::parse)?,
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             first_key: first_key(sources)?,
@@ -121,7 +145,11 @@ impl Config {
             old_sealing_key: sources.parsed(&setting::OLD_SEALING_KEY, sealing_key)?,
             max_body_size: sources.required(&setting::MAX_BODY_SIZE, quantity::bytes)?,
             max_upload_size: sources.required(&setting::MAX_UPLOAD_SIZE, quantity::bytes)?,
-            workers: sources.required(&setting::WORKERS, |text| number(text, 0, WORKERS_MAX))?,
+            webhooks: webhooks::read(sources)?,
+            workers,
+            per_host: sources
+                .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
+                .map_or_else(|| per_host(workers), |images| images as u32),
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
@@ -284,6 +312,11 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+/// How many images of one host are processed at once, unless that is said: some workers are left to the others.
+fn per_host(workers: usize) -> u32 {
+    (workers - workers / 4).clamp(1, 8) as u32
 }
 
 fn limits(sources: &Sources<'_>) -> Result<Limits, Stop> {

@@ -32,9 +32,14 @@ fn everything_has_a_default() {
     let config = read(&[], &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, Path::new("./dlcs-data"));
-    assert_eq!((config.workers, config.max_batch_size), (2, 1000));
+    assert_eq!((config.workers, config.max_batch_size), (4, 1000));
+    assert_eq!(config.per_host, 3, "one worker is left to other hosts");
+    assert!(config.database.is_none());
+    let all = Roles::parse("api,delivery,worker").unwrap();
+    assert_eq!(config.roles, all);
     assert!(config.public_url.is_none() && config.delivery_url.is_none());
     assert!(config.first_key.is_none() && config.file.is_none());
+    assert!(config.store.is_none());
     assert!(config.allowed.is_none() && config.grants.is_none());
     assert!(config.authorities.is_empty());
     assert!(config.sealing_key.is_none() && config.old_sealing_key.is_none());
@@ -43,6 +48,7 @@ fn everything_has_a_default() {
         (64 << 20, 1 << 30)
     );
     assert!(config.known_hosts.is_none());
+    assert!(config.webhooks.is_none());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_pixels, 2_000_000_000);
@@ -131,7 +137,7 @@ fn the_environment_names_the_file_too() {
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    assert_eq!(read(&[], &[("DLCS_WORKERS", "")]).unwrap().workers, 2);
+    assert_eq!(read(&[], &[("DLCS_WORKERS", "")]).unwrap().workers, 4);
 }
 
 #[test]
@@ -140,6 +146,7 @@ fn every_setting_can_stand_in_the_file() {
         r#"
         listen = "[::1]:0"
         data_dir = "/tmp/x"
+        store-url = "s3://bucket/prefix?region=eu-west-1"
         public-url = "https://api.example.org/dlcs"
         delivery-url = "https://iiif.example.org"
         admin-key = "key"
@@ -148,6 +155,8 @@ fn every_setting_can_stand_in_the_file() {
         grant-bucket = ["1=masters", "2=others"]
         allow-file-origin = ["/", "/tmp"]
         known-hosts = "/tmp/known_hosts"
+        webhook = ["1=https://example.org/a?token=canary", "2=http://10.0.0.1/b"]
+        webhook-secret = "canary: sixteen bytes or more"
         workers = 0
         max-batch-size = "10"
         max-width = 1000
@@ -161,13 +170,19 @@ fn every_setting_can_stand_in_the_file() {
         "#,
     );
     let config = read(&["--config", &path], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
+    assert_eq!(config.store.unwrap().to_string(), "s3://bucket/prefix");
     assert!(config.grants.allow(CustomerId::FIRST, "masters"));
     assert!(!config.grants.allow(CustomerId::FIRST, "others"));
     assert_eq!(
         config.known_hosts.as_deref(),
         Some(Path::new("/tmp/known_hosts"))
     );
+    let webhooks = config.webhooks.unwrap();
+    let told = webhooks.targets.of(CustomerId::FIRST).map(Url::as_str);
+    assert_eq!(told, Some("https://example.org/a?token=canary"));
+    assert_eq!(webhooks.public_url.as_str(), "https://api.example.org/dlcs");
     assert_eq!(config.first_key.unwrap().secret.expose(), "secret");
     assert_eq!((config.workers, config.max_batch_size), (0, 10));
     assert_eq!(config.limits.max_area, Some(1_000_000));
@@ -238,6 +253,21 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--delivery-url cannot be `http://***@z/`: write an http or https URL such as https://dlcs.example.org",
         ),
         (
+            "--store-url",
+            "/srv/canary",
+            "--store-url cannot be used: write it as s3://BUCKET/PREFIX, and where the service is not AWS its address after that, as in s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&region=us-east-1",
+        ),
+        (
+            "--store-url",
+            "s3://id:canary@bucket",
+            "--store-url cannot be used: leave out the user and the password: credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            "--store-url",
+            "s3://bucket?endpoint=minio:9000",
+            "--store-url cannot be used: `endpoint` is no http or https address without user and query: write one such as http://127.0.0.1:9000",
+        ),
+        (
             "--delivery-url",
             "https://x/?a",
             "--delivery-url cannot be `https://x/?a`: leave out the query and the fragment",
@@ -298,6 +328,26 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--known-hosts is empty: give it a value or leave it out",
         ),
         (
+            "--webhook",
+            "https://example.org/?canary",
+            "--webhook cannot be used: number 1 is no webhook: write a customer and a URL as 2=https://example.org/batches, and a comma in a URL as %2C",
+        ),
+        (
+            "--webhook",
+            "1=https://example.org/",
+            "--webhook is given without --webhook-secret: give that too, because notices are signed",
+        ),
+        (
+            "--webhook-secret",
+            "0123456789abcdef",
+            "--webhook-secret is given without --webhook: give both or neither",
+        ),
+        (
+            "--webhook-secret",
+            "canary",
+            "--webhook-secret cannot be used: use 16 to 1024 bytes without control characters, such as `openssl rand -hex 32` makes",
+        ),
+        (
             "--admin-key",
             "k",
             "--admin-key is given without --admin-secret: give both or neither",
@@ -315,6 +365,22 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
     ] {
         assert_eq!(sentence(&[&format!("{flag}={value}")], &[]), expected);
     }
+}
+
+#[test]
+fn notices_are_signed_and_link_to_the_public_url() {
+    let flags = ["--webhook", "1=https://a.example/,2=https://b.example/"];
+    let secret = ("DLCS_WEBHOOK_SECRET", "0123456789abcdef");
+    assert_eq!(
+        sentence(&flags, &[secret]),
+        "--webhook is given without --public-url: give that too, because the links in notices need it"
+    );
+    let url = ("DLCS_PUBLIC_URL", "https://api.example.org");
+    let webhooks = read(&flags, &[secret, url]).unwrap().webhooks.unwrap();
+    assert_eq!(webhooks.secret.expose(), "0123456789abcdef");
+    let second = CustomerId::new(2).unwrap();
+    let told = webhooks.targets.of(second).map(Url::as_str);
+    assert_eq!(told, Some("https://b.example/"));
 }
 
 #[test]
@@ -380,4 +446,35 @@ fn what_is_not_toml_and_what_is_not_there_are_refused() {
         stop.starts_with("--config cannot read `/nowhere/dlcs.toml`: "),
         "{stop}"
     );
+}
+
+#[test]
+fn a_host_gets_three_quarters_of_the_workers_and_at_most_eight() {
+    for (workers, per_host) in [(0, 1), (1, 1), (2, 2), (4, 3), (8, 6), (256, 8)] {
+        let config = read(&["--workers", &workers.to_string()], &[]).unwrap();
+        assert_eq!(config.per_host, per_host, "{workers}");
+    }
+    let config = read(&["--per-host", "20"], &[]).unwrap();
+    assert_eq!(config.per_host, 20);
+}
+
+#[test]
+fn a_database_is_never_shown() {
+    let refused = read(
+        &["--database-url", "mysql://anna:canary@db.example/dlcs"],
+        &[],
+    )
+    .unwrap_err();
+    let sentence = refused.to_string();
+    assert!(
+        sentence.contains("--database-url cannot be used"),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("canary"), "{sentence}");
+    let config = read(
+        &["--database-url", "postgres://anna:canary@db.example/dlcs"],
+        &[],
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
 }

@@ -1,6 +1,8 @@
 //! The real program, from the outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod bucket;
+mod cluster;
 mod e2e;
 mod faults;
 mod killer;
@@ -9,5 +11,8 @@ mod origins;
 mod photograph;
 mod program;
 mod promises;
+mod proxy;
 mod readme;
 mod start;
+mod store;
+mod webhook;

@@ -47,6 +47,11 @@ pub(crate) fn small(number: u32) -> Photograph {
     )
 }
 
+/// One that costs next to nothing to process.
+pub(crate) fn tiny(number: u32) -> Photograph {
+    jpeg("tiny.jpg", synthetic(60 + number, 40, u64::from(number)))
+}
+
 pub(crate) fn jpeg(name: &'static str, pixels: RgbImage) -> Photograph {
     let (width, height) = (pixels.width() as usize, pixels.height() as usize);
     let encoder = Encoder::new(pixels.as_raw(), width, height, PixelFormat::Rgb);

@@ -33,12 +33,24 @@ impl Program {
     /// When it does not get ready, with what it said.
     #[track_caller]
     pub(crate) fn start<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Self {
-        Self::try_start(dir, args).unwrap_or_else(|output| panic!("dlcs did not start: {output}"))
+        Self::start_in(dir, args, &[])
     }
 
-    /// As [`Self::start`]; `Err` with all that the program said when it ended instead.
-    pub(crate) fn try_start<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Self, String> {
-        let mut child = serve(dir, args)
+    /// As [`Self::start`], with variables of the environment.
+    #[track_caller]
+    pub(crate) fn start_in<A: AsRef<OsStr>>(
+        dir: &Path,
+        args: &[A],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = serve(dir, args);
+        command.envs(variables.iter().copied());
+        Self::spawn(command).unwrap_or_else(|output| panic!("dlcs did not start: {output}"))
+    }
+
+    /// Waits until it is ready; `Err` with all that the program said when it ended instead.
+    fn spawn(mut command: Command) -> Result<Self, String> {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -97,12 +109,16 @@ impl Program {
             .expect("the program can be started")
     }
 
-    /// As [`Self::run`], with a variable of the environment.
+    /// As [`Self::run`], with variables of the environment.
     #[track_caller]
-    pub(crate) fn run_in<A: AsRef<OsStr>>(args: &[A], name: &str, value: &OsStr) -> Output {
+    pub(crate) fn run_in<A: AsRef<OsStr>, V: AsRef<OsStr>>(
+        args: &[A],
+        variables: &[(&str, V)],
+    ) -> Output {
+        let variables = variables.iter();
         command()
             .args(args)
-            .env(name, value)
+            .envs(variables.map(|(name, value)| (name, value)))
             .output()
             .expect("the program can be started")
     }
@@ -184,11 +200,12 @@ impl Drop for Program {
     }
 }
 
-/// The program, without settings of the environment that the tests run in.
+/// The program, without settings and credentials of the environment that the tests run in.
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dlcs"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("DLCS_") {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("DLCS_") || shown.starts_with("AWS_") {
             command.env_remove(name);
         }
     }

@@ -155,7 +155,7 @@ fn a_variable_that_is_not_text_stops_the_start_with_a_sentence() {
 
     // A flag that is wrong too: whatever happens, the program must not begin to serve.
     let value = std::ffi::OsStr::from_bytes(b"info\xff");
-    let output = Program::run_in(&["serve", "--listen", "here"], "DLCS_LOG", value);
+    let output = Program::run_in(&["serve", "--listen", "here"], &[("DLCS_LOG", value)]);
     assert_eq!(
         refusal(&output, 2),
         "dlcs: DLCS_LOG is not UTF-8: write it as UTF-8 text"

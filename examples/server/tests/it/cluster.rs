@@ -1,0 +1,312 @@
+//! Several processes on one database and one store: some are killed, connections break, and nothing is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dlcs_testkit::program::skip;
+use dlcs_testkit::server::HttpServer;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio_postgres::NoTls;
+
+use crate::bucket::Bucket;
+use crate::photograph::tiny;
+use crate::program::Program;
+use crate::proxy::Proxy;
+
+const BATCHES: usize = 5;
+const MEMBERS: usize = 1000;
+const KEY: &str = "cluster";
+const SECRET: &str = "not-so-secret";
+
+/// A database of its own, dropped in the end.
+struct Database {
+    admin: tokio_postgres::Client,
+    host: String,
+    name: String,
+}
+
+impl Database {
+    /// `None` when there is no server, which is said.
+    async fn new(test: &str) -> Option<Self> {
+        let address = std::env::var("DLCS_TEST_POSTGRES")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
+        let (admin, connection) = match tokio_postgres::connect(&address, NoTls).await {
+            Ok(connected) => connected,
+            Err(error) => {
+                skip(
+                    test,
+                    &format!("PostgreSQL at `DLCS_TEST_POSTGRES` ({error})"),
+                );
+                return None;
+            }
+        };
+        tokio::spawn(connection);
+        let name = format!("dlcs_cluster_{}", std::process::id());
+        for statement in [
+            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            format!("CREATE DATABASE {name}"),
+        ] {
+            admin.batch_execute(&statement).await.unwrap();
+        }
+        let (host, _) = address.rsplit_once('/').unwrap();
+        Some(Self {
+            admin,
+            host: host.to_owned(),
+            name,
+        })
+    }
+
+    fn url(&self) -> String {
+        format!("{}/{}", self.host, self.name)
+    }
+
+    /// The same database behind a proxy.
+    fn url_by(&self, proxy: &Proxy) -> String {
+        let (before, _) = self.host.rsplit_once('@').unwrap();
+        format!("{before}@{}/{}?sslmode=disable", proxy.address, self.name)
+    }
+
+    /// The address of the server.
+    fn server(&self) -> String {
+        self.host.rsplit_once('@').unwrap().1.to_owned()
+    }
+
+    /// Ends every connection to it, as an administrator does.
+    async fn cut(&self) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        self.admin.execute(sql, &[&self.name]).await.unwrap();
+    }
+
+    /// One number out of the database.
+    async fn number(&self, sql: &str) -> i64 {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    async fn drop(self) {
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        self.admin.batch_execute(&sql).await.unwrap();
+    }
+}
+
+/// What every node is started with.
+struct Cluster {
+    folder: tempfile::TempDir,
+    store: String,
+    sealing_key: String,
+}
+
+impl Cluster {
+    fn start(&self, node: &str, roles: &str, database: &str) -> Program {
+        let data = self.folder.path().join(node);
+        let arguments = self.arguments(roles, database);
+        Program::start_in(&data, &arguments, &Bucket::variables())
+    }
+
+    fn arguments(&self, roles: &str, database: &str) -> Vec<String> {
+        let flags = [
+            ("--roles", roles),
+            ("--database-url", database),
+            ("--store-url", &self.store),
+            ("--sealing-key", &self.sealing_key),
+            ("--admin-key", KEY),
+            ("--admin-secret", SECRET),
+            ("--allow-private", "127.0.0.0/8"),
+            ("--max-batch-size", "1000"),
+        ];
+        flags
+            .iter()
+            .flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()])
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_loses_nothing_when_its_nodes_die_and_its_connections_break() {
+    let test = "a_cluster_loses_nothing_when_its_nodes_die_and_its_connections_break";
+    let Some(database) = Database::new(test).await else {
+        return;
+    };
+    let origin = HttpServer::start().await;
+    for version in 0..10 {
+        origin.serve(&format!("/{version}.jpg"), tiny(version).file);
+    }
+    let bucket = Bucket::start().await;
+    let cluster = Cluster {
+        folder: tempfile::tempdir().unwrap(),
+        store: bucket.store_url(),
+        sealing_key: "7".repeat(64),
+    };
+    let proxy = Proxy::start(&database.server()).await;
+    let (near, far) = (database.url(), database.url_by(&proxy));
+    let api_1 = cluster.start("api-1", "api,delivery", &near);
+    let api_2 = cluster.start("api-2", "api,delivery", &far);
+    let worker_1 = cluster.start("worker-1", "worker", &near);
+    let worker_2 = cluster.start("worker-2", "worker", &near);
+    let _worker_3 = cluster.start("worker-3", "worker", &far);
+    let client = Client::builder()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap();
+
+    let mut batches = Vec::new();
+    for batch in 0..BATCHES {
+        let node = if batch % 2 == 0 { &api_1 } else { &api_2 };
+        let members: Vec<_> = (0..MEMBERS)
+            .map(|member| {
+                let origin = origin.url(&format!("/{}.jpg", member % 10));
+                json!({ "space": 1, "id": format!("{batch}-{member}"), "origin": origin.as_str() })
+            })
+            .collect();
+        batches.push(submit(&client, node, &members).await);
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let watcher = tokio::spawn(watch(
+        client.clone(),
+        api_1.url.clone(),
+        batches.clone(),
+        Arc::clone(&stop),
+    ));
+
+    let all = (BATCHES * MEMBERS) as u64;
+    ended(&client, &api_1, &batches, all / 10).await;
+    worker_1.sigkill();
+    let worker_1 = cluster.start("worker-1", "worker", &near);
+    ended(&client, &api_1, &batches, all / 4).await;
+    database.cut().await;
+    ended(&client, &api_1, &batches, all * 2 / 5).await;
+    api_2.sigkill();
+    let api_2 = cluster.start("api-2", "api,delivery", &far);
+    ended(&client, &api_1, &batches, all / 2).await;
+    proxy.hold();
+    ended(&client, &api_1, &batches, all * 3 / 5).await;
+    proxy.release();
+    // This one does not come back: its leases have to end by themselves.
+    worker_2.sigkill();
+    ended(&client, &api_1, &batches, all).await;
+    stop.store(true, Ordering::SeqCst);
+    watcher.await.unwrap();
+
+    let finished = Instant::now();
+    // On every node, at most a second after a batch says that it has finished.
+    for (last, node) in [(BATCHES - 1, &api_1), (0, &api_2), (BATCHES - 1, &api_2)] {
+        let path = format!("/iiif-img/v3/1/1/{last}-{}/info.json", MEMBERS - 1);
+        loop {
+            let asked = finished.elapsed();
+            let answer = client.get(node.at(&path)).send().await.unwrap();
+            if answer.status() == StatusCode::OK {
+                break;
+            }
+            assert!(
+                asked < Duration::from_secs(1),
+                "{path}: {}",
+                answer.status()
+            );
+        }
+    }
+    for (path, _) in &batches {
+        let batch = get(&client, &api_2.url, path).await.unwrap();
+        assert_eq!(
+            (&batch["count"], &batch["completed"], &batch["errors"]),
+            (&json!(MEMBERS), &json!(MEMBERS), &json!(0)),
+            "{batch}"
+        );
+        assert!(batch.get("finished").is_some(), "{batch}");
+    }
+    for batch in 0..BATCHES {
+        for member in 0..MEMBERS {
+            let node = if member % 2 == 0 { &api_1 } else { &api_2 };
+            let path = format!("/iiif-img/v3/1/1/{batch}-{member}/info.json");
+            let answer = client.get(node.at(&path)).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        }
+    }
+    for node in [&api_1, &api_2] {
+        let tile = node.at("/iiif-img/v3/1/1/0-0/full/max/0/default.jpg");
+        let answer = client.get(tile).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(crate::photograph::decode_jpeg(&answer.bytes().await.unwrap()).is_ok());
+    }
+    let ready = "SELECT count(*) FROM images WHERE state = 'ready'";
+    assert_eq!(database.number(ready).await, all as i64);
+    let effects = "SELECT sum(succeeded)::bigint FROM queue_shares";
+    let why = "nothing was done twice in effect";
+    assert_eq!(database.number(effects).await, all as i64, "{why}");
+    assert_eq!(database.number("SELECT count(*) FROM jobs").await, 0);
+    drop((api_1, api_2, worker_1));
+    database.drop().await;
+}
+
+/// Submits a batch until that is acknowledged; its path and how many members it has.
+async fn submit(client: &Client, node: &Program, members: &[Value]) -> (String, u64) {
+    let body = json!({ "@type": "Collection", "member": members }).to_string();
+    let request = client
+        .post(node.at("/customers/1/queue"))
+        .basic_auth(KEY, Some(SECRET));
+    let response = request.body(body).send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{text}");
+    let batch: Value = serde_json::from_str(&text).unwrap();
+    let id = batch["@id"].as_str().unwrap();
+    let path = id[id.find("/customers").unwrap()..].to_owned();
+    (path, members.len() as u64)
+}
+
+/// `None` while the node cannot answer.
+async fn get(client: &Client, url: &str, path: &str) -> Option<Value> {
+    let request = client
+        .get(format!("{url}{path}"))
+        .basic_auth(KEY, Some(SECRET));
+    let response = request.send().await.ok()?;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        assert!(response.headers().contains_key("retry-after"), "{path}");
+        return None;
+    }
+    let status = response.status();
+    let text = response.text().await.ok()?;
+    assert_eq!(status, StatusCode::OK, "{path}: {text}");
+    serde_json::from_str(&text).ok()
+}
+
+/// Waits until so many images have ended.
+async fn ended(client: &Client, node: &Program, batches: &[(String, u64)], wanted: u64) {
+    let begun = Instant::now();
+    loop {
+        let mut ended = 0;
+        for (path, _) in batches {
+            if let Some(batch) = get(client, &node.url, path).await {
+                ended += batch["completed"].as_u64().unwrap() + batch["errors"].as_u64().unwrap();
+            }
+        }
+        if ended >= wanted {
+            return;
+        }
+        let waited = begun.elapsed();
+        assert!(
+            waited < Duration::from_secs(900),
+            "{ended} of {wanted} after {waited:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Looks at the batches again and again: their numbers hold at every moment and never go back.
+async fn watch(client: Client, url: String, batches: Vec<(String, u64)>, stop: Arc<AtomicBool>) {
+    let mut seen = vec![0; batches.len()];
+    while !stop.load(Ordering::SeqCst) {
+        for (place, (path, count)) in batches.iter().enumerate() {
+            let Some(batch) = get(&client, &url, path).await else {
+                continue;
+            };
+            let ended = batch["completed"].as_u64().unwrap() + batch["errors"].as_u64().unwrap();
+            assert!(ended >= seen[place] && ended <= *count, "{batch}");
+            assert_eq!(batch.get("finished").is_some(), ended == *count, "{batch}");
+            seen[place] = ended;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
