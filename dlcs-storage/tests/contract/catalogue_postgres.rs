@@ -15,6 +15,7 @@ use dlcs_core::space::SpaceChanges;
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::postgres::OpenError;
 use dlcs_storage::catalogue::{PostgresCatalogue, PostgresCatalogueConfig, SealingKey};
+use dlcs_testkit::program;
 use futures_util::future::join_all;
 
 use crate::postgres_fixture::{Schema, address, schema_or_return};
@@ -169,6 +170,66 @@ async fn what_cannot_be_opened_says_why_in_a_sentence() {
         .with_schema(&schema.name);
     let error = PostgresCatalogue::open(keyless).await.unwrap_err();
     assert!(matches!(error, OpenError::NoKey), "{error:?}");
+}
+
+/// Debian's server has a certificate of its own making, which names the machine.
+#[tokio::test]
+async fn encrypted_connections_verify_certificate_and_name() {
+    const TEST: &str = "encrypted_connections_verify_certificate_and_name";
+    let schema = schema_or_return!(TEST);
+    let raw = schema.raw().await;
+    let setting = async |name: &str| -> String {
+        let row = raw.query_one(&format!("SHOW {name}"), &[]).await;
+        row.unwrap().get(0)
+    };
+    let certificate = setting("ssl_cert_file").await;
+    let readable = std::fs::read(&certificate).is_ok();
+    if setting("ssl").await != "on" || !readable {
+        return program::skip(TEST, "a PostgreSQL with TLS on this machine");
+    }
+    let Some([openssl]) = program::find(TEST, ["openssl"]) else {
+        return;
+    };
+    let names = std::process::Command::new(openssl)
+        .args([
+            "x509",
+            "-noout",
+            "-ext",
+            "subjectAltName",
+            "-in",
+            &certificate,
+        ])
+        .output()
+        .unwrap();
+    let names = String::from_utf8(names.stdout).unwrap();
+    let (_, name) = names.split_once("DNS:").unwrap();
+    let name = name.split([',', '\n']).next().unwrap().trim();
+    let url = url::Url::parse(&address()).unwrap();
+    let address = |host: &str| {
+        format!(
+            "postgres://{}@{host}:{}{}?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={certificate}&application_name={}",
+            url.username(),
+            url.port().unwrap_or(5432),
+            url.path(),
+            schema.name
+        )
+    };
+    let open = async |host: &str| {
+        let config = PostgresCatalogueConfig::parse(&address(host)).unwrap();
+        let config = config
+            .with_schema(&schema.name)
+            .with_sealing_key(SealingKey::new([7; 32]));
+        PostgresCatalogue::open(config).await
+    };
+    let error = open("another.example.org").await.unwrap_err();
+    assert!(matches!(error, OpenError::NotEncrypted { .. }), "{error:?}");
+    let catalogue = open(name).await.unwrap();
+    catalogue.check().await.unwrap();
+    let encrypted = "SELECT count(*), count(*) FILTER (WHERE ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE application_name = $1";
+    let row = raw.query_one(encrypted, &[&schema.name]).await.unwrap();
+    let (all, encrypted): (i64, i64) = (row.get(0), row.get(1));
+    assert!(all > 0 && all == encrypted, "{encrypted} of {all}");
 }
 
 #[tokio::test]

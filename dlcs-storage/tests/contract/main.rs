@@ -60,6 +60,8 @@ mod postgres_sound;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_speed;
 mod pyramid;
+#[cfg(feature = "catalogue-postgres")]
+mod queue_model_postgres;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_model_sqlite;
 #[cfg(feature = "catalogue-postgres")]
