@@ -300,14 +300,16 @@ impl Drop for Lent {
     }
 }
 
-/// Stops what is under way on a connection and rolls it back.
+/// Stops what is under way on a connection, and closes it: the server rolls back.
+///
+/// It is not used again. The server may hear of the stop late, and would stop the next operation instead.
 async fn clean(connection: Object, connector: MakeRustlsConnect) {
-    let cleaned = timeout(CLEANING, async {
-        connection.cancel_token().cancel_query(connector).await?;
-        connection.batch_execute("ROLLBACK").await
-    });
-    if !matches!(cleaned.await, Ok(Ok(()))) {
-        // The server rolls back when the connection is closed.
-        drop(Object::take(connection));
+    let token = connection.cancel_token();
+    let stopped = timeout(CLEANING, token.cancel_query(connector));
+    if !matches!(stopped.await, Ok(Ok(()))) {
+        tracing::debug!(
+            "an operation that was given up could not be stopped; its connection is closed"
+        );
     }
+    drop(Object::take(connection));
 }
