@@ -1,6 +1,5 @@
 -- Times are microseconds since 1970-01-01T00:00:00Z. Lists are JSON texts. Texts are compared byte by byte.
 -- Tables that grow with images have no foreign keys: the transactions that write them hold what they refer to.
--- The index that finds one row comes last: of two that look equally good, as all do while nothing is known of a table, the server takes it.
 
 CREATE TABLE customers (
     id           bigint           PRIMARY KEY CHECK (id BETWEEN 1 AND 4294967295),
@@ -35,10 +34,9 @@ CREATE TABLE spaces (
     created                   bigint           NOT NULL,
     -- Kept by the transactions that add and remove images.
     image_count               bigint           NOT NULL CHECK (image_count >= 0),
+    PRIMARY KEY (customer, id),
     UNIQUE (customer, name)
 ) WITH (fillfactor = 50);
-
-ALTER TABLE spaces ADD PRIMARY KEY (customer, id);
 
 CREATE TABLE batches (
     id         bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -121,6 +119,7 @@ CREATE TABLE images (
     source_media_type         text COLLATE "C",
     source_size               bigint,
     source_checksum           bytea CHECK (length(source_checksum) = 32),
+    UNIQUE (customer, space, model),
     CHECK ((source_origin IS NULL) <> (source_upload IS NULL)),
     CHECK ((state_since IS NOT NULL) = (state IN ('ingesting', 'failed', 'registered'))),
     CHECK ((error IS NOT NULL) = (state = 'failed')),
@@ -131,7 +130,7 @@ CREATE TABLE images (
     CHECK ((service_generation IS NULL) = (service_thumbnail_bytes IS NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-CREATE INDEX images_of_space ON images (customer, space, created);
+CREATE INDEX images_of_space ON images (customer, space, created, model);
 CREATE INDEX images_of_customer ON images (customer, created, space, model);
 CREATE INDEX images_of_batch ON images (batch, created, space, model) WHERE batch IS NOT NULL;
 CREATE INDEX images_pending ON images (customer, created, space, model) WHERE state IN ('waiting', 'ingesting');
@@ -141,7 +140,6 @@ CREATE INDEX images_by_string3 ON images (customer, string3, space) WHERE string
 CREATE INDEX images_by_number1 ON images (customer, number1, space) WHERE number1 <> 0;
 CREATE INDEX images_by_number2 ON images (customer, number2, space) WHERE number2 <> 0;
 CREATE INDEX images_by_number3 ON images (customer, number3, space) WHERE number3 <> 0;
-CREATE UNIQUE INDEX images_by_id ON images (customer, space, model);
 
 -- One job per image at most: another registration replaces it.
 CREATE TABLE jobs (
@@ -212,11 +210,11 @@ CREATE TABLE queue_lines (
     lane     bigint           NOT NULL,
     host     text COLLATE "C" NOT NULL,
     run_at   bigint           NOT NULL,
-    job      bigint           NOT NULL
+    job      bigint           NOT NULL,
+    PRIMARY KEY (customer, lane, host)
 ) WITH (fillfactor = 50);
 
 CREATE INDEX queue_lines_in_turn ON queue_lines (customer, lane, run_at, job);
-ALTER TABLE queue_lines ADD PRIMARY KEY (customer, lane, host);
 
 -- How many images are leased that come from a host.
 CREATE TABLE queue_hosts (
@@ -287,30 +285,3 @@ CREATE TABLE sequences (
 
 -- Whoever makes a customer holds the row of that name meanwhile.
 INSERT INTO sequences (name, last) VALUES ('check', 0), ('customer', 0), ('lease_token', 0);
-
--- What the server knows of a table it has learned from its rows, and of an empty one it knows nothing: then any index looks as good as
--- the right one, and a plan that was made so may be kept for long. So it is shown tables like those to come.
-
-INSERT INTO images (customer, space, model, source_origin, string1, string2, string3, number1, number2, number3, tags, roles, manifests,
-    max_unauthorised, delivery_channels, created, queued, batch, generation, state)
-SELECT 1 + n % 3, 1 + n % 2, 'model ' || n, 'https://example.org/' || n, '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', n / 100, n / 100,
-    n / 100, 1, 'waiting'
-FROM generate_series(1, 2000) AS n;
-
-INSERT INTO jobs (image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at)
-SELECT n, 1 + n % 3, n % 2, 'host' || n % 5, n / 100, 1, 0, 0, 0, FALSE, n / 100 FROM generate_series(1, 2000) AS n;
-
-INSERT INTO batch_images (batch, space, model, state)
-SELECT n / 100, 1 + n % 2, 'model ' || n, 'pending' FROM generate_series(1, 2000) AS n;
-
-INSERT INTO queue_lines (customer, lane, host, run_at, job)
-SELECT 1 + n % 3, n % 2, 'host' || n, n / 10, n FROM generate_series(1, 500) AS n;
-
-INSERT INTO collectable (path, not_before) SELECT 'path ' || n, n / 10 FROM generate_series(1, 500) AS n;
-
-ANALYZE images, jobs, batch_images, queue_lines, collectable;
-DELETE FROM images;
-DELETE FROM jobs;
-DELETE FROM batch_images;
-DELETE FROM queue_lines;
-DELETE FROM collectable;

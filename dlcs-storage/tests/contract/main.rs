@@ -57,8 +57,6 @@ mod postgres_proxy;
 mod postgres_session;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_sound;
-#[cfg(feature = "catalogue-postgres")]
-mod postgres_speed;
 mod pyramid;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_model_sqlite;

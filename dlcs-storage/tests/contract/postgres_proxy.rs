@@ -122,7 +122,9 @@ async fn up(
         if is_silent() {
             continue;
         }
-        let is_commit = bytes[..count].windows(7).any(|window| window == b"COMMIT;");
+        let is_commit = bytes[..count]
+            .windows(7)
+            .any(|window| window == b"COMMIT\0");
         if is_commit && shared.is(Fault::LoseReplyToCommit) {
             shared.fault.store(Fault::None as u8, Ordering::SeqCst);
             lost.store(1, Ordering::SeqCst);

@@ -84,7 +84,7 @@ async fn hold(session: &Session, batches: impl Iterator<Item = BatchId>) -> Resu
 }
 
 /// Ends images of batches, each once; the last one of a batch finishes it and leaves a notice.
-pub(super) const END_IMAGES: &str = "
+const END_IMAGES: &str = "
     WITH ended AS (
         UPDATE batch_images AS image SET state = given.state, error = given.error, finished = $6
         FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS given (batch, space, model, state, error)

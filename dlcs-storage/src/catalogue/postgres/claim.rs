@@ -9,7 +9,7 @@ use super::image::StoredImage;
 use super::job::Job;
 use super::session::Session;
 use super::tally::Tally;
-use super::turn::{self, Taken, Turn};
+use super::turn::{self, Turn};
 use super::{batch, collectable, image, job};
 
 /// What became of a claim.
@@ -25,17 +25,10 @@ pub(super) async fn next(session: &Session, claim: Claim<'_>, token: u64) -> Res
     match turn::next(session, claim).await? {
         Turn::Expired => Ok(Outcome::Expired),
         Turn::Nothing => Ok(Outcome::Nothing),
-        Turn::Taken(taken) => {
-            let Taken {
-                job,
-                stored,
-                alone,
-                lanes,
-            } = *taken;
+        Turn::Taken(found, alone) => {
             let mut tally = Tally::default();
-            tally.take_turn(lanes);
-            tally.start(&job);
-            let claimed = take(session, tally, (job, stored), claim, token, alone).await?;
+            tally.start(&found.0);
+            let claimed = take(session, tally, *found, claim, token, alone).await?;
             Ok(Outcome::Claimed(Box::new(claimed)))
         }
     }
@@ -51,9 +44,8 @@ pub(super) async fn take(
     alone: bool,
 ) -> Result<Claimed> {
     stored.image.dequeue(session.now());
-    let images = [&stored];
-    let save = image::save_state(session, &images);
-    let ((), charge) = tokio::try_join!(biased; save, tally.write(session))?;
+    image::save_state(session, &[&stored]).await?;
+    let charge = tally.write(session).await?;
     let grant = job::lease(session, &job, &stored, claim, token, charge, alone).await?;
     Ok(Claimed {
         image: stored.image,
@@ -63,15 +55,10 @@ pub(super) async fn take(
 
 /// The job and the image of a lease that still counts, held; `None` when they have been overtaken.
 async fn hold(session: &Session, lease: &Lease) -> Result<Option<(Job, StoredImage)>> {
-    let (stored, job) = tokio::try_join!(
-        biased;
-        image::hold(session, lease.image()),
-        job::hold_leased(session, lease.token()),
-    )?;
-    let Some(stored) = stored else {
+    let Some(stored) = image::hold(session, lease.image()).await? else {
         return Ok(None);
     };
-    match job {
+    match job::hold_leased(session, lease.token()).await? {
         Some(job) => Ok(Some((job, stored))),
         None if stored.image.generation <= lease.generation() => Err(PgError::LeaseLost),
         None => Ok(None),
@@ -108,13 +95,9 @@ async fn finish(
     job: &Job,
     stored: StoredImage,
 ) -> Result<Completion> {
-    let images = [&stored];
-    tokio::try_join!(
-        biased;
-        job::delete(session, job),
-        image::save_state(session, &images),
-        tally.write(session),
-    )?;
+    job::delete(session, job).await?;
+    image::save_state(session, &[&stored]).await?;
+    tally.write(session).await?;
     Ok(Completion::Recorded(Box::new(stored.image)))
 }
 

@@ -19,11 +19,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// A connection that has rested for longer is asked whether it is still there.
 const REST: Duration = Duration::from_secs(5);
 
-/// A connection that is older is not lent out again: what the server has planned for it may be outdated.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
-
-/// Settings of every connection. No operation goes on for ever, and none that waits holds up the others. Every statement looks for rows in
-/// an index: plans that read a table must not come up because nothing is known of it yet.
+/// Settings of every connection. No operation goes on for ever, and none that waits holds up the others.
 const SETTINGS: &str = "
     SET statement_timeout = '30s';
     SET lock_timeout = '5s';
@@ -32,10 +28,6 @@ const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET client_encoding = 'UTF8';
     SET client_min_messages = 'error';
-    SET enable_seqscan = off;
-    SET enable_mergejoin = off;
-    SET enable_hashjoin = off;
-    SET jit = off;
 ";
 
 /// What every connection is told first.
@@ -93,11 +85,7 @@ pub(super) fn pool(
         }))
         .pre_recycle(Hook::async_fn(|client: &mut ClientWrapper, metrics| {
             let rested = metrics.last_used() > REST;
-            let aged = metrics.age() > LIFETIME;
             Box::pin(async move {
-                if aged {
-                    return Err(HookError::message("the connection has served its time"));
-                }
                 if rested {
                     let answered = timeout(ANSWER, client.check_connection()).await;
                     answered

@@ -75,18 +75,9 @@ pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!("i.row_id{}", names.collect::<String>())
 });
 
-pub(super) static FIND: LazyLock<String> = LazyLock::new(|| {
+static FIND: LazyLock<String> = LazyLock::new(|| {
     let columns = &*COLUMNS;
     format!("SELECT {columns} FROM images AS i WHERE customer = $1 AND space = $2 AND model = $3")
-});
-
-pub(super) static HOLD_MANY: LazyLock<String> = LazyLock::new(|| {
-    let columns = &*COLUMNS;
-    format!(
-        "SELECT {columns} FROM images AS i
-         WHERE (customer, space, model) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]))
-         ORDER BY customer, space, model FOR NO KEY UPDATE OF i"
-    )
 });
 
 static HOLD: LazyLock<String> = LazyLock::new(|| format!("{} FOR NO KEY UPDATE", *FIND));
@@ -116,7 +107,17 @@ pub(super) async fn hold_many(
     values.each(ids, |id| of_customer(id.customer()));
     values.each(ids, |id| of_space(id.space()));
     values.each(ids, |id| id.model().as_str().to_owned());
-    let rows = session.rows(&HOLD_MANY, &values.params()).await?;
+    let rows = session
+        .rows(
+            &format!(
+                "SELECT {} FROM images AS i
+                 WHERE (customer, space, model) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]))
+                 ORDER BY customer, space, model FOR NO KEY UPDATE OF i",
+                *COLUMNS
+            ),
+            &values.params(),
+        )
+        .await?;
     let found = read_all(&rows, read)?.into_iter();
     Ok(found
         .map(|stored| (stored.image.id.clone(), stored))

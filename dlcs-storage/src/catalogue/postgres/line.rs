@@ -42,7 +42,7 @@ impl LineChange {
 }
 
 /// Locks lines that are there, in order; returns those whose first job has left.
-pub(super) const HOLD: &str = "
+const HOLD: &str = "
     SELECT customer, lane, host, job FROM queue_lines
     WHERE (customer, lane, host) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]))
     ORDER BY customer, lane, host FOR UPDATE";
@@ -55,7 +55,7 @@ const ENTER: &str = "
     WHERE (excluded.run_at, excluded.job) < (queue_lines.run_at, queue_lines.job)";
 
 /// Finds out which job is first in lines that are held, besides those that leave; those that are empty go.
-pub(super) const FIND_FIRST: &str = "
+const FIND_FIRST: &str = "
     WITH firsts AS (
         SELECT line.customer, line.lane, line.host, job.run_at, job.id
         FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS line (customer, lane, host)

@@ -41,8 +41,6 @@ mod share;
 mod space;
 mod submit;
 mod tally;
-#[cfg(test)]
-mod testing;
 mod tls;
 mod token;
 mod turn;

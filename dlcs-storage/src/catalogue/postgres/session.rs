@@ -32,9 +32,6 @@ pub(super) enum Mode {
     /// They read what was there at one instant.
     Snapshot,
     /// All or nothing, and durable when it is said to be done.
-    ///
-    /// It lets go of its rows before it waits for the disk: everybody who comes after it is later in the log, too, and no more durable than
-    /// it is. So many wait for the disk together, and nobody waits for a row meanwhile.
     Durable,
     /// All or nothing, and durable a moment later: what a crash takes back is done again by itself.
     Relaxed,
@@ -45,22 +42,12 @@ impl Mode {
         match self {
             Self::Single => None,
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"),
-            Self::Durable => Some("BEGIN; SET LOCAL synchronous_commit = off;"),
-            // Claims look for one row in an index: they are planned once, whatever they look for.
+            Self::Durable => Some("BEGIN;"),
+            // Claims look for one row in an index: plans that read more must not come up, whatever the statistics say.
             Self::Relaxed => Some(
-                "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_bitmapscan = off;
+                "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
                  SET LOCAL plan_cache_mode = force_generic_plan;",
             ),
-        }
-    }
-}
-
-impl Mode {
-    /// What commits. In a durable one a message in the log follows, whose transaction waits until the disk has everything before it.
-    const fn closing(self) -> &'static str {
-        match self {
-            Self::Durable => "COMMIT; SELECT pg_logical_emit_message(TRUE, 'dlcs', '')",
-            Self::Single | Self::Snapshot | Self::Relaxed => "COMMIT",
         }
     }
 }
@@ -150,17 +137,6 @@ impl Session {
         Ok(self.0.lent.client().query_typed(sql, params).await?)
     }
 
-    /// The first column of what statements without values answer, as text.
-    #[cfg(test)]
-    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<String>> {
-        let answers = self.0.lent.client().simple_query(sql).await?;
-        let rows = answers.iter().filter_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-            _ => None,
-        });
-        Ok(rows.collect())
-    }
-
     /// How many rows a statement changed.
     pub(super) async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64> {
         let client = self.0.lent.client();
@@ -193,8 +169,7 @@ impl Session {
         };
         caches.images.doubt(&doubt.images);
         caches.customers.doubt(&doubt.customers);
-        let closing = self.0.mode.closing();
-        let committed = self.0.lent.client().batch_execute(closing).await;
+        let committed = self.0.lent.client().batch_execute("COMMIT").await;
         drop(doubt);
         match committed {
             Ok(()) => {
@@ -227,11 +202,15 @@ impl Session {
     }
 }
 
-/// That it met another transaction says that nothing happened; anything else says nothing.
+/// An error that the server sent instead of committing says that nothing happened; anything else says nothing.
 fn after_commit(error: tokio_postgres::Error) -> PgError {
     let failed = PgError::Database(error);
     match failed {
-        PgError::Database(_) if failed.met_another() => failed,
+        PgError::Database(ref cause)
+            if cause.code().is_some() && !failed.is_of_the_connection() =>
+        {
+            failed
+        }
         PgError::Database(error) => PgError::OutcomeUnknown(error),
         other => other,
     }

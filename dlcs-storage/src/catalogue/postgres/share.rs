@@ -74,7 +74,7 @@ impl Stored {
     }
 }
 
-pub(super) const HOLD: &str = "
+const HOLD: &str = "
     SELECT s.customer, s.lane, s.waiting, s.leased, s.succeeded, s.failed, s.served, s.typical,
         coalesce((SELECT floor FROM queue_lanes AS l WHERE l.lane = s.lane), 0)
     FROM queue_shares AS s
@@ -86,7 +86,7 @@ const CREATE: &str = "
     SELECT customer, lane, 0, 0, 0, 0, 0, $3 FROM unnest($1::bigint[], $2::bigint[]) AS given (customer, lane)
     ON CONFLICT DO NOTHING";
 
-pub(super) const SAVE: &str = "
+const SAVE: &str = "
     UPDATE queue_shares AS s
     SET waiting = given.waiting, leased = given.leased, succeeded = given.succeeded, failed = given.failed, served = given.served,
         typical = given.typical

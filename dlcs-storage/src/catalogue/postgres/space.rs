@@ -1,7 +1,5 @@
 //! Spaces.
 
-use std::collections::BTreeMap;
-
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
@@ -196,19 +194,19 @@ pub(super) async fn delete(session: &Session, customer: CustomerId, id: SpaceId)
     Ok(())
 }
 
-/// Keeps the counts of the images of spaces.
+/// Keeps the count of a space's images; the last thing that a transaction does, because everybody waits for it.
 pub(super) async fn count_images(
     session: &Session,
-    spaces: &BTreeMap<(CustomerId, SpaceId), i64>,
+    customer: CustomerId,
+    id: SpaceId,
+    change: i64,
 ) -> Result<()> {
-    for ((customer, id), change) in spaces {
-        session
-            .execute(
-                "UPDATE spaces SET image_count = image_count + $3 WHERE customer = $1 AND id = $2",
-                &[&of_customer(*customer), &of_space(*id), change],
-            )
-            .await?;
-    }
+    session
+        .execute(
+            "UPDATE spaces SET image_count = image_count + $3 WHERE customer = $1 AND id = $2",
+            &[&of_customer(customer), &of_space(id), &change],
+        )
+        .await?;
     Ok(())
 }
 

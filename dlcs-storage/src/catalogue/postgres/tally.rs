@@ -15,7 +15,6 @@ use super::line::{self, Line, LineChange};
 use super::session::Session;
 use super::share::{self, ShareChange};
 use super::space;
-use super::turn::{self, Lanes};
 
 /// The changes of one operation.
 #[derive(Default)]
@@ -30,7 +29,6 @@ pub(super) struct Tally {
     hosts: BTreeMap<String, i64>,
     shares: BTreeMap<(CustomerId, i64), ShareChange>,
     spaces: BTreeMap<(CustomerId, SpaceId), i64>,
-    lanes: Option<Lanes>,
 }
 
 impl Tally {
@@ -63,11 +61,6 @@ impl Tally {
     pub(super) fn start(&mut self, job: &Job) {
         self.leave_line(job);
         self.lease(job);
-    }
-
-    /// Turns between lanes have been taken.
-    pub(super) fn take_turn(&mut self, lanes: Lanes) {
-        self.lanes = Some(lanes);
     }
 
     /// A job is leased that is new and never waits.
@@ -155,19 +148,16 @@ impl Tally {
 
     /// Writes everything; returns what was charged, where one job was leased.
     pub(super) async fn write(self, session: &Session) -> Result<i64> {
-        // In this order, but without waiting for one answer before the next question.
-        let (.., charged, (), ()) = tokio::try_join!(
-            biased;
-            batch::end_images(session, &self.endings),
-            batch::lose_images(session, &self.lost),
-            collectable::forget(session, self.needed),
-            collectable::add(session, self.collectable),
-            line::write(session, self.lines),
-            line::write_hosts(session, &self.hosts),
-            share::write(session, &self.shares),
-            space::count_images(session, &self.spaces),
-            turn::save_lanes(session, self.lanes),
-        )?;
+        batch::end_images(session, &self.endings).await?;
+        batch::lose_images(session, &self.lost).await?;
+        collectable::forget(session, self.needed).await?;
+        collectable::add(session, self.collectable).await?;
+        line::write(session, self.lines).await?;
+        line::write_hosts(session, &self.hosts).await?;
+        let charged = share::write(session, &self.shares).await?;
+        for ((customer, id), change) in self.spaces {
+            space::count_images(session, customer, id, change).await?;
+        }
         Ok(charged)
     }
 }

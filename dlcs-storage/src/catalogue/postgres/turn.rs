@@ -3,15 +3,14 @@
 //! One claim looks at a time, in whatever process: it holds the lanes. It never waits for an image that somebody else is changing; it passes
 //! over its line.
 
-use std::sync::LazyLock;
-
 use dlcs_core::queue::{Claim, Crashes, Lane};
 use dlcs_core::time::Timestamp;
+use tokio_postgres::Row;
 
 use super::error::Result;
 use super::image::{self, StoredImage};
 use super::job::{self, Job};
-use super::row::{Columns, read_all, read_one};
+use super::row::{read_all, read_one};
 use super::session::Session;
 use super::share;
 
@@ -22,13 +21,13 @@ const HOLD_LANES: &str =
     "SELECT lane, floor, streak FROM queue_lanes ORDER BY lane FOR NO KEY UPDATE";
 
 /// Whether a lease has expired, how many leases a process holds, and whether one of them holds alone.
-pub(super) const HELD: &str = "
+const HELD: &str = "
     SELECT EXISTS (SELECT 1 FROM jobs WHERE lease_token IS NOT NULL AND lease_until <= $2),
         (SELECT count(*) FROM jobs WHERE lease_owner = $1 AND lease_token IS NOT NULL),
         EXISTS (SELECT 1 FROM jobs WHERE lease_owner = $1 AND lease_token IS NOT NULL AND lease_alone)";
 
 /// The job that is set apart and due longest, unless somebody else is making itself free for it.
-pub(super) const APART: &str = "
+const APART: &str = "
     SELECT id, run_at FROM jobs
     WHERE lease_token IS NULL AND set_apart AND run_at <= $2
       AND (reserved_by IS NULL OR reserved_by = $1 OR reserved_until <= $2) AND id <> ALL ($3)
@@ -48,127 +47,64 @@ pub(super) const NEXT: &str = "
 
 /// What a claim has found.
 pub(super) enum Turn {
-    Taken(Box<Taken>),
+    /// A job and its image, which nobody else changes now, and whether it is claimed alone.
+    Taken(Box<(Job, StoredImage)>, bool),
     /// Nothing is due for this process.
     Nothing,
     /// Leases have expired, which must be taken back first.
     Expired,
 }
 
-/// A job and its image, which nobody else changes now.
-pub(super) struct Taken {
-    pub(super) job: Job,
-    pub(super) stored: StoredImage,
-    /// Whether it is claimed by a process that holds nothing else.
-    pub(super) alone: bool,
-    /// What the lanes are like from now on.
-    pub(super) lanes: Lanes,
-}
-
 /// What both lanes are like.
-#[derive(Clone, Copy)]
-pub(super) struct Lanes {
+struct Lanes {
     floors: [i64; 2],
     streak: u32,
 }
 
-/// What a process holds.
-#[derive(Default)]
-struct Holdings {
-    /// Whether any lease has expired, of whatever process.
-    any_expired: bool,
-    leases: i64,
-    is_alone: bool,
-}
-
-/// The job that would come next in a lane, and what its customer has had.
-type Candidate = Option<(i64, i64)>;
-
-/// What there is to choose from.
-struct View {
-    lanes: Lanes,
-    holdings: Holdings,
-    /// When it is due which is set apart.
-    apart: Option<(i64, Timestamp)>,
-    default: Candidate,
-    priority: Candidate,
-}
-
 /// Finds the job whose turn it is.
 pub(super) async fn next(session: &Session, claim: Claim<'_>) -> Result<Turn> {
+    let mut lanes = hold_lanes(session).await?;
+    let now = session.now();
+    let row = session.row(HELD, &[&claim.owner, &now.as_micros()]).await?;
+    let (any_expired, held, is_alone) = read_one(row, |columns| {
+        Ok((
+            columns.get::<bool>()?,
+            columns.get::<i64>()?,
+            columns.get::<bool>()?,
+        ))
+    })?
+    .unwrap_or_default();
+    if any_expired {
+        return Ok(Turn::Expired);
+    }
+    if is_alone {
+        return Ok(Turn::Nothing);
+    }
     let mut passed_over: Vec<i64> = Vec::new();
     for _ in 0..LOOKS {
-        let mut view = look(session, claim, &passed_over).await?;
-        if view.holdings.any_expired {
-            return Ok(Turn::Expired);
-        }
-        if view.holdings.is_alone {
-            return Ok(Turn::Nothing);
-        }
-        let apart = view.apart.map(|(id, _)| (id, true));
-        let is_overdue = |(_, due): (i64, Timestamp)| due.after(Crashes::PATIENCE) <= session.now();
-        let chosen = if view.apart.is_some_and(is_overdue) {
-            apart
-        } else {
-            view.among_others().map(|id| (id, false)).or(apart)
+        let apart = next_apart(session, claim, &passed_over).await?;
+        let is_overdue = apart.is_some_and(|(_, due)| due.after(Crashes::PATIENCE) <= now);
+        let (id, alone) = match apart {
+            Some((id, _)) if is_overdue => (id, true),
+            _ => match among_others(session, claim, &mut lanes, &passed_over).await? {
+                Some(id) => (id, false),
+                None => match apart {
+                    Some((id, _)) => (id, true),
+                    None => return Ok(Turn::Nothing),
+                },
+            },
         };
-        let Some((id, alone)) = chosen else {
-            return Ok(Turn::Nothing);
-        };
-        if alone && view.holdings.leases > 0 {
+        if alone && held > 0 {
             reserve(session, id, claim).await?;
             return Ok(Turn::Nothing);
         }
-        if let Some((job, stored)) = take(session, id).await? {
-            return Ok(Turn::Taken(Box::new(Taken {
-                job,
-                stored,
-                alone,
-                lanes: view.lanes,
-            })));
+        if let Some(found) = take(session, id).await? {
+            save_lanes(session, &lanes).await?;
+            return Ok(Turn::Taken(Box::new(found), alone));
         }
         passed_over.push(id);
     }
     Ok(Turn::Nothing)
-}
-
-impl View {
-    fn among_others(&mut self) -> Option<i64> {
-        let Self {
-            lanes,
-            default,
-            priority,
-            ..
-        } = self;
-        let lane = Lane::next(&mut lanes.streak, default.is_some(), priority.is_some());
-        let (chosen, floor) = match lane? {
-            Lane::Default => (default, &mut lanes.floors[0]),
-            Lane::Priority => (priority, &mut lanes.floors[1]),
-        };
-        chosen.map(|(job, served)| {
-            *floor = served.max(*floor);
-            job
-        })
-    }
-}
-
-/// Holds the lanes, and looks at everything else once they are held.
-async fn look(session: &Session, claim: Claim<'_>, passed_over: &[i64]) -> Result<View> {
-    let (lanes, holdings, apart, default, priority) = tokio::try_join!(
-        biased;
-        hold_lanes(session),
-        holdings(session, claim),
-        next_apart(session, claim, passed_over),
-        candidate(session, claim, Lane::Default, passed_over),
-        candidate(session, claim, Lane::Priority, passed_over),
-    )?;
-    Ok(View {
-        lanes,
-        holdings,
-        apart,
-        default,
-        priority,
-    })
 }
 
 async fn hold_lanes(session: &Session) -> Result<Lanes> {
@@ -177,11 +113,13 @@ async fn hold_lanes(session: &Session) -> Result<Lanes> {
         floors: [0; 2],
         streak: 0,
     };
-    let read = |columns: &mut Columns<'_>| {
-        let (lane, floor): (i64, i64) = (columns.get()?, columns.get()?);
-        Ok((lane, floor, columns.small("streak")?))
-    };
-    for (lane, floor, streak) in read_all(&rows, read)? {
+    for (lane, floor, streak) in read_all(&rows, |columns| {
+        Ok((
+            columns.get::<i64>()?,
+            columns.get()?,
+            columns.small("streak")?,
+        ))
+    })? {
         if lane == share::number(Lane::Priority) {
             lanes.floors[1] = floor;
             lanes.streak = streak;
@@ -192,32 +130,14 @@ async fn hold_lanes(session: &Session) -> Result<Lanes> {
     Ok(lanes)
 }
 
-/// Stores what the lanes are like, where they have changed.
-pub(super) async fn save_lanes(session: &Session, lanes: Option<Lanes>) -> Result<()> {
-    let Some(lanes) = lanes else { return Ok(()) };
-    let [default, priority] = lanes.floors;
+async fn save_lanes(session: &Session, lanes: &Lanes) -> Result<()> {
     session
         .execute(
-            "UPDATE queue_lanes
-             SET floor = CASE WHEN lane = 1 THEN $2::bigint ELSE $1::bigint END, streak = CASE WHEN lane = 1 THEN $3::bigint ELSE 0 END
-             WHERE lane IN (0, 1)",
-            &[&default, &priority, &i64::from(lanes.streak)],
+            "UPDATE queue_lanes SET floor = CASE WHEN lane = 1 THEN $2::bigint ELSE $1::bigint END, streak = CASE WHEN lane = 1 THEN $3::bigint ELSE 0 END",
+            &[&lanes.floors[0], &lanes.floors[1], &i64::from(lanes.streak)],
         )
         .await?;
     Ok(())
-}
-
-async fn holdings(session: &Session, claim: Claim<'_>) -> Result<Holdings> {
-    let now = session.now().as_micros();
-    let row = session.row(HELD, &[&claim.owner, &now]).await?;
-    let holdings = read_one(row, |columns| {
-        Ok(Holdings {
-            any_expired: columns.get()?,
-            leases: columns.get()?,
-            is_alone: columns.get()?,
-        })
-    })?;
-    Ok(holdings.unwrap_or_default())
 }
 
 async fn next_apart(
@@ -232,17 +152,33 @@ async fn next_apart(
     read_one(row, |columns| Ok((columns.get()?, columns.time()?)))
 }
 
-async fn candidate(
+async fn among_others(
     session: &Session,
     claim: Claim<'_>,
-    lane: Lane,
+    lanes: &mut Lanes,
     passed_over: &[i64],
-) -> Result<Candidate> {
-    let (now, per_host) = (session.now().as_micros(), i64::from(claim.per_host));
-    let row = session
-        .row(NEXT, &[&share::number(lane), &now, &per_host, &passed_over])
-        .await?;
-    read_one(row, |columns| Ok((columns.get()?, columns.get()?)))
+) -> Result<Option<i64>> {
+    let candidate = async |lane: Lane| {
+        let (now, per_host) = (session.now().as_micros(), i64::from(claim.per_host));
+        let row = session
+            .row(NEXT, &[&share::number(lane), &now, &per_host, &passed_over])
+            .await?;
+        read_one(row, |columns| {
+            Ok((columns.get::<i64>()?, columns.get::<i64>()?))
+        })
+    };
+    let default = candidate(Lane::Default).await?;
+    let priority = candidate(Lane::Priority).await?;
+    let lane = Lane::next(&mut lanes.streak, default.is_some(), priority.is_some());
+    let (chosen, floor) = match lane {
+        Some(Lane::Default) => (default, &mut lanes.floors[0]),
+        Some(Lane::Priority) => (priority, &mut lanes.floors[1]),
+        None => return Ok(None),
+    };
+    Ok(chosen.map(|(job, served)| {
+        *floor = served.max(*floor);
+        job
+    }))
 }
 
 /// Says that a process is making itself free for a job that is set apart.
@@ -259,55 +195,45 @@ async fn reserve(session: &Session, job: i64, claim: Claim<'_>) -> Result<()> {
 
 /// A job that waits and its image, unless somebody else is changing one of them.
 async fn take(session: &Session, job: i64) -> Result<Option<(Job, StoredImage)>> {
-    let row = session.row(&TAKE, &[&job]).await?;
-    read_one(row, |columns| {
+    let sql = format!(
+        "{} WHERE j.id = $1 AND j.lease_token IS NULL FOR NO KEY UPDATE OF j, i SKIP LOCKED",
+        with_images()
+    );
+    read_one(session.row(&sql, &[&job]).await?, |columns| {
         Ok((job::read(columns)?, image::read(columns)?))
     })
 }
 
-pub(super) static TAKE: LazyLock<String> = LazyLock::new(|| {
-    let waits = "j.id = $1 AND j.lease_token IS NULL";
-    format!(
-        "{} WHERE {waits} FOR NO KEY UPDATE OF j, i SKIP LOCKED",
-        *WITH_IMAGES
-    )
-});
-
-/// Leases that have expired, so many at once.
-pub(super) static EXPIRED: LazyLock<String> = LazyLock::new(|| {
-    let expired =
-        "j.lease_token IS NOT NULL AND j.lease_until <= $1 ORDER BY j.lease_until LIMIT 100";
-    format!(
-        "{} WHERE {expired} FOR UPDATE OF j, i SKIP LOCKED",
-        *WITH_IMAGES
-    )
-});
-
-/// Leases of one owner, so many at once.
-pub(super) static OF_OWNER: LazyLock<String> = LazyLock::new(|| {
-    let of_owner = "j.lease_owner = $1 AND j.lease_token IS NOT NULL LIMIT 100";
-    format!(
-        "{} WHERE {of_owner} FOR UPDATE OF j, i SKIP LOCKED",
-        *WITH_IMAGES
-    )
-});
-
-static WITH_IMAGES: LazyLock<String> = LazyLock::new(|| {
-    let (job, image) = (job::COLUMNS, &*image::COLUMNS);
-    format!("SELECT {job}, {image} FROM jobs AS j JOIN images AS i ON i.row_id = j.image")
-});
-
-/// Leases that have ended without a word of their holder: those that have expired, or those of one owner.
+/// Leases that have ended without a word of their holder, so many at once: those that have expired, or those of one owner.
 pub(super) async fn lost(
     session: &Session,
     owner: Option<&str>,
 ) -> Result<Vec<(Job, StoredImage)>> {
-    let now = session.now().as_micros();
-    let rows = match owner {
-        Some(owner) => session.rows(&OF_OWNER, &[&owner]).await?,
-        None => session.rows(&EXPIRED, &[&now]).await?,
+    let of_owner = format!(
+        "{} WHERE j.lease_owner = $1 AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT 100 FOR UPDATE OF j, i SKIP LOCKED",
+        with_images()
+    );
+    let expired = format!(
+        "{} WHERE j.lease_token IS NOT NULL AND j.lease_until <= $1 ORDER BY j.lease_until LIMIT 100 FOR UPDATE OF j, i SKIP LOCKED",
+        with_images()
+    );
+    let rows: Vec<Row> = match owner {
+        Some(owner) => session.rows(&of_owner, &[&owner]).await?,
+        None => {
+            session
+                .rows(&expired, &[&session.now().as_micros()])
+                .await?
+        }
     };
     read_all(&rows, |columns| {
         Ok((job::read(columns)?, image::read(columns)?))
     })
+}
+
+fn with_images() -> String {
+    format!(
+        "SELECT {}, {} FROM jobs AS j JOIN images AS i ON i.row_id = j.image",
+        job::COLUMNS,
+        *image::COLUMNS
+    )
 }
