@@ -314,7 +314,7 @@ async fn every_node_needs_the_same_key_and_a_new_one_comes_with_the_old() {
         .unwrap();
     assert_eq!(
         second.list_origin_strategies(FIRST).await.unwrap(),
-        [sealed.clone()]
+        std::slice::from_ref(&sealed)
     );
 
     let old = SealingKey::from_file(&file).unwrap();
@@ -330,7 +330,7 @@ async fn every_node_needs_the_same_key_and_a_new_one_comes_with_the_old() {
     for node in [&prepared, &rotated] {
         assert_eq!(
             node.list_origin_strategies(FIRST).await.unwrap(),
-            [sealed.clone()]
+            std::slice::from_ref(&sealed)
         );
     }
     let unreadable = OriginAccess::Unreadable(OriginStrategyKind::BasicHttp);

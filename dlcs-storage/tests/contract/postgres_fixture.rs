@@ -105,7 +105,7 @@ pub(crate) use schema_or_return;
 /// What the suites run on: the database, or the reference in memory where there is none and the run does not count.
 pub(crate) enum Backend {
     Postgres(PostgresCatalogue),
-    Skipped(MemoryCatalogue),
+    Skipped(Box<MemoryCatalogue>),
 }
 
 impl Backend {
@@ -116,7 +116,7 @@ impl Backend {
             let shared: Arc<dyn Clock> = Arc::<FakeClock>::clone(&clock);
             return (
                 None,
-                Self::Skipped(MemoryCatalogue::with_clock(shared)),
+                Self::Skipped(Box::new(MemoryCatalogue::with_clock(shared))),
                 clock,
             );
         };
@@ -128,14 +128,14 @@ impl Backend {
     pub(crate) fn context<'a>(&'a self, clock: &'a FakeClock) -> QueueContext<'a> {
         match self {
             Self::Postgres(catalogue) => catalogue.context(clock),
-            Self::Skipped(catalogue) => catalogue.context(clock),
+            Self::Skipped(catalogue) => catalogue.as_ref().context(clock),
         }
     }
 
     pub(crate) fn as_catalogue(&self) -> &dyn Catalogue {
         match self {
             Self::Postgres(catalogue) => catalogue,
-            Self::Skipped(catalogue) => catalogue,
+            Self::Skipped(catalogue) => catalogue.as_ref(),
         }
     }
 }

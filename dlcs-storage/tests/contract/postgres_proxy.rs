@@ -111,7 +111,7 @@ async fn up(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
-    is_silent: &impl Fn() -> bool,
+    is_silent: &(impl Fn() -> bool + Sync),
     lost: &AtomicU8,
 ) {
     let mut bytes = vec![0; 1 << 16];
@@ -136,7 +136,7 @@ async fn up(
 async fn down(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    is_silent: &impl Fn() -> bool,
+    is_silent: &(impl Fn() -> bool + Sync),
     lost: &AtomicU8,
 ) {
     let mut bytes = vec![0; 1 << 16];

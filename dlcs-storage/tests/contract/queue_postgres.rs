@@ -111,7 +111,7 @@ async fn everything_at_once_leaves_sound_tables_and_no_unexpected_error() {
         .ok()
         .and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or(0x5eed);
-    println!("SEED={seed}");
+    dlcs_testkit::program::say(&format!("SEED={seed}"));
     let raw = schema.raw().await;
     let deadline = Instant::now() + Duration::from_secs(6);
     let actor = async |n: u64| {

@@ -48,6 +48,11 @@ fn text(value: impl fmt::Debug) -> Answer {
     format!("{value:?}")
 }
 
+/// The so-manieth of the latest, or the first of all; `None` before there is one.
+fn latest<T>(all: &[T], choice: usize) -> Option<&T> {
+    all.iter().rev().nth(choice).or(all.first())
+}
+
 /// What an error is to its caller.
 fn kind(error: &QueueError) -> Answer {
     match error {
@@ -132,9 +137,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
 
     /// One of the latest leases; `None` before there is one.
     fn lease(&self, choice: usize) -> Option<Lease> {
-        let latest = self.leases.iter().rev();
-        let grant = latest.take(choice + 1).last()?;
-        Some(Lease::issue(grant.clone()))
+        latest(&self.leases, choice).map(|grant| Lease::issue(grant.clone()))
     }
 
     async fn end(
@@ -237,7 +240,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 text(reclaimed.expect("the backend works"))
             }
             Step::RetryBatch(choice) | Step::TestBatch(choice) => {
-                let Some(batch) = self.batches.iter().rev().take(choice + 1).last() else {
+                let Some(batch) = latest(&self.batches, *choice) else {
                     return "no batch yet".to_owned();
                 };
                 let (customer, id) = (batch.customer, batch.id);
@@ -255,7 +258,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 text(notice.map(|BatchNotice { batch, attempt, .. }| (batch, attempt)))
             }
             Step::EndNotice(choice) | Step::DeferNotice(choice, _) => {
-                let Some(id) = self.notices.iter().rev().take(choice + 1).last() else {
+                let Some(id) = latest(&self.notices, *choice) else {
                     return "no notice yet".to_owned();
                 };
                 let outcome = match step {
@@ -265,7 +268,8 @@ impl<B: Catalogue + IngestQueue> World<B> {
                     }
                     _ => self.backend().end_notice(*id).await,
                 };
-                text(outcome.expect("the backend works"))
+                outcome.expect("the backend works");
+                "noted".to_owned()
             }
             Step::Collect => {
                 let keys = self.backend().list_collectable(usize::MAX).await;
