@@ -300,6 +300,9 @@ FROM generate_series(1, 2000) AS n;
 INSERT INTO jobs (image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at)
 SELECT n, 1 + n % 3, n % 2, 'host' || n % 5, n / 100, 1, 0, 0, 0, FALSE, n / 100 FROM generate_series(1, 2000) AS n;
 
+UPDATE jobs SET lease_token = image, lease_owner = 'node ' || image % 7, lease_since = image, lease_until = image, lease_charge = 0, lease_alone = FALSE
+WHERE image % 10 = 0;
+
 INSERT INTO batch_images (batch, space, model, state)
 SELECT n / 100, 1 + n % 2, 'model ' || n, 'pending' FROM generate_series(1, 2000) AS n;
 

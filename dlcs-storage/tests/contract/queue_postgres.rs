@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::postgres_fixture::{Schema, schema_or_return};
 use crate::postgres_session::drop_after;
-use crate::postgres_sound::assert_sound;
+use crate::postgres_sound::{assert_sound, assert_told};
 
 mod contract {
     use std::sync::Arc;
@@ -138,6 +138,7 @@ async fn everything_at_once_leaves_sound_tables_and_no_unexpected_error() {
         assert!(matches!(result, Ok(Completion::Recorded(_))), "{result:?}");
     }
     assert_sound(&raw, "at the end").await;
+    assert_told(&raw, "at the end").await;
     let totals = nodes[0].totals().await.unwrap();
     let left: i64 = raw
         .query_one("SELECT count(*) FROM jobs", &[])

@@ -12,6 +12,7 @@ use dlcs_core::queue::{
 use tokio::sync::watch;
 
 use super::claim::Outcome;
+use super::error::PgError;
 use super::session::{Mode, Session};
 use super::{PostgresCatalogue, batch, claim, job, notice, share, submit};
 
@@ -27,7 +28,11 @@ impl IngestQueue for PostgresCatalogue {
         let token = self.tokens.next(&self.database).await?;
         let item = &item;
         let write = |session| async move { submit::begin(&session, item, claim, token).await };
-        Ok(self.database.write(write).await?)
+        let begun = self.database.write(write).await;
+        if let Err(PgError::Refused(_)) = begun {
+            self.tokens.give_back(token).await;
+        }
+        Ok(begun?)
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
