@@ -15,7 +15,7 @@ use crate::photograph::tiny;
 use crate::program::Program;
 use crate::proxy::Proxy;
 
-const BATCHES: usize = 5;
+const BATCHES: usize = 2;
 const MEMBERS: usize = 1000;
 const KEY: &str = "cluster";
 const SECRET: &str = "not-so-secret";
