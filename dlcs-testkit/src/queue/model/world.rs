@@ -7,11 +7,12 @@ use std::time::Duration;
 use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
 use dlcs_core::catalogue::{Catalogue, CatalogueError};
 use dlcs_core::customer::{CustomerName, NewCustomer, Role};
+use dlcs_core::derivative::DerivativeKey;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::Image;
 use dlcs_core::queue::{
     BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lease, LeaseGrant,
-    NoticeId, QueueError, Submission, Success,
+    LeaseToken, NoticeId, QueueError, Submission, Success,
 };
 use dlcs_core::space::{Space, SpaceChanges};
 
@@ -31,10 +32,10 @@ pub(super) struct World<B> {
     notices: Vec<NoticeId>,
 }
 
-/// Everything that can be seen.
+/// Everything that can be seen, with claims by their order instead of their tokens, which every backend numbers its own way.
 #[derive(Debug, PartialEq)]
 pub(super) struct Observed {
-    images: Vec<Option<Image>>,
+    images: Vec<Answer>,
     batches: Vec<Option<Batch>>,
     sizes: Vec<QueueSize>,
     totals: QueueTotals,
@@ -135,6 +136,37 @@ impl<B: Catalogue + IngestQueue> World<B> {
         answer
     }
 
+    /// A text in which claims are named by their order.
+    fn in_order(&self, text: &str) -> Answer {
+        let mut parts = text.split("LeaseToken(");
+        let mut answer = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (token, rest) = part.split_once(')').expect("it is shown as a number");
+            let token = LeaseToken::new(token.parse().expect("it is shown as a number"));
+            answer.push_str(&format!("claim {}{rest}", self.place(token)));
+        }
+        answer
+    }
+
+    /// The paths of objects, with claims named by their order.
+    fn paths(&self, keys: Vec<DerivativeKey>) -> Vec<String> {
+        let in_order = |mut key| {
+            if let DerivativeKey::Pyramid { token, .. } = &mut key {
+                *token = LeaseToken::new(self.place(*token));
+            }
+            key.path()
+        };
+        let mut paths: Vec<_> = keys.into_iter().map(in_order).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// The so-manieth claim had this token.
+    fn place(&self, token: LeaseToken) -> u64 {
+        let place = self.leases.iter().position(|lease| lease.token == token);
+        place.expect("every token is of a claim") as u64 + 1
+    }
+
     /// One of the latest leases; `None` before there is one.
     fn lease(&self, choice: usize) -> Option<Lease> {
         latest(&self.leases, choice).map(|grant| Lease::issue(grant.clone()))
@@ -156,6 +188,12 @@ impl<B: Catalogue + IngestQueue> World<B> {
 
     /// Takes a step and returns what it is answered.
     pub(super) async fn take(&mut self, step: &Step) -> Answer {
+        let answer = self.work(step).await;
+        self.in_order(&answer)
+    }
+
+    /// Takes a step, of a worker or of anybody.
+    async fn work(&mut self, step: &Step) -> Answer {
         match step {
             Step::Submit {
                 customer,
@@ -276,9 +314,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let keys = keys.expect("the backend works");
                 let forgotten = self.backend().forget_collectable(&keys).await;
                 forgotten.expect("the backend works");
-                let mut paths: Vec<_> = keys.iter().map(|key| key.path()).collect();
-                paths.sort_unstable();
-                text(paths)
+                text(self.paths(keys))
             }
             _ => String::new(),
         }
@@ -333,35 +369,39 @@ impl<B: Catalogue + IngestQueue> World<B> {
         }
         let keys = backend.list_collectable(usize::MAX).await;
         let keys = keys.expect("the backend works");
-        let mut collectable: Vec<_> = keys.iter().map(|key| key.path()).collect();
-        collectable.sort_unstable();
+        check(&images, &batches, &sizes, &keys);
         Observed {
-            images,
+            images: images
+                .into_iter()
+                .map(|image| self.in_order(&text(image)))
+                .collect(),
             batches,
             sizes,
             totals: backend.totals().await.expect("the backend works"),
-            collectable,
+            collectable: self.paths(keys),
         }
     }
 }
 
-impl Observed {
-    /// What holds of every backend at every moment.
-    pub(super) fn check(&self) {
-        for batch in self.batches.iter().flatten() {
-            let ended = batch.completed + batch.errors;
-            assert!(ended <= batch.count, "{batch:?}");
-            assert_eq!(batch.finished.is_some(), ended == batch.count, "{batch:?}");
-        }
-        let queued: u64 = self.sizes.iter().map(|size| size.images).sum();
-        let pending = self.images.iter().flatten();
-        let pending = pending.filter(|image| image.state.is_pending()).count() as u64;
-        assert_eq!(queued, pending, "a job for every image that is on its way");
-        let served = self.images.iter().flatten();
-        for image in served {
-            let key = image.service().map(|service| service.key(&image.id).path());
-            let lost = key.filter(|key| self.collectable.contains(key));
-            assert_eq!(lost, None, "what is served is never collected");
-        }
+/// What holds of every backend at every moment.
+fn check(
+    images: &[Option<Image>],
+    batches: &[Option<Batch>],
+    sizes: &[QueueSize],
+    collectable: &[DerivativeKey],
+) {
+    for batch in batches.iter().flatten() {
+        let ended = batch.completed + batch.errors;
+        assert!(ended <= batch.count, "{batch:?}");
+        assert_eq!(batch.finished.is_some(), ended == batch.count, "{batch:?}");
+    }
+    let queued: u64 = sizes.iter().map(|size| size.images).sum();
+    let pending = images.iter().flatten();
+    let pending = pending.filter(|image| image.state.is_pending()).count() as u64;
+    assert_eq!(queued, pending, "a job for every image that is on its way");
+    for image in images.iter().flatten() {
+        let key = image.service().map(|service| service.key(&image.id));
+        let lost = key.filter(|key| collectable.contains(key));
+        assert_eq!(lost, None, "what is served is never collected");
     }
 }
