@@ -1,5 +1,7 @@
 //! The record of an image: a row, and back.
 
+use std::sync::LazyLock;
+
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageChanges, ImageState, Metadata};
@@ -50,38 +52,61 @@ pub(super) struct StoredImage {
 }
 
 /// The columns that [`read`] expects.
-pub(super) fn columns() -> String {
+pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "row_id, customer, space, model, created, {}, {}, {}",
         RECORD_COLUMNS.join(", "),
         STATE_COLUMNS.join(", "),
         service::COLUMNS.join(", ")
     )
+});
+
+static BY_ID: LazyLock<String> =
+    LazyLock::new(|| select("customer = ?1 AND space = ?2 AND model = ?3"));
+static BY_ROW: LazyLock<String> = LazyLock::new(|| select("row_id = ?1"));
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [
+        ["customer", "space", "model", "created"].as_slice(),
+        &RECORD_COLUMNS,
+        &STATE_COLUMNS,
+        &service::COLUMNS,
+    ]
+    .concat();
+    let marks = vec!["?"; columns.len()].join(", ");
+    format!(
+        "INSERT INTO images ({}) VALUES ({marks})",
+        columns.join(", ")
+    )
+});
+static SAVE: LazyLock<String> =
+    LazyLock::new(|| update_sql(&[&RECORD_COLUMNS, &STATE_COLUMNS, &service::COLUMNS]));
+static SAVE_STATE: LazyLock<String> =
+    LazyLock::new(|| update_sql(&[&STATE_COLUMNS, &service::COLUMNS]));
+
+fn select(which: &str) -> String {
+    format!("SELECT {} FROM images WHERE {which}", *COLUMNS)
+}
+
+fn update_sql(columns: &[&[&str]]) -> String {
+    let set = columns.concat().join(" = ?, ");
+    format!("UPDATE images SET {set} = ? WHERE row_id = ?")
 }
 
 pub(super) fn find(connection: &Connection, id: &ImageId) -> Result<Option<StoredImage>> {
     query_one(
         connection,
-        &format!(
-            "SELECT {} FROM images WHERE customer = ?1 AND space = ?2 AND model = ?3",
-            columns()
-        ),
+        &BY_ID,
         rusqlite::params![id.customer().get(), id.space().get(), id.model().as_str()],
         read,
     )
 }
 
 pub(super) fn get_by_row(connection: &Connection, row: i64) -> Result<StoredImage> {
-    let found = query_one(
-        connection,
-        &format!("SELECT {} FROM images WHERE row_id = ?1", columns()),
-        [row],
-        read,
-    )?;
+    let found = query_one(connection, &BY_ROW, [row], read)?;
     found.ok_or(SqliteError::NotFound(Subject::Image))
 }
 
-/// Stores a new image and returns the number of its row.
+/// Stores a new image and returns the number of its row; its space does not count it yet.
 pub(super) fn insert(connection: &Connection, image: &Image) -> Result<i64> {
     let mut values: Vec<Box<dyn ToSql>> = vec![
         Box::new(image.id.customer().get()),
@@ -91,52 +116,29 @@ pub(super) fn insert(connection: &Connection, image: &Image) -> Result<i64> {
     ];
     values.extend(record_values(image)?);
     values.extend(state_values(image)?);
-    let marks = vec!["?"; values.len()].join(", ");
     connection
-        .prepare_cached(&format!(
-            "INSERT INTO images (customer, space, model, created, {}, {}, {}) VALUES ({marks})",
-            RECORD_COLUMNS.join(", "),
-            STATE_COLUMNS.join(", "),
-            service::COLUMNS.join(", ")
-        ))?
+        .prepare_cached(&INSERT)?
         .execute(params_from_iter(values))?;
-    let row = connection.last_insert_rowid();
-    space::count_images(connection, image.id.customer(), image.id.space(), 1)?;
-    Ok(row)
+    Ok(connection.last_insert_rowid())
 }
 
 /// Stores everything that may have changed.
 pub(super) fn save(connection: &Connection, stored: &StoredImage) -> Result<()> {
     let mut values = record_values(&stored.image)?;
     values.extend(state_values(&stored.image)?);
-    let columns = [
-        RECORD_COLUMNS.as_slice(),
-        STATE_COLUMNS.as_slice(),
-        service::COLUMNS.as_slice(),
-    ]
-    .concat();
-    update_row(connection, stored.row, &columns, values)
+    values.push(Box::new(stored.row));
+    connection
+        .prepare_cached(&SAVE)?
+        .execute(params_from_iter(values))?;
+    Ok(())
 }
 
 /// Stores where the image is on its way; of the indexes, only the one of pending images may change.
 pub(super) fn save_state(connection: &Connection, stored: &StoredImage) -> Result<()> {
-    let values = state_values(&stored.image)?;
-    let columns = [STATE_COLUMNS.as_slice(), service::COLUMNS.as_slice()].concat();
-    update_row(connection, stored.row, &columns, values)
-}
-
-fn update_row(
-    connection: &Connection,
-    row: i64,
-    columns: &[&str],
-    mut values: Vec<Box<dyn ToSql>>,
-) -> Result<()> {
-    values.push(Box::new(row));
+    let mut values = state_values(&stored.image)?;
+    values.push(Box::new(stored.row));
     connection
-        .prepare_cached(&format!(
-            "UPDATE images SET {} = ? WHERE row_id = ?",
-            columns.join(" = ?, ")
-        ))?
+        .prepare_cached(&SAVE_STATE)?
         .execute(params_from_iter(values))?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Jobs: what is to be processed, and under which lease.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use dlcs_core::id::{BatchId, CustomerId};
+use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::Image;
 use dlcs_core::queue::{Claim, Crashes, Generation, Lane, LeaseGrant, LeaseToken};
 use dlcs_core::time::Timestamp;
@@ -14,17 +15,25 @@ use super::image::StoredImage;
 use super::line::{self, Line};
 use super::row::{Columns, stored, unreadable};
 use super::share::{self, Change};
-use super::{Sequence, batch, collectable, query_all, query_one};
+use super::{Sequence, batch, collectable, query_all, query_one, space};
 
 const COLUMNS: &str = "id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token, \
                        lease_since, lease_charge, lease_alone";
 
-/// Leases that have ended without a word of their holder; so many at once.
+/// Leases that have ended without a word of their holder.
 pub(super) const EXPIRED: &str = "
     SELECT id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token,
         lease_since, lease_charge, lease_alone
     FROM jobs INDEXED BY jobs_leased
-    WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until, id LIMIT 100";
+    WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until, id LIMIT ?2";
+
+static BY_ID: LazyLock<String> = LazyLock::new(|| select("id = ?1"));
+static OF_IMAGE: LazyLock<String> = LazyLock::new(|| select("image = ?1"));
+static BY_TOKEN: LazyLock<String> = LazyLock::new(|| select("lease_token = ?1"));
+
+fn select(which: &str) -> String {
+    format!("SELECT {COLUMNS} FROM jobs WHERE {which}")
+}
 
 /// A job that waits or is leased.
 pub(super) struct Job {
@@ -99,14 +108,21 @@ fn read(columns: &mut Columns<'_, '_>) -> Result<Job> {
     Ok(job)
 }
 
-/// Jobs that have been added and are not counted yet: many at once cost little more than one.
+/// Images and jobs that have been added and are not counted yet: many at once cost little more than one.
 #[derive(Default)]
 pub(super) struct Arrivals {
+    spaces: BTreeMap<(CustomerId, SpaceId), i64>,
     lines: BTreeMap<(CustomerId, i64, String), (Timestamp, i64)>,
     shares: BTreeMap<(CustomerId, i64), i64>,
 }
 
 impl Arrivals {
+    /// An image is new.
+    pub(super) fn create(&mut self, image: &ImageId) {
+        let space = (image.customer(), image.space());
+        *self.spaces.entry(space).or_default() += 1;
+    }
+
     /// Puts an image into the queue; it is not to be seen there before [`Self::count`].
     pub(super) fn add(
         &mut self,
@@ -155,6 +171,9 @@ impl Arrivals {
 
     /// Lets what has been added be seen.
     pub(super) fn count(self, connection: &Connection) -> Result<()> {
+        for ((customer, space), images) in self.spaces {
+            space::count_images(connection, customer, space, images)?;
+        }
         for ((customer, lane), jobs) in self.shares {
             share::wait(connection, customer, lane, jobs)?;
         }
@@ -177,12 +196,7 @@ pub(super) fn overtake(
     image: &Image,
     now: Timestamp,
 ) -> Result<()> {
-    let found = query_one(
-        connection,
-        &format!("SELECT {COLUMNS} FROM jobs WHERE image = ?1"),
-        [row],
-        read,
-    )?;
+    let found = query_one(connection, &OF_IMAGE, [row], read)?;
     let Some(job) = found else { return Ok(()) };
     if let Some(held) = job.held {
         collectable::add_lease(connection, &image.id, job.generation, held.token, now)?;
@@ -244,8 +258,7 @@ fn free(connection: &Connection, job: &Job, now: Timestamp) -> Result<()> {
 }
 
 pub(super) fn get(connection: &Connection, id: i64) -> Result<Job> {
-    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
-    query_one(connection, &sql, [id], read)?.ok_or(unreadable("queue_lines"))
+    query_one(connection, &BY_ID, [id], read)?.ok_or(unreadable("queue_lines"))
 }
 
 /// Leases a job that waits.
@@ -301,7 +314,7 @@ pub(super) fn join(connection: &Connection, owner: &str) -> Result<()> {
 pub(super) fn find_leased(connection: &Connection, token: LeaseToken) -> Result<Option<Job>> {
     query_one(
         connection,
-        &format!("SELECT {COLUMNS} FROM jobs WHERE lease_token = ?1"),
+        &BY_TOKEN,
         [stored("lease_token", token.get())?],
         read,
     )
@@ -378,9 +391,13 @@ fn put_back(connection: &Connection, job: &Job, apart: bool, now: Timestamp) -> 
     line::enter(connection, job.line(), job.run_at, job.id)
 }
 
-/// Jobs whose leases have expired.
-pub(super) fn list_expired(connection: &Connection, now: Timestamp) -> Result<Vec<Job>> {
-    query_all(connection, EXPIRED, [now.as_micros()], read)
+/// Jobs whose leases have expired, so many of them.
+pub(super) fn list_expired(
+    connection: &Connection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Job>> {
+    query_all(connection, EXPIRED, [now.as_micros(), limit], read)
 }
 
 /// Jobs under a lease: those of one owner, or all.

@@ -18,7 +18,7 @@ pub(super) fn list(
     let [limit, offset] = page_bounds(page);
     let sql = format!(
         "SELECT {} FROM {} ORDER BY {} LIMIT ? OFFSET ?",
-        image::columns(),
+        *image::COLUMNS,
         selection.sql(),
         order(query),
     );

@@ -52,7 +52,7 @@ use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};
 use reader::Readers;
 use seal::Sealer;
-use writer::{Wake, Writer};
+use writer::{Terms, Writer};
 
 /// A catalogue and its queue in one SQLite file.
 ///
@@ -106,28 +106,20 @@ impl SqliteCatalogue {
         self.readers.run(read).await
     }
 
+    /// Writes something, and returns once it is durable.
     async fn write<T, F>(&self, operation: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
     {
-        self.write_and(Wake::Nobody, operation).await
+        self.write_on(Terms::DURABLE, operation).await
     }
 
-    async fn write_and<T, F>(&self, wake: Wake, operation: F) -> Result<T, SqliteError>
+    async fn write_on<T, F>(&self, terms: Terms, operation: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
     {
-        self.writer.run(wake, 1, operation).await
-    }
-
-    /// Writes something about so many images that workers are to know of.
-    async fn write_many<T, F>(&self, images: usize, operation: F) -> Result<T, SqliteError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
-    {
-        self.writer.run(Wake::Workers, images, operation).await
+        self.writer.run(terms, operation).await
     }
 }

@@ -14,12 +14,15 @@ use super::error::{OpenError, Result};
 use super::reader::Readers;
 use super::seal::{Sealer, SealingKey};
 use super::writer::Writer;
-use super::{SqliteCatalogue, connection, migrate, origin_strategy, queue};
+use super::{Sequence, SqliteCatalogue, connection, migrate, origin_strategy, queue};
 
 /// The file of the sealing key, beside the database.
 const KEY_FILE: &str = "credentials.key";
 /// Versions before this one have a fault in the write-ahead log that can damage the database.
 const OLDEST_LIBRARY: i32 = 3_051_003;
+
+/// More claims than a loss of power can have taken back: their tokens name objects, and are not given out again.
+const LOST_TOKENS: u32 = 1_000_000;
 
 /// Opens a catalogue; takes its time.
 pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, OpenError> {
@@ -70,6 +73,7 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
         tracing::info!(strategies = resealed, "sealed credentials with the new key");
     }
     let reclaimed = in_transaction(&writing, || {
+        Sequence::LeaseToken.skip(&writing, LOST_TOKENS)?;
         queue::reclaim(&writing, None, config.clock.now())
     })
     .map_err(|error| database(error.into()))?;

@@ -13,6 +13,7 @@ use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
 
+use super::writer::Terms;
 use super::{
     Sequence, SqliteCatalogue, SqliteError, batch, collectable, customer, image, list,
     origin_strategy, space,
@@ -188,7 +189,7 @@ impl Catalogue for SqliteCatalogue {
     async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {
         let uploads = uploads.to_vec();
         Ok(self
-            .write_many(uploads.len(), move |c, now| {
+            .write_on(Terms::DURABLE.about(uploads.len()), move |c, now| {
                 let mut uploads = uploads.into_iter();
                 uploads.try_for_each(|upload| collectable::expect_upload(c, upload, now))
             })

@@ -61,6 +61,11 @@ pub(super) enum Sequence {
 impl Sequence {
     /// Takes the next number; it is given back only when the whole transaction comes to nothing.
     pub(super) fn next(self, connection: &Connection) -> Result<u64> {
+        self.skip(connection, 1)
+    }
+
+    /// Takes so many numbers, of which the last is returned.
+    pub(super) fn skip(self, connection: &Connection, count: u32) -> Result<u64> {
         let name = match self {
             Self::Batch => "batch",
             Self::Check => "check",
@@ -68,8 +73,8 @@ impl Sequence {
         };
         query_one(
             connection,
-            "UPDATE sequences SET last = last + 1 WHERE name = ?1 RETURNING last",
-            [name],
+            "UPDATE sequences SET last = last + ?2 WHERE name = ?1 RETURNING last",
+            rusqlite::params![name, count],
             |columns| columns.number("last"),
         )?
         .ok_or(unreadable("sequences"))

@@ -19,14 +19,15 @@ use super::error::{Result, SqliteError};
 use super::image::StoredImage;
 use super::job::{Arrivals, Job};
 use super::submission::{Checked, SpacesSeen, check, register, submit};
-use super::writer::Wake;
+use super::writer::Terms;
 use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, turn};
 
 #[async_trait]
 impl IngestQueue for SqliteCatalogue {
     async fn submit(&self, submission: Submission) -> QueueResult<Batch> {
+        let terms = Terms::DURABLE.waking().about(submission.items.len());
         let batch = self
-            .write_many(submission.items.len(), move |connection, now| {
+            .write_on(terms, move |connection, now| {
                 submit(connection, submission, now)
             })
             .await?;
@@ -43,16 +44,22 @@ impl IngestQueue for SqliteCatalogue {
 
     async fn claim(&self, claim: Claim<'_>) -> QueueResult<Option<Claimed>> {
         let claim = OwnedClaim::of(claim);
-        let claimed = self
-            .write(move |connection, now| claim_next(connection, claim.borrow(), now))
-            .await?;
-        Ok(claimed)
+        loop {
+            let wanted = claim.clone();
+            // A claim that is lost with the power is lost with the worker.
+            let next = move |it: &Connection, now| claim_next(it, wanted.borrow(), now);
+            match self.write_on(Terms::RELAXED, next).await? {
+                Outcome::Claimed(claimed) => return Ok(Some(*claimed)),
+                Outcome::Nothing => return Ok(None),
+                Outcome::Expired => self.write(take_back).await?,
+            }
+        }
     }
 
     async fn renew(&self, lease: &mut Lease, lease_for: Duration) -> QueueResult<()> {
         let token = lease.token();
         let until = self
-            .write(move |connection, now| {
+            .write_on(Terms::RELAXED, move |connection, now| {
                 let until = now.after(lease_for);
                 job::renew(connection, token, until)?;
                 Ok(until)
@@ -70,12 +77,12 @@ impl IngestQueue for SqliteCatalogue {
     }
 
     async fn fail(&self, lease: Lease, failure: Failure) -> QueueResult<Completion> {
-        let wake = match failure {
-            Failure::Retry { .. } => Wake::Workers,
-            Failure::Final { .. } => Wake::Nobody,
+        let terms = match failure {
+            Failure::Retry { .. } => Terms::DURABLE.waking(),
+            Failure::Final { .. } => Terms::DURABLE,
         };
         let completion = self
-            .write_and(wake, move |connection, now| {
+            .write_on(terms, move |connection, now| {
                 fail(connection, &lease, failure, now)
             })
             .await?;
@@ -83,7 +90,7 @@ impl IngestQueue for SqliteCatalogue {
     }
 
     async fn release(&self, lease: Lease) -> QueueResult<()> {
-        self.write_and(Wake::Workers, move |connection, now| {
+        self.write_on(Terms::DURABLE.waking(), move |connection, now| {
             release(connection, &lease, now)
         })
         .await?;
@@ -93,7 +100,7 @@ impl IngestQueue for SqliteCatalogue {
     async fn reclaim(&self, owner: &str) -> QueueResult<u64> {
         let owner = owner.to_owned();
         let count = self
-            .write_and(Wake::Workers, move |connection, now| {
+            .write_on(Terms::DURABLE.waking(), move |connection, now| {
                 reclaim(connection, Some(&owner), now)
             })
             .await?;
@@ -102,7 +109,7 @@ impl IngestQueue for SqliteCatalogue {
 
     async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
         let count = self
-            .write_and(Wake::Workers, move |connection, now| {
+            .write_on(Terms::DURABLE.waking(), move |connection, now| {
                 retry_batch(connection, customer, batch, now)
             })
             .await?;
@@ -162,6 +169,7 @@ impl IngestQueue for SqliteCatalogue {
 }
 
 /// A claim on its way to the thread that writes.
+#[derive(Clone)]
 struct OwnedClaim {
     owner: String,
     lease_for: Duration,
@@ -200,8 +208,8 @@ fn begin(
     let found = check(connection, &mut SpacesSeen::new(), &item, now)?
         .map_err(|kind| SqliteError::Refused(vec![SubmissionProblem { index: 0, kind }]))?;
     let created = matches!(found, Checked::New(_));
-    let stored = register(connection, item, found, None, now)?;
     let mut arrivals = Arrivals::default();
+    let stored = register(connection, &mut arrivals, item, found, None, now)?;
     let job = arrivals.add(connection, stored.row, &stored.image, Lane::Priority, now)?;
     arrivals.count(connection)?;
     job::join(connection, claim.owner)?;
@@ -209,19 +217,32 @@ fn begin(
     Ok(Begun { claimed, created })
 }
 
-fn claim_next(
-    connection: &Connection,
-    claim: Claim<'_>,
-    now: Timestamp,
-) -> Result<Option<Claimed>> {
-    for expired in job::list_expired(connection, now)? {
-        crash(connection, expired, now)?;
+/// What became of a claim.
+enum Outcome {
+    Claimed(Box<Claimed>),
+    Nothing,
+    /// Leases have expired, which must be taken back first.
+    Expired,
+}
+
+fn claim_next(connection: &Connection, claim: Claim<'_>, now: Timestamp) -> Result<Outcome> {
+    if !job::list_expired(connection, now, 1)?.is_empty() {
+        return Ok(Outcome::Expired);
     }
     let Some((job, alone)) = turn::next(connection, claim, now)? else {
-        return Ok(None);
+        return Ok(Outcome::Nothing);
     };
     let stored = image::get_by_row(connection, job.image)?;
-    take(connection, stored, &job, claim, alone, now).map(Some)
+    let claimed = take(connection, stored, &job, claim, alone, now)?;
+    Ok(Outcome::Claimed(Box::new(claimed)))
+}
+
+/// Takes leases back that have expired; there may be more.
+fn take_back(connection: &Connection, now: Timestamp) -> Result<()> {
+    for expired in job::list_expired(connection, now, 100)? {
+        crash(connection, expired, now)?;
+    }
+    Ok(())
 }
 
 /// Takes an image out of the queue.

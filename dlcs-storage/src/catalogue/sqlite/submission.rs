@@ -96,7 +96,7 @@ pub(super) fn submit(
     let mut arrivals = Arrivals::default();
     for (item, found) in items.into_iter().zip(checked) {
         let id = item.image.clone();
-        let stored = register(connection, item, found, Some(batch.id), now)?;
+        let stored = register(connection, &mut arrivals, item, found, Some(batch.id), now)?;
         arrivals.add(connection, stored.row, &stored.image, lane, now)?;
         batch::add_image(connection, batch.id, &id)?;
     }
@@ -107,6 +107,7 @@ pub(super) fn submit(
 /// Registers an image, whose job ends if it has one.
 pub(super) fn register(
     connection: &Connection,
+    arrivals: &mut Arrivals,
     item: SubmissionItem,
     found: Checked,
     batch: Option<BatchId>,
@@ -116,6 +117,7 @@ pub(super) fn register(
         Checked::New(mut image) => {
             image.begin(batch, now);
             let row = image::insert(connection, &image)?;
+            arrivals.create(&image.id);
             StoredImage { row, image }
         }
         Checked::Existing(mut stored) => {

@@ -2,6 +2,7 @@
 //!
 //! A commit waits for the disk, an operation hardly does: whatever arrives during one commit shares the next.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,11 +22,41 @@ const WORK_MAX: usize = 2000;
 /// Operations that may wait before callers do.
 const INBOX: usize = 4 * GROUP_MAX;
 
-/// What becomes of the workers when an operation has been committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wake {
-    Nobody,
-    Workers,
+/// What an operation needs besides its turn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether workers are woken when it has been committed.
+    pub(super) wakes: bool,
+    /// How many images it is about: groups are bounded by that.
+    pub(super) images: usize,
+    /// Whether its caller waits until it survives a loss of power. Otherwise it does so with the next one that waits, and a loss before takes
+    /// it back.
+    pub(super) durable: bool,
+}
+
+impl Terms {
+    pub(super) const DURABLE: Self = Self {
+        wakes: false,
+        images: 1,
+        durable: true,
+    };
+    pub(super) const RELAXED: Self = Self {
+        durable: false,
+        ..Self::DURABLE
+    };
+
+    /// The same, and workers are woken.
+    pub(super) const fn waking(self) -> Self {
+        Self {
+            wakes: true,
+            ..self
+        }
+    }
+
+    /// The same, about so many images.
+    pub(super) const fn about(self, images: usize) -> Self {
+        Self { images, ..self }
+    }
 }
 
 /// Hands operations to the thread that owns the writing connection.
@@ -52,6 +83,7 @@ impl Writer {
                     let database = Database {
                         connection,
                         changes,
+                        waits: Cell::new(true),
                     };
                     work(&database, operations, clock.as_ref(), &wakeups);
                 }
@@ -63,11 +95,10 @@ impl Writer {
         })
     }
 
-    /// Runs an operation in a transaction and returns once it is durable.
+    /// Runs an operation in a transaction and returns once it is committed, and durable where its terms say so.
     ///
     /// The time that the operation is given is the one at which it runs.
-    /// `images` is how many images the operation is about: groups are bounded by that.
-    pub(super) async fn run<T, F>(&self, wake: Wake, images: usize, operation: F) -> Result<T>
+    pub(super) async fn run<T, F>(&self, terms: Terms, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
@@ -77,8 +108,7 @@ impl Writer {
             work: Some(operation),
             outcome: None,
             reply,
-            wake,
-            images,
+            terms,
         };
         let inbox = self.inbox.as_ref().ok_or(SqliteError::Closed)?;
         inbox
@@ -117,8 +147,7 @@ trait Operation: Send {
     fn run(&mut self, connection: &Connection, now: Timestamp);
     /// Takes a success back: its transaction came to nothing.
     fn void(&mut self, cause: &Arc<rusqlite::Error>);
-    /// How many images it is about.
-    fn images(&self) -> usize;
+    fn terms(&self) -> Terms;
     /// Whether workers are to be woken.
     fn wakes(&self) -> bool;
     /// Answers the caller.
@@ -129,8 +158,7 @@ struct Queued<T, F> {
     work: Option<F>,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
-    wake: Wake,
-    images: usize,
+    terms: Terms,
 }
 
 impl<T, F> Operation for Queued<T, F>
@@ -152,12 +180,12 @@ where
         }
     }
 
-    fn images(&self) -> usize {
-        self.images
+    fn terms(&self) -> Terms {
+        self.terms
     }
 
     fn wakes(&self) -> bool {
-        self.wake == Wake::Workers && matches!(self.outcome, Some(Ok(_)))
+        self.terms.wakes && matches!(self.outcome, Some(Ok(_)))
     }
 
     fn reply(self: Box<Self>) {
@@ -194,6 +222,21 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) ->
 struct Database {
     connection: Connection,
     changes: Changes,
+    /// Whether its commits wait for the disk, as they do from the start.
+    waits: Cell<bool>,
+}
+
+impl Database {
+    /// Lets commits wait for the disk from now on, or not. What has been committed without waiting is on it after the next that waits.
+    fn wait_for_disk(&self, waits: bool) -> rusqlite::Result<()> {
+        if self.waits.get() != waits {
+            let synchronous = if waits { "FULL" } else { "NORMAL" };
+            self.connection
+                .pragma_update(None, "synchronous", synchronous)?;
+            self.waits.set(waits);
+        }
+        Ok(())
+    }
 }
 
 fn work(
@@ -204,13 +247,13 @@ fn work(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while let Some(first) = operations.blocking_recv() {
-        let mut images = first.images();
+        let mut images = first.terms().images;
         group.push(first);
         while group.len() < GROUP_MAX
             && images < WORK_MAX
             && let Ok(next) = operations.try_recv()
         {
-            images += next.images();
+            images += next.terms().images;
             group.push(next);
         }
         commit(database, &mut group, clock);
@@ -223,7 +266,7 @@ fn work(
     }
 }
 
-/// Runs a group in one transaction. Afterwards each operation has an outcome, and every success among them is durable.
+/// Runs a group in one transaction. Afterwards each operation has an outcome, and every success among them is durable that is to be.
 fn commit(database: &Database, group: &mut [Box<dyn Operation>], clock: &dyn Clock) {
     let mut rest = group;
     while !rest.is_empty() {
@@ -250,8 +293,13 @@ fn run_group(
     let Database {
         connection,
         changes,
+        ..
     } = database;
     let all = group.len();
+    let waits = group.iter().any(|operation| operation.terms().durable);
+    database
+        .wait_for_disk(waits)
+        .map_err(|error| (all, error))?;
     let execute = |sql| {
         connection
             .prepare_cached(sql)
@@ -313,7 +361,7 @@ mod tests {
 
     async fn stored(writer: &Writer) -> Vec<i64> {
         writer
-            .run(Wake::Nobody, 1, |c, _| {
+            .run(Terms::DURABLE, |c, _| {
                 super::super::query_all(c, "SELECT n FROM numbers ORDER BY n", [], |columns| {
                     columns.get()
                 })
@@ -330,7 +378,7 @@ mod tests {
     ) -> Vec<Result<()>> {
         let (started, begun) = oneshot::channel();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let first = writer.run(Wake::Nobody, 1, move |_, _| {
+        let first = writer.run(Terms::DURABLE, move |_, _| {
             // Whichever way the wait ends, everybody has been handed over.
             let _ = (started.send(()), wait.recv());
             Ok(())
@@ -340,7 +388,7 @@ mod tests {
             let mut rest = join_all(
                 operations
                     .into_iter()
-                    .map(|n| writer.run(Wake::Nobody, 1, move |c, _| run(c, n))),
+                    .map(|n| writer.run(Terms::DURABLE, move |c, _| run(c, n))),
             );
             assert!(futures_util::poll!(&mut rest).is_pending());
             drop(go);
@@ -414,12 +462,12 @@ mod tests {
     async fn an_operation_whose_caller_has_gone_is_not_begun() {
         let (_folder, writer) = writer();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let first = writer.run(Wake::Nobody, 1, move |_, _| {
+        let first = writer.run(Terms::DURABLE, move |_, _| {
             let _ = wait.recv();
             Ok(())
         });
         let abandon = async {
-            let mut second = Box::pin(writer.run(Wake::Nobody, 1, |c, _| insert(c, 1)));
+            let mut second = Box::pin(writer.run(Terms::DURABLE, |c, _| insert(c, 1)));
             assert!(futures_util::poll!(&mut second).is_pending());
             drop(second);
             drop(go);
@@ -430,22 +478,53 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn commits_wait_for_the_disk_where_somebody_waits_for_them() {
+        let (_folder, writer) = writer();
+        let synchronous = async |terms| {
+            let ask = |c: &Connection, _| {
+                let value = c.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));
+                Ok(value?)
+            };
+            writer.run(terms, ask).await.unwrap()
+        };
+        let (full, normal) = (2, 1);
+        assert_eq!(synchronous(Terms::DURABLE).await, full);
+        assert_eq!(synchronous(Terms::RELAXED).await, normal);
+        assert_eq!(synchronous(Terms::DURABLE.waking()).await, full);
+        // Both in one group.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = writer.run(Terms::RELAXED, move |_, _| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        let mut others = join_all([Terms::RELAXED, Terms::DURABLE].map(synchronous));
+        let both = async {
+            assert!(futures_util::poll!(&mut others).is_pending());
+            drop(go);
+            others.await
+        };
+        let (first, both) = tokio::join!(first, both);
+        first.unwrap();
+        assert_eq!(both, [full, full]);
+    }
+
+    #[tokio::test]
     async fn workers_are_woken_by_what_was_stored_only() {
         let (_folder, writer) = writer();
         let mut wakeups = writer.wakeups();
-        let refused = writer.run(Wake::Workers, 1, |_, _| {
+        let refused = writer.run(Terms::DURABLE.waking(), |_, _| {
             Err::<(), _>(SqliteError::LeaseLost)
         });
         refused.await.unwrap_err();
         assert!(!wakeups.has_changed().unwrap());
         writer
-            .run(Wake::Workers, 1, |c, _| insert(c, 1))
+            .run(Terms::DURABLE.waking(), |c, _| insert(c, 1))
             .await
             .unwrap();
         assert!(wakeups.has_changed().unwrap());
         wakeups.mark_unchanged();
         writer
-            .run(Wake::Nobody, 1, |c, _| insert(c, 2))
+            .run(Terms::DURABLE, |c, _| insert(c, 2))
             .await
             .unwrap();
         assert!(!wakeups.has_changed().unwrap());
