@@ -2,6 +2,7 @@
 //!
 //! See the README of this example for what is measured, and how.
 
+mod database;
 mod http;
 mod images;
 mod load;

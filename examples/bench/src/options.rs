@@ -69,9 +69,11 @@ pub(crate) struct Options {
     pub(crate) images: Option<PathBuf>,
     /// The program that is measured.
     pub(crate) program: PathBuf,
+    /// A PostgreSQL server, where that is measured too.
+    pub(crate) postgres: Option<String>,
 }
 
-const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS]";
+const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS] [--postgres URL]";
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
@@ -82,6 +84,7 @@ impl Options {
             seconds: 5,
             images: None,
             program: std::env::current_exe()?.with_file_name("dlcs"),
+            postgres: None,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(USAGE);
@@ -91,6 +94,7 @@ impl Options {
                 "--seconds" => options.seconds = value()?.parse::<u32>()?.max(1),
                 "--images" => options.images = Some(value()?.into()),
                 "--program" => options.program = value()?.into(),
+                "--postgres" => options.postgres = Some(value()?),
                 name => {
                     let part = Part::ALL.into_iter().find(|part| part.name() == name);
                     options.parts.push(part.ok_or(USAGE)?);

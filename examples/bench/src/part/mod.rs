@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::Result;
+use crate::database::Database;
 use crate::images::{Images, Sizes};
 use crate::options::Options;
 use crate::peer::Peers;
@@ -61,15 +62,20 @@ impl Bench {
         Server::start(&self.options.program, &data, is_pinned, &[])
     }
 
-    /// Starts the program with an empty data directory and nobody who works.
-    pub(crate) fn idle_server(&self, name: &str) -> Result<Server> {
+    /// Starts the program with an empty data directory and nobody who works, over a database where one is given.
+    pub(crate) fn idle_server(&self, name: &str, database: Option<&str>) -> Result<Server> {
         let data = self.folder().join(name);
-        Server::start(
-            &self.options.program,
-            &data,
-            false,
-            &[("DLCS_WORKERS", "0")],
-        )
+        let mut settings = vec![("DLCS_WORKERS", "0")];
+        settings.extend(database.map(|url| ("DLCS_DATABASE_URL", url)));
+        Server::start(&self.options.program, &data, false, &settings)
+    }
+
+    /// An empty database in the PostgreSQL server that was named, if one was.
+    pub(crate) fn database(&self, purpose: &str) -> Result<Option<Database>> {
+        let server = self.options.postgres.as_deref();
+        server
+            .map(|server| Database::create(server, purpose))
+            .transpose()
     }
 
     /// Starts the program again over the data of one that has ended.
