@@ -98,6 +98,12 @@ pub(crate) const DATABASE_URL: Setting = Setting {
         "The PostgreSQL database of the catalogue and the queue, such as postgres://dlcs@db.example.org/dlcs, which several of these programs may share; without it a SQLite database in the data directory.",
     )
 };
+pub(crate) const DATABASE_CONNECTIONS: Setting = Setting::new(
+    "database-connections",
+    "NUMBER",
+    "The most connections of this process to that database, besides one that listens.",
+)
+.or("16");
 pub(crate) const ROLES: Setting = Setting::new(
     "roles",
     "LIST",
@@ -217,6 +223,12 @@ pub(crate) const PER_HOST: Setting = Setting::new(
     "NUMBER",
     "How many images of one host are processed at once, by all processes together, so that a slow host does not hold up the others; without it three quarters of --workers, and at most 8.",
 );
+pub(crate) const DRAIN: Setting = Setting::new(
+    "drain",
+    "SECONDS",
+    "How long a stop waits for requests and images that are in work; whatever is left goes back to the queue.",
+)
+.or("25");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
@@ -265,10 +277,11 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 32] = [
+pub(crate) const ALL: [&Setting; 34] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
+    &DATABASE_CONNECTIONS,
     &STORE_URL,
     &ROLES,
     &PUBLIC_URL,
@@ -288,6 +301,7 @@ pub(crate) const ALL: [&Setting; 32] = [
     &WEBHOOK_SECRET,
     &WORKERS,
     &PER_HOST,
+    &DRAIN,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,
     &MAX_HEIGHT,

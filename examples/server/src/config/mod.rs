@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -33,6 +34,10 @@ use crate::stop::Stop;
 
 /// The most images that may be processed at once; more would only compete for the same memory.
 const WORKERS_MAX: usize = 256;
+/// The longest that a stop may be allowed to take, in seconds.
+const DRAIN_MAX: usize = 3600;
+/// The most connections of one process: no server of a database likes more.
+const CONNECTIONS_MAX: usize = 1000;
 /// The most images that one batch may be allowed to hold: it is one transaction.
 const BATCH_MAX: usize = 100_000;
 /// The longest side that results may be allowed to have: no codec writes a longer one.
@@ -71,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) workers: usize,
     /// How many images of one host are processed at once.
     pub(crate) per_host: u32,
+    /// How long a stop waits for what is in work.
+    pub(crate) drain: Duration,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
@@ -127,9 +134,7 @@ impl Config {
             store: sources.parsed(&setting::STORE_URL, |text| {
                 S3DerivativesConfig::parse(text).map_err(|error| error.to_string())
             })?,
-            database: sources.parsed(&setting::DATABASE_URL, |text| {
-                PostgresCatalogueConfig::parse(text).map_err(|error| error.to_string())
-            })?,
+            database: database(sources)?,
             roles: sources.required(&setting::ROLES, Roles::parse)?,
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
@@ -150,6 +155,9 @@ impl Config {
             per_host: sources
                 .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
                 .map_or_else(|| per_host(workers), |images| images as u32),
+            drain: sources.required(&setting::DRAIN, |text| {
+                number(text, 0, DRAIN_MAX).map(|seconds| Duration::from_secs(seconds as u64))
+            })?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
@@ -312,6 +320,16 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+fn database(sources: &Sources<'_>) -> Result<Option<PostgresCatalogueConfig>, Stop> {
+    let connections = sources.required(&setting::DATABASE_CONNECTIONS, |text| {
+        number(text, 1, CONNECTIONS_MAX)
+    })?;
+    let database = sources.parsed(&setting::DATABASE_URL, |text| {
+        PostgresCatalogueConfig::parse(text).map_err(|error| error.to_string())
+    })?;
+    Ok(database.map(|database| database.with_connections(connections)))
 }
 
 /// How many images of one host are processed at once, unless that is said: some workers are left to the others.

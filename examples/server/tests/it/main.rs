@@ -14,5 +14,6 @@ mod promises;
 mod proxy;
 mod readme;
 mod start;
+mod stop;
 mod store;
 mod webhook;
