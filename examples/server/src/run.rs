@@ -190,6 +190,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     let settings = Settings::default()
         .with_workers(config.workers)
         .with_per_host(config.per_host)
+        .with_lease_for(config.lease)
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);

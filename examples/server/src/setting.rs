@@ -217,6 +217,12 @@ pub(crate) const PER_HOST: Setting = Setting::new(
     "NUMBER",
     "How many images of one host are processed at once, by all processes together, so that a slow host does not hold up the others; without it three quarters of --workers, and at most 8.",
 );
+pub(crate) const LEASE: Setting = Setting::new(
+    "lease",
+    "SECONDS",
+    "How long an image may be held by a process that says nothing, until another takes it; it is said four times in that time that the image is still held.",
+)
+.or("60");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
@@ -265,7 +271,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 32] = [
+pub(crate) const ALL: [&Setting; 33] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -288,6 +294,7 @@ pub(crate) const ALL: [&Setting; 32] = [
     &WEBHOOK_SECRET,
     &WORKERS,
     &PER_HOST,
+    &LEASE,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,
     &MAX_HEIGHT,

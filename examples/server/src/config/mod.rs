@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -35,6 +36,8 @@ use crate::stop::Stop;
 const WORKERS_MAX: usize = 256;
 /// The most images that one batch may be allowed to hold: it is one transaction.
 const BATCH_MAX: usize = 100_000;
+/// The longest lease, in seconds: for so long nobody takes up the work of a process that has died.
+const LEASE_MAX: usize = 3600;
 /// The longest side that results may be allowed to have: no codec writes a longer one.
 const SIDE_MAX: usize = 65_500;
 
@@ -71,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) workers: usize,
     /// How many images of one host are processed at once.
     pub(crate) per_host: u32,
+    /// How long an image is held without a word.
+    pub(crate) lease: Duration,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
@@ -150,6 +155,9 @@ impl Config {
             per_host: sources
                 .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
                 .map_or_else(|| per_host(workers), |images| images as u32),
+            lease: sources.required(&setting::LEASE, |text| {
+                number(text, 1, LEASE_MAX).map(|seconds| Duration::from_secs(seconds as u64))
+            })?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
