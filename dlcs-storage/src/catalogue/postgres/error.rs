@@ -68,12 +68,15 @@ impl PgError {
     /// Whether the transaction, of which nothing is left, may simply be run again: it met another one.
     ///
     /// Two that make the same thing at once meet in a unique index: when run again, the later one finds what the earlier one has made.
+    /// Statements are sent without waiting for the answers to those before them: where one of these has failed, another one may be heard
+    /// first, which says no more than that the transaction has failed. Run again, it says what was the matter, unless that has passed.
     pub(super) fn met_another(&self) -> bool {
         self.code().is_some_and(|code| {
             [
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
                 SqlState::UNIQUE_VIOLATION,
+                SqlState::IN_FAILED_SQL_TRANSACTION,
             ]
             .contains(code)
         })
