@@ -151,7 +151,7 @@ async fn drain(
                 .await?;
             let mut tally = lock(&tally);
             tally.runs += 1;
-            if tally.runs % 100 == 0 {
+            if tally.runs.is_multiple_of(100) {
                 say(&format!("{} runs", tally.runs));
             }
             tally.refusals += u64::from(ran.refusals);
