@@ -32,6 +32,8 @@ const READERS: usize = 8;
 const WRITERS: u32 = 4;
 /// The customers: of the second, every image is registered once.
 const CUSTOMERS: [u32; 2] = [1, 2];
+/// Violations that are printed with their words.
+const SHOWN: usize = 20;
 /// As many versions of an image as a run can make.
 const VERSIONS: u32 = 5000;
 /// How long it may take until the queue is empty.
@@ -118,13 +120,13 @@ pub(crate) async fn run(options: &KillOptions, program: &Path, folder: &Path) ->
         },
     };
     say(&figures.show(&world, &violations));
-    let said = violations
-        .iter()
-        .map(ToString::to_string)
-        .chain(world.violations());
-    let said: Vec<_> = said.collect();
-    for violation in &said {
+    let said = violations.iter().map(ToString::to_string);
+    let said: Vec<_> = said.chain(world.violations()).collect();
+    for violation in said.iter().take(SHOWN) {
         say(violation);
+    }
+    if said.len() > SHOWN {
+        say(&format!("and {} more", said.len() - SHOWN));
     }
     if said.is_empty()
         && let Some(database) = database
@@ -203,7 +205,8 @@ async fn second_customer(client: &Client) -> Result<()> {
     for (path, body) in posts {
         match client.ask(Method::POST, path, Some(body.to_string())).await {
             Answer::Whole(answer) if answer.status.is_success() => {}
-            answer => return Err(format!("{path}: {answer:?}").into()),
+            Answer::Whole(answer) => return Err(format!("{path}: {}", answer.text()).into()),
+            Answer::Unsent | Answer::Broken => return Err(format!("{path} is not answered").into()),
         }
     }
     Ok(())
