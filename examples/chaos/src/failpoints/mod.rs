@@ -5,7 +5,7 @@ mod disk;
 mod lane;
 mod point;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::{Result, say, strace};
 /// Runs at the same time: most of the time each waits.
 const LANES: usize = 3;
 /// More calls on one path than there ever are.
-const TIMES: u32 = 400;
+const TIMES: u32 = 2000;
 
 /// What came of all runs.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &FailpointOptions, program: &Path, folder: &Pat
     for number in 0..LANES {
         lanes.push(Lane::prepare(program, &folder.join(format!("lane-{number}")), &files).await?);
     }
-    let mut places = BTreeSet::new();
+    let mut places = BTreeMap::new();
     for stage in Stage::ALL {
         let ran = lanes[0].run(stage, &point::survey(), None).await?;
         if !ran.wrong.is_empty() {
@@ -62,10 +62,13 @@ pub(crate) async fn run(options: &FailpointOptions, program: &Path, folder: &Pat
         }
         places.extend(found);
     }
-    let mut work: Vec<(Place, Fault)> = places
+    let mut work: Vec<(Place, Fault, u32)> = places
         .iter()
-        .flat_map(point::faults)
-        .filter(|(place, fault)| {
+        .flat_map(|(place, count)| {
+            let faults = point::faults(place).into_iter();
+            faults.map(|fault| (place.clone(), fault, *count))
+        })
+        .filter(|(place, fault, _)| {
             let shown = format!("{:?} {} {} {fault:?}", place.stage, place.call, place.path);
             options
                 .only
@@ -74,7 +77,9 @@ pub(crate) async fn run(options: &FailpointOptions, program: &Path, folder: &Pat
         })
         .collect();
     say(&format!(
-        "{} calls on paths × faults, each until there is no further time",
+        "{} calls on {} paths; {} of them and of their faults, each until there is no further time",
+        places.values().sum::<u32>(),
+        places.len(),
         work.len()
     ));
     let mut random = Random::new(options.seed);
@@ -125,18 +130,20 @@ pub(crate) async fn run(options: &FailpointOptions, program: &Path, folder: &Pat
 /// Takes one place after the other, until there is none.
 async fn drain(
     lane: Lane,
-    queue: Arc<Mutex<Vec<(Place, Fault)>>>,
+    queue: Arc<Mutex<Vec<(Place, Fault, u32)>>>,
     tally: Arc<Mutex<Tally>>,
     is_sample: bool,
     mut random: Random,
 ) -> Result<()> {
     loop {
-        let Some((place, fault)) = lock(&queue).pop() else {
+        let Some((place, fault, count)) = lock(&queue).pop() else {
             return Ok(());
         };
-        // A sample tries one time of each place.
+        // A sample tries one time of each place, and an earlier one when there is no such time.
         let times: Vec<u32> = if is_sample {
-            (1..=1 + random.below(3)).rev().collect()
+            let first = 1 + random.below(count);
+            let halves = std::iter::successors(Some(first), |time| Some(time / 2));
+            halves.take_while(|time| *time > 0).collect()
         } else {
             (1..TIMES).collect()
         };
@@ -167,6 +174,10 @@ async fn drain(
             // In a sample one that fires is enough; otherwise the first that does not is the proof that there are no more.
             if ran.has_fired == is_sample {
                 break;
+            }
+            if time + 1 == TIMES {
+                let wrong = "fails every time: there may be more times than were tried";
+                tally.wrong.push(format!("{point} {wrong}"));
             }
         }
     }

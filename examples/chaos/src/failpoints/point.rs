@@ -1,6 +1,6 @@
 //! Where a run can be made to fail: which call, on which path, for the how-many-th time, and how.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::strace::Call;
@@ -117,13 +117,13 @@ pub(crate) fn survey() -> Vec<String> {
         .to_vec()
 }
 
-/// Every place of a stage, from the calls of a run without faults; and the paths that have another name each time.
+/// Every place of a stage and how often it was come by, from the calls of a run without faults; and the paths that have another name each time.
 pub(crate) fn places(
     stage: Stage,
     calls: &[Call],
     data: &str,
-) -> (BTreeSet<Place>, BTreeSet<String>) {
-    let (mut places, mut unnamed) = (BTreeSet::new(), BTreeSet::new());
+) -> (BTreeMap<Place, u32>, BTreeSet<String>) {
+    let (mut places, mut unnamed) = (BTreeMap::new(), BTreeSet::new());
     for call in calls {
         if call.name == "openat"
             && !["O_WRONLY", "O_RDWR", "O_CREAT"]
@@ -140,11 +140,12 @@ pub(crate) fn places(
             unnamed.insert(format!("{} spool", call.name));
             continue;
         }
-        places.insert(Place {
+        let place = Place {
             stage,
             call: call.name.clone(),
             path: path.to_owned(),
-        });
+        };
+        *places.entry(place).or_default() += 1;
     }
     (places, unnamed)
 }
@@ -158,10 +159,9 @@ fn below<'p>(path: &'p str, data: &str) -> Option<&'p str> {
 }
 
 /// Every way in which a place can fail.
-pub(crate) fn faults(place: &Place) -> Vec<(Place, Fault)> {
+pub(crate) fn faults(place: &Place) -> Vec<Fault> {
     let faults = Fault::ALL.into_iter();
-    let faults = faults.filter(|fault| fault.suits(&place.call));
-    faults.map(|fault| (place.clone(), fault)).collect()
+    faults.filter(|fault| fault.suits(&place.call)).collect()
 }
 
 /// Whether the fault happened, by what `strace` has seen.
@@ -188,7 +188,7 @@ mod tests {
 "#;
         let (places, unnamed) = places(Stage::Serve, &parse(log), "/d");
         let shown: Vec<_> = places
-            .iter()
+            .keys()
             .map(|place| format!("{} {}", place.call, place.path))
             .collect();
         assert_eq!(
