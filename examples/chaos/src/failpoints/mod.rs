@@ -28,6 +28,8 @@ struct Tally {
     runs: u64,
     fired: u64,
     refusals: u64,
+    /// Places that a run with a fault does not come by.
+    never: u64,
     unchecked: u64,
     wrong: Vec<String>,
     by_stage: BTreeMap<Stage, u64>,
@@ -115,9 +117,10 @@ pub(crate) async fn run(options: &FailpointOptions, program: &Path, folder: &Pat
         say(&format!("WRONG {wrong}"));
     }
     say(&format!(
-        "failpoints: runs={} fired={} by-stage={:?} refusals={} fsck-not-run={} wrong={} seconds={:.0}",
+        "failpoints: runs={} fired={} never={} by-stage={:?} refusals={} fsck-not-run={} wrong={} seconds={:.0}",
         tally.runs,
         tally.fired,
+        tally.never,
         tally.by_stage,
         tally.refusals,
         tally.unchecked,
@@ -172,6 +175,10 @@ async fn drain(
                 *tally.by_stage.entry(place.stage).or_default() += 1;
             }
             // In a sample one that fires is enough; otherwise the first that does not is the proof that there are no more.
+            if !ran.has_fired && time == 1 {
+                tally.never += 1;
+                say(&format!("never: {point}"));
+            }
             if ran.has_fired == is_sample {
                 break;
             }
