@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dlcs_core::Dlcs;
 use dlcs_core::batch::Batch;
 use dlcs_core::derivative::check;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
+use dlcs_core::queue::QueueError;
 use dlcs_http::DlcsService;
 use dlcs_storage::catalogue::postgres::{PostgresCatalogue, PostgresCatalogueConfig};
 use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
@@ -34,6 +35,9 @@ use crate::stop::Stop;
 
 /// The directory of derivatives in the data directory.
 const DERIVATIVES: &str = "derivatives";
+/// How long a start waits for what is to be taken back: longer than a database lets another process hold it and do nothing.
+const RECLAIM: Duration = Duration::from_secs(60);
+const RECLAIM_AGAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
@@ -191,6 +195,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_workers(config.workers)
         .with_per_host(config.per_host)
         .with_drain(config.drain)
+        .with_lease_for(config.lease)
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_max_batch_size(config.max_batch_size);
@@ -211,10 +216,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .map_err(|error| Stop::because("cannot start", &error))?;
     check_formats(config, &dlcs)?;
     // Before anything is claimed under this name.
-    let images = dlcs
-        .reclaim()
-        .await
-        .map_err(|error| Stop::because("cannot take back what was in work", &error))?;
+    let images = reclaim(&dlcs).await?;
     if images > 0 {
         tracing::info!(
             images,
@@ -222,6 +224,28 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         );
     }
     Ok((dlcs, node))
+}
+
+/// Takes back what a process of this name held; another one may be in the way, such as one that was stopped while it held rows.
+async fn reclaim(dlcs: &Dlcs) -> Result<u64, Stop> {
+    let limit = Instant::now() + RECLAIM;
+    loop {
+        match dlcs.reclaim().await {
+            Ok(images) => return Ok(images),
+            Err(dlcs_core::Error::Queue(error @ QueueError::Unavailable { .. }))
+                if Instant::now() < limit =>
+            {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "what was in work cannot be taken back yet: trying again"
+                );
+                tokio::time::sleep(RECLAIM_AGAIN).await;
+            }
+            Err(error) => {
+                return Err(Stop::because("cannot take back what was in work", &error));
+            }
+        }
+    }
 }
 
 /// The name of this process, and with it the data directory.

@@ -229,6 +229,12 @@ pub(crate) const DRAIN: Setting = Setting::new(
     "How long a stop waits for requests and images that are in work; whatever is left goes back to the queue.",
 )
 .or("25");
+pub(crate) const LEASE: Setting = Setting::new(
+    "lease",
+    "SECONDS",
+    "How long an image may be held by a process that says nothing, until another takes it; it is said four times in that time that the image is still held.",
+)
+.or("60");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
@@ -277,7 +283,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 34] = [
+pub(crate) const ALL: [&Setting; 35] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -302,6 +308,7 @@ pub(crate) const ALL: [&Setting; 34] = [
     &WORKERS,
     &PER_HOST,
     &DRAIN,
+    &LEASE,
     &MAX_BATCH_SIZE,
     &MAX_WIDTH,
     &MAX_HEIGHT,

@@ -34,12 +34,12 @@ use crate::stop::Stop;
 
 /// The most images that may be processed at once; more would only compete for the same memory.
 const WORKERS_MAX: usize = 256;
-/// The longest that a stop may be allowed to take, in seconds.
-const DRAIN_MAX: usize = 3600;
 /// The most connections of one process: no server of a database likes more.
 const CONNECTIONS_MAX: usize = 1000;
 /// The most images that one batch may be allowed to hold: it is one transaction.
 const BATCH_MAX: usize = 100_000;
+/// The longest lease, and the longest that a stop may be allowed to take, in seconds.
+const SECONDS_MAX: usize = 3600;
 /// The longest side that results may be allowed to have: no codec writes a longer one.
 const SIDE_MAX: usize = 65_500;
 
@@ -78,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) per_host: u32,
     /// How long a stop waits for what is in work.
     pub(crate) drain: Duration,
+    /// How long an image is held without a word.
+    pub(crate) lease: Duration,
     pub(crate) max_batch_size: usize,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
@@ -155,9 +157,8 @@ impl Config {
             per_host: sources
                 .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
                 .map_or_else(|| per_host(workers), |images| images as u32),
-            drain: sources.required(&setting::DRAIN, |text| {
-                number(text, 0, DRAIN_MAX).map(|seconds| Duration::from_secs(seconds as u64))
-            })?,
+            lease: sources.required(&setting::LEASE, |text| seconds(text, 1))?,
+            drain: sources.required(&setting::DRAIN, |text| seconds(text, 0))?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
@@ -320,6 +321,10 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok()
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
+}
+
+fn seconds(text: &str, least: usize) -> Result<Duration, String> {
+    number(text, least, SECONDS_MAX).map(|seconds| Duration::from_secs(seconds as u64))
 }
 
 fn database(sources: &Sources<'_>) -> Result<Option<PostgresCatalogueConfig>, Stop> {

@@ -34,6 +34,7 @@ fn everything_has_a_default() {
     assert_eq!(config.data_dir, Path::new("./dlcs-data"));
     assert_eq!((config.workers, config.max_batch_size), (4, 1000));
     assert_eq!(config.per_host, 3, "one worker is left to other hosts");
+    assert_eq!(config.lease.as_secs(), 60);
     assert!(config.database.is_none());
     let all = Roles::parse("api,delivery,worker").unwrap();
     assert_eq!(config.roles, all);
@@ -158,6 +159,7 @@ fn every_setting_can_stand_in_the_file() {
         webhook = ["1=https://example.org/a?token=canary", "2=http://10.0.0.1/b"]
         webhook-secret = "canary: sixteen bytes or more"
         workers = 0
+        lease = 5
         max-batch-size = "10"
         max-width = 1000
         max_height = 900
@@ -172,6 +174,7 @@ fn every_setting_can_stand_in_the_file() {
     let config = read(&["--config", &path], &[]).unwrap();
     assert!(!format!("{config:?}").contains("canary"));
     assert_eq!(config.allowed.to_string(), "10.0.0.0/8, 2=fd00::/8");
+    assert_eq!(config.lease.as_secs(), 5);
     assert_eq!(config.store.unwrap().to_string(), "s3://bucket/prefix");
     assert!(config.grants.allow(CustomerId::FIRST, "masters"));
     assert!(!config.grants.allow(CustomerId::FIRST, "others"));
@@ -226,6 +229,11 @@ fn bad_values_are_refused_with_the_flag_the_value_and_what_to_do() {
             "--workers",
             "many",
             "--workers cannot be `many`: write a whole number from 0 to 256",
+        ),
+        (
+            "--lease",
+            "0",
+            "--lease cannot be `0`: write a whole number from 1 to 3600",
         ),
         (
             "--max-batch-size",
