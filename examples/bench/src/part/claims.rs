@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::{CustomerName, NewCustomer, Role};
 use dlcs_core::image::{ImageChanges, ImageSource, OriginUrl, RegistrationMode};
-use dlcs_core::queue::{Claim, IngestQueue, Lane, Submission, SubmissionItem, Success};
+use dlcs_core::queue::{Claim, Completion, IngestQueue, Lane, Submission, SubmissionItem, Success};
 use dlcs_core::space::SpaceChanges;
 use dlcs_core::{ImageId, ModelId, Space};
 use dlcs_storage::catalogue::{
@@ -132,7 +132,10 @@ async fn claims(queue: &impl IngestQueue) -> Result<Vec<f64>> {
         let begun = Instant::now();
         let claimed = queue.claim(claim).await?.ok_or("nothing is due")?;
         took.push(begun.elapsed().as_secs_f64() * 1000.0);
-        queue.complete(claimed.lease, Success::Nothing).await?;
+        match queue.complete(claimed.lease, Success::Nothing).await? {
+            Completion::Recorded(_) => {}
+            Completion::Superseded => return Err("a claim was overtaken".into()),
+        }
     }
     Ok(took)
 }
