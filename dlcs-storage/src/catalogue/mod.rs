@@ -11,6 +11,8 @@ mod cache;
 mod record;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod seal;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod sound;
 
 #[cfg(feature = "catalogue-postgres")]
 pub use postgres::{PostgresCatalogue, PostgresCatalogueConfig};

@@ -24,6 +24,7 @@ mod database;
 mod error;
 mod image;
 mod job;
+mod ledger;
 mod line;
 mod list;
 mod listener;
@@ -55,7 +56,7 @@ pub use config::PostgresCatalogueConfig;
 pub use error::OpenError;
 pub use migrate::SCHEMA_VERSION;
 
-use super::{cache, record, seal};
+use super::{cache, record, seal, sound};
 use database::Database;
 use seal::Sealer;
 use token::Tokens;

@@ -15,6 +15,7 @@ mod customer;
 mod error;
 mod image;
 mod job;
+mod ledger;
 mod line;
 mod list;
 mod migrate;
@@ -46,7 +47,7 @@ pub use super::SealingKey;
 pub use config::SqliteCatalogueConfig;
 pub use error::OpenError;
 
-use super::{cache, record, seal};
+use super::{cache, record, seal, sound};
 use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};

@@ -3,10 +3,13 @@
 
 mod bucket;
 mod cluster;
+mod database;
 mod e2e;
 mod faults;
+mod fsck;
 mod killer;
 mod large;
+mod library;
 mod origins;
 mod photograph;
 mod program;
