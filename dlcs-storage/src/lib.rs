@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "catalogue-sqlite")]
+pub mod backup;
 pub mod catalogue;
 pub mod derivative;
 pub mod notifier;

@@ -1,5 +1,7 @@
 //! The command line: what the program can be asked to do.
 
+use std::path::PathBuf;
+
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::setting::{self, Setting};
@@ -18,6 +20,7 @@ const KEPT: [&Setting; 7] = [
 /// The flags that are no settings: they belong to one command.
 pub(crate) const REPAIR: &str = "repair";
 pub(crate) const GRACE: &str = "grace";
+pub(crate) const TARGET: &str = "target";
 
 /// The command line.
 pub(crate) fn command() -> Command {
@@ -27,6 +30,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .subcommand(serve())
         .subcommand(fsck())
+        .subcommand(backup())
 }
 
 fn serve() -> Command {
@@ -47,6 +51,19 @@ fn fsck() -> Command {
         .help("Objects that no row names are orphans when they are older; without it 0 where nobody else can be at work, and otherwise 3600");
     at_rest("fsck", "Checks everything at rest: exit code 0 when it is sound, 1 when there are faults, 3 when it could not be checked")
         .args([repair, grace])
+}
+
+fn backup() -> Command {
+    let target = Arg::new(TARGET)
+        .value_name("TARGET")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("Where the copy goes: a directory that is not there; start `dlcs serve` with it as --data-dir to restore");
+    at_rest(
+        "backup",
+        "Copies a data directory while the server works in it",
+    )
+    .arg(target)
 }
 
 /// A command over what is kept.

@@ -1,5 +1,6 @@
 //! The `dlcs` program: one process with the API, IIIF delivery and the workers; and what is done with the data at rest.
 
+mod backup;
 mod banner;
 mod command;
 mod config;
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
             Err(stop) => ended(Err(stop), 3),
             Ok(false) => ExitCode::from(1),
         },
+        Some(("backup", flags)) => {
+            let made = read(flags).and_then(|config| backup::run(&config, flags));
+            ended(made, 1)
+        }
         _ => refuse(&Stop::Usage("give a command: `dlcs serve`".to_owned()), 1),
     }
 }

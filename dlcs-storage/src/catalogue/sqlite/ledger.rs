@@ -68,7 +68,7 @@ fn bound(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn scan_images(
+pub(super) fn scan_images(
     connection: &Connection,
     after: Option<&ImageId>,
     limit: usize,

@@ -11,6 +11,7 @@ mod changes;
 mod collectable;
 mod config;
 mod connection;
+mod copy;
 mod customer;
 mod error;
 mod image;
@@ -45,6 +46,7 @@ use tempfile::TempDir;
 
 pub use super::SealingKey;
 pub use config::SqliteCatalogueConfig;
+pub(crate) use copy::CopiedDatabase;
 pub use error::OpenError;
 
 use super::{cache, record, seal, sound};

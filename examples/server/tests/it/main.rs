@@ -1,6 +1,7 @@
 //! The real program, from the outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod backup;
 mod bucket;
 mod cluster;
 mod database;
