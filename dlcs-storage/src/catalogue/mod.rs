@@ -14,6 +14,9 @@ mod seal;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod sound;
 
+#[cfg(all(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod table;
+
 #[cfg(feature = "catalogue-postgres")]
 pub use postgres::{PostgresCatalogue, PostgresCatalogueConfig};
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]

@@ -31,6 +31,7 @@ pub(crate) fn command() -> Command {
         .subcommand(serve())
         .subcommand(fsck())
         .subcommand(backup())
+        .subcommand(migrate())
 }
 
 fn serve() -> Command {
@@ -64,6 +65,13 @@ fn backup() -> Command {
         "Copies a data directory while the server works in it",
     )
     .arg(target)
+}
+
+fn migrate() -> Command {
+    at_rest(
+        "migrate",
+        "Moves a data directory, in which no server works, to --database-url and --store-url, and compares everything there; run it again when it was interrupted",
+    )
 }
 
 /// A command over what is kept.

@@ -7,6 +7,7 @@ mod config;
 mod file;
 mod fsck;
 mod log;
+mod migrate;
 mod node;
 mod run;
 mod setting;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             let made = read(flags).and_then(|config| backup::run(&config, flags));
             ended(made, 1)
         }
+        Some(("migrate", flags)) => ended(migrate(flags), 1),
         _ => refuse(&Stop::Usage("give a command: `dlcs serve`".to_owned()), 1),
     }
 }
@@ -69,6 +71,11 @@ fn serve(flags: &ArgMatches, begun: Instant) -> Result<(), Stop> {
 fn fsck(flags: &ArgMatches) -> Result<bool, Stop> {
     let config = read(flags)?;
     runtime()?.block_on(fsck::run(&config, flags))
+}
+
+fn migrate(flags: &ArgMatches) -> Result<(), Stop> {
+    let config = read(flags)?;
+    runtime()?.block_on(migrate::run(&config))
 }
 
 fn read(flags: &ArgMatches) -> Result<Config, Stop> {

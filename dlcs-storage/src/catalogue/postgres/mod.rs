@@ -23,6 +23,8 @@ mod customer;
 mod database;
 mod error;
 mod image;
+#[cfg(feature = "catalogue-sqlite")]
+mod import;
 mod job;
 mod ledger;
 mod line;
@@ -54,8 +56,12 @@ use std::sync::Arc;
 pub use address::AddressError;
 pub use config::PostgresCatalogueConfig;
 pub use error::OpenError;
+#[cfg(feature = "catalogue-sqlite")]
+pub(crate) use import::Imported;
 pub use migrate::SCHEMA_VERSION;
 
+#[cfg(feature = "catalogue-sqlite")]
+use super::table;
 use super::{cache, record, seal, sound};
 use database::Database;
 use seal::Sealer;

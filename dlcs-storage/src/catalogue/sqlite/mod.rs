@@ -14,6 +14,8 @@ mod connection;
 mod copy;
 mod customer;
 mod error;
+#[cfg(feature = "catalogue-postgres")]
+mod export;
 mod image;
 mod job;
 mod ledger;
@@ -49,6 +51,8 @@ pub use config::SqliteCatalogueConfig;
 pub(crate) use copy::CopiedDatabase;
 pub use error::OpenError;
 
+#[cfg(feature = "catalogue-postgres")]
+use super::table;
 use super::{cache, record, seal, sound};
 use cache::Caches;
 use error::{Result, SqliteError};

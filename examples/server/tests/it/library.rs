@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use dlcs_testkit::server::HttpServer;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -86,6 +88,36 @@ impl Library {
         let get = self.client.get(program.at(path));
         let answer = get.basic_auth(KEY, Some(SECRET)).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, program: &Program, path: &str, body: &Value) -> StatusCode {
+        let post = self.client.post(program.at(path));
+        let post = post.basic_auth(KEY, Some(SECRET)).body(body.to_string());
+        post.send().await.unwrap().status()
+    }
+
+    /// Registers an image whose origin strategy has these credentials, and checks that the origin is given them.
+    pub(crate) async fn register_protected(
+        &self,
+        program: &Program,
+        id: &str,
+        user: &str,
+        password: &str,
+    ) {
+        let origin = self.origin.serve("/protected/1.jpg", tiny(1).file);
+        let url = program.at(&format!("/customers/1/spaces/1/images/{id}"));
+        let put = self.client.put(url).basic_auth(KEY, Some(SECRET));
+        let body = json!({ "origin": origin.as_str() }).to_string();
+        let answer = put.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let expected = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        let requests = self.origin.requests();
+        let given = requests
+            .iter()
+            .filter(|request| request.target == "/protected/1.jpg")
+            .any(|request| request.header("authorization") == Some(expected.as_str()));
+        assert!(given, "the origin was not given the credentials");
     }
 
     /// Waits until nothing is in the queue.

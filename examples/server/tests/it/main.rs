@@ -11,6 +11,7 @@ mod fsck;
 mod killer;
 mod large;
 mod library;
+mod migrate;
 mod origins;
 mod photograph;
 mod program;
