@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
             customer.push((image, fault));
         }
         for (customer, mut images) in customers {
-            let refused = match self.submit(customer, &images).await {
+            let refused = match submit(self.ledger, customer, &images).await {
                 Err(QueueError::Refused { problems }) => problems,
                 outcome => {
                     outcome?;
@@ -179,32 +179,13 @@ impl<'a> Run<'a> {
                 self.found(fault, Outcome::Left { why });
             }
             if !refused.is_empty() && !images.is_empty() {
-                self.submit(customer, &images).await?;
+                submit(self.ledger, customer, &images).await?;
             }
             for (_, fault) in images {
                 self.found(fault, Outcome::Queued);
             }
         }
         Ok(())
-    }
-
-    async fn submit(
-        &self,
-        customer: CustomerId,
-        images: &[(ImageId, Fault)],
-    ) -> Result<(), QueueError> {
-        let items = images.iter().map(|(image, _)| SubmissionItem {
-            image: image.clone(),
-            changes: ImageChanges::default(),
-            mode: RegistrationMode::UpdateOnly,
-        });
-        let submission = Submission {
-            customer,
-            // Somebody may be looking for them.
-            lane: Lane::Priority,
-            items: items.collect(),
-        };
-        self.ledger.submit(submission).await.map(drop)
     }
 
     async fn collectable(&mut self) -> Result<()> {
@@ -303,7 +284,7 @@ impl<'a> Run<'a> {
         }
         if !self.repairs() {
             for miscount in before {
-                let outcome = self.prospect(&miscount).await?;
+                let outcome = prospect(self.ledger, self.store, &miscount).await?;
                 self.found(Fault::Miscount(miscount), outcome);
             }
             return Ok(());
@@ -311,7 +292,10 @@ impl<'a> Run<'a> {
         let mut lost = Vec::new();
         let mut counted = Vec::new();
         for miscount in before {
-            match (&miscount.image, self.prospect(&miscount).await?) {
+            match (
+                &miscount.image,
+                prospect(self.ledger, self.store, &miscount).await?,
+            ) {
                 (Some(image), Outcome::Reparable) => {
                     lost.push((image.clone(), Fault::Miscount(miscount)));
                 }
@@ -327,7 +311,7 @@ impl<'a> Run<'a> {
             }
         }
         for miscount in after {
-            let why = match self.prospect(&miscount).await? {
+            let why = match prospect(self.ledger, self.store, &miscount).await? {
                 Outcome::Left { why } => why,
                 _ => "it could not be put right".to_owned(),
             };
@@ -335,32 +319,56 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
 
-    /// What a repair can do about the catalogue.
-    async fn prospect(&self, miscount: &Miscount) -> Result<Outcome> {
-        let cannot = |why: &str| Outcome::Left {
-            why: why.to_owned(),
-        };
-        Ok(match (miscount.rule, &miscount.image) {
-            (Rule::Database, _) => cannot("restore the database from a backup"),
-            (Rule::ImageHasSpace, _) => cannot("make the space again"),
-            (Rule::ImageHasJob, Some(image)) => match self.ledger.find_image(image).await? {
-                Some(image) if self.can_be_made(&image).await? => Outcome::Reparable,
-                _ => cannot("register it again"),
-            },
-            (Rule::ImageHasJob, None) => cannot("delete the image, or register it again"),
-            _ => Outcome::Reparable,
-        })
-    }
+/// What a repair can do about the catalogue.
+async fn prospect(
+    ledger: &dyn Ledger,
+    store: &dyn DerivativeStore,
+    miscount: &Miscount,
+) -> Result<Outcome> {
+    let cannot = |why: &str| Outcome::Left {
+        why: why.to_owned(),
+    };
+    Ok(match (miscount.rule, &miscount.image) {
+        (Rule::Database, _) => cannot("restore the database from a backup"),
+        (Rule::ImageHasSpace, _) => cannot("make the space again"),
+        (Rule::ImageHasJob, Some(image)) => match ledger.find_image(image).await? {
+            Some(image) if can_be_made(store, &image).await? => Outcome::Reparable,
+            _ => cannot("register it again"),
+        },
+        (Rule::ImageHasJob, None) => cannot("delete the image, or register it again"),
+        _ => Outcome::Reparable,
+    })
+}
 
-    /// Whether what an image is made from is still there.
-    async fn can_be_made(&self, image: &Image) -> Result<bool> {
-        match (&image.source, image.awaited_upload()) {
-            (ImageSource::Origin(_), _) => Ok(true),
-            (ImageSource::Upload(_), Some(key)) => Ok(find(self.store, &key).await?.is_none()),
-            (ImageSource::Upload(_), None) => Ok(false),
-        }
+/// Whether what an image is made from is still there.
+async fn can_be_made(store: &dyn DerivativeStore, image: &Image) -> Result<bool> {
+    match (&image.source, image.awaited_upload()) {
+        (ImageSource::Origin(_), _) => Ok(true),
+        (ImageSource::Upload(_), Some(key)) => Ok(find(store, &key).await?.is_none()),
+        (ImageSource::Upload(_), None) => Ok(false),
     }
+}
+
+/// Puts images of a customer into the queue as one batch.
+async fn submit(
+    ledger: &dyn Ledger,
+    customer: CustomerId,
+    images: &[(ImageId, Fault)],
+) -> Result<(), QueueError> {
+    let items = images.iter().map(|(image, _)| SubmissionItem {
+        image: image.clone(),
+        changes: ImageChanges::default(),
+        mode: RegistrationMode::UpdateOnly,
+    });
+    let submission = Submission {
+        customer,
+        // Somebody may be looking for them.
+        lane: Lane::Priority,
+        items: items.collect(),
+    };
+    ledger.submit(submission).await.map(drop)
 }
 
 /// Looks at an image, and again where something is wrong with it: meanwhile it may be another, or be gone.

@@ -367,3 +367,14 @@ async fn what_changes_during_the_look_is_no_fault() {
         assert!(summary.is_sound());
     }
 }
+
+#[tokio::test]
+async fn a_check_can_be_a_task() {
+    let place = Place::new().await;
+    place.served("a", origin(), "pixels").await;
+    let check = tokio::spawn(async move {
+        let options = FsckOptions::default();
+        fsck(&place.catalogue, &place.store, &options, &mut |_| {}).await
+    });
+    assert!(check.await.unwrap().unwrap().is_sound());
+}

@@ -46,7 +46,7 @@ async fn images_that_are_lost_to_the_queue_come_back() {
 }
 
 #[tokio::test]
-async fn a_row_that_refers_to_nothing_and_a_page_that_is_damaged_are_seen() {
+async fn a_row_that_refers_to_nothing_is_seen() {
     let place = Place::new();
     let catalogue = place.open().await;
     fill(&catalogue).await;
