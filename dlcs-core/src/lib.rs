@@ -20,6 +20,7 @@ pub mod iiif;
 
 pub mod dlcs;
 pub mod error;
+pub mod fsck;
 pub mod ingest;
 pub mod memory;
 

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "catalogue-sqlite")]
+pub mod backup;
 pub mod catalogue;
 pub mod derivative;
 pub mod notifier;
@@ -7,3 +9,5 @@ pub mod origin;
 pub mod pyramid;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
 mod s3;
+#[cfg(all(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+pub mod transfer;

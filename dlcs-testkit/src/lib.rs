@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod derivative;
+pub mod fsck;
 pub mod origin;
 pub mod queue;
 

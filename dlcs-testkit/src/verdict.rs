@@ -39,7 +39,8 @@ fn broken_at(
 
 /// The documentation that a clause holds its subject to, by the suite that the clause stands in.
 fn contract_of(file: &str) -> &'static str {
-    const CONTRACTS: [(&str, &str); 4] = [
+    const CONTRACTS: [(&str, &str); 5] = [
+        ("fsck", "the behaviour of `dlcs_core::fsck::Ledger`"),
         (
             "origin",
             "the behaviour of `dlcs_core::origin::OriginStrategy`",

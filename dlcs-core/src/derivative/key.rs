@@ -20,6 +20,21 @@ impl UploadId {
     pub fn assign() -> Self {
         Self(uuid::Uuid::new_v4())
     }
+
+    /// Returns a new id for bytes that only try a store out: what is left of them, when that is cut short, is of no use to anybody.
+    #[must_use]
+    pub(super) fn assign_probe() -> Self {
+        Self(uuid::Uuid::from_u64_pair(
+            0,
+            uuid::Uuid::new_v4().as_u64_pair().1,
+        ))
+    }
+
+    /// Whether the bytes only try a store out.
+    #[must_use]
+    pub const fn is_probe(&self) -> bool {
+        self.0.as_u64_pair().0 == 0
+    }
 }
 
 impl fmt::Display for UploadId {

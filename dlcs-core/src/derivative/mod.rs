@@ -19,7 +19,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 
 pub use error::{DerivativeError, Result};
 pub use facts::DerivativeFacts;
@@ -29,8 +29,21 @@ pub use processor::{
 };
 pub use renderer::{ImageRenderer, RenderError, Rendered};
 
+use crate::time::Timestamp;
+
 /// The bytes of an object on their way into a store, in order.
 pub type DerivativeBody = BoxStream<'static, Result<Bytes>>;
+
+/// What a store says of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// The object.
+    pub key: DerivativeKey,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was stored, by the clock of the store.
+    pub stored: Timestamp,
+}
 
 /// Keeps derivatives: objects that are written once and never changed.
 ///
@@ -99,14 +112,23 @@ pub trait DerivativeStore: fmt::Debug + Send + Sync + 'static {
     /// See [`DerivativeError`].
     async fn delete(&self, key: &DerivativeKey) -> Result<()>;
 
-    /// Returns every key that holds an object, in no order; for checks and collectors, not for serving.
+    /// Gives every object, in no order and as it is found; for checks and collectors, not for serving.
     ///
     /// # Behaviour
-    /// * Lists exactly the objects that can be read; half-written ones are not among them.
+    /// * Gives exactly the objects that can be read; half-written ones are not among them.
+    /// * The length is that of the object, and the time that of its put.
+    ///
+    /// # Errors
+    /// See [`DerivativeError`]; the stream ends with the first.
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>>;
+
+    /// Returns every key that [`scan`](Self::scan) gives; for tests and small stores, because it keeps all of them in memory.
     ///
     /// # Errors
     /// See [`DerivativeError`].
-    async fn list(&self) -> Result<Vec<DerivativeKey>>;
+    async fn list(&self) -> Result<Vec<DerivativeKey>> {
+        self.scan().map_ok(|object| object.key).try_collect().await
+    }
 
     /// Whether every read is a request to another machine: then readers keep what they have read, and read a bit more at once.
     fn is_remote(&self) -> bool {
@@ -120,7 +142,7 @@ pub trait DerivativeStore: fmt::Debug + Send + Sync + 'static {
 /// The store's; [`DerivativeError::Backend`] when it gives other bytes than it was given.
 pub async fn check(store: &dyn DerivativeStore) -> Result<()> {
     const PROBE: Bytes = Bytes::from_static(b"probe");
-    let key = DerivativeKey::Upload(UploadId::assign());
+    let key = DerivativeKey::Upload(UploadId::assign_probe());
     store
         .put(&key, Box::pin(stream::once(async { Ok(PROBE) })))
         .await?;
@@ -166,8 +188,8 @@ mod tests {
             self.0.delete(key).await
         }
 
-        async fn list(&self) -> Result<Vec<DerivativeKey>> {
-            self.0.list().await
+        fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+            self.0.scan()
         }
     }
 

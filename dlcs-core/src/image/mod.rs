@@ -16,6 +16,7 @@ pub use registration::{DeliveryChannel, ImageChanges, Registration, Registration
 pub use source::{ImageSource, ORIGIN_MAX_BYTES, OriginUrl, OriginUrlError};
 pub use state::{ImageService, ImageState};
 
+use crate::derivative::DerivativeKey;
 use crate::id::{BatchId, ImageId};
 use crate::merge::{set, set_or_clear};
 use crate::queue::Generation;
@@ -193,6 +194,15 @@ impl Image {
         changes.source.is_none()
             && matches!(self.source, ImageSource::Upload(_))
             && matches!(self.state, ImageState::Ready { .. })
+    }
+
+    /// The object of bytes that were sent for it and have not been processed yet; they are kept until then.
+    #[must_use]
+    pub const fn awaited_upload(&self) -> Option<DerivativeKey> {
+        match (&self.source, &self.state) {
+            (_, ImageState::Ready { .. }) | (ImageSource::Origin(_), _) => None,
+            (ImageSource::Upload(id), _) => Some(DerivativeKey::Upload(*id)),
+        }
     }
 
     /// Where the next registration fetches from: the initial origin until one has succeeded.

@@ -7,14 +7,18 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 
-use crate::derivative::{DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result};
+use crate::derivative::{
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result, StoredObject,
+};
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// A derivative store in memory.
 #[derive(Default)]
 pub struct MemoryDerivatives {
-    objects: Mutex<BTreeMap<DerivativeKey, Bytes>>,
+    objects: Mutex<BTreeMap<DerivativeKey, (Bytes, Timestamp)>>,
 }
 
 impl MemoryDerivatives {
@@ -24,7 +28,7 @@ impl MemoryDerivatives {
         Self::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<DerivativeKey, Bytes>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<DerivativeKey, (Bytes, Timestamp)>> {
         self.objects
             .lock()
             .expect("no operation panics while it holds the lock")
@@ -33,7 +37,7 @@ impl MemoryDerivatives {
     fn get(&self, key: &DerivativeKey) -> Result<Bytes> {
         self.lock()
             .get(key)
-            .cloned()
+            .map(|(bytes, _)| bytes.clone())
             .ok_or_else(|| DerivativeError::NotFound { key: key.clone() })
     }
 }
@@ -52,7 +56,8 @@ impl DerivativeStore for MemoryDerivatives {
             bytes.extend_from_slice(&part?);
         }
         let length = bytes.len() as u64;
-        self.lock().insert(key.clone(), bytes.freeze());
+        let object = (bytes.freeze(), SystemClock.now());
+        self.lock().insert(key.clone(), object);
         Ok(length)
     }
 
@@ -73,15 +78,24 @@ impl DerivativeStore for MemoryDerivatives {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        Ok(self.lock().keys().cloned().collect())
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+        let objects: Vec<_> = self
+            .lock()
+            .iter()
+            .map(|(key, (bytes, stored))| {
+                Ok(StoredObject {
+                    key: key.clone(),
+                    length: bytes.len() as u64,
+                    stored: *stored,
+                })
+            })
+            .collect();
+        stream::iter(objects).boxed()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
-
     use super::*;
     use crate::derivative::UploadId;
 

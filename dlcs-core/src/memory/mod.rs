@@ -25,6 +25,7 @@
 
 mod catalogue;
 mod derivative;
+mod ledger;
 mod listing;
 mod queue;
 mod state;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
     Checksum, DerivativeBody, DerivativeError, DerivativeFacts, DerivativeKey, ProcessError,
-    ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
+    ProcessOptions, Processed, RenderError, Rendered, SourceFacts, StoredObject,
 };
 use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
@@ -20,6 +20,7 @@ use dlcs_core::{
     DerivativeStore, Dlcs, ImageId, ImageProcessor, ImageRenderer, OriginStrategy, Registration,
     Settings, Space,
 };
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
 use url::Url;
@@ -244,8 +245,8 @@ impl DerivativeStore for FakeStore {
         self.objects.delete(key).await
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>, DerivativeError> {
-        self.objects.list().await
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject, DerivativeError>> {
+        self.objects.scan()
     }
 }
 

@@ -3,5 +3,6 @@
 
 mod channels;
 mod fake;
+mod fsck;
 mod registration;
 mod workers;

@@ -5,9 +5,11 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result,
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result, StoredObject,
 };
 use dlcs_core::dlcs::Settings;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::Full;
 
@@ -141,8 +143,8 @@ impl DerivativeStore for BrokenStore {
         broken()
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        broken()
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+        stream::once(async { broken() }).boxed()
     }
 }
 

@@ -11,6 +11,11 @@ mod cache;
 mod record;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod seal;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod sound;
+
+#[cfg(all(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod table;
 
 #[cfg(feature = "catalogue-postgres")]
 pub use postgres::{PostgresCatalogue, PostgresCatalogueConfig};

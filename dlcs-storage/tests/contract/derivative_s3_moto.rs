@@ -31,6 +31,7 @@ async fn moto_keeps_the_contract() {
     clauses::deleted_is_gone_and_others_are_not(store).await;
     clauses::deleting_what_is_not_there_succeeds(store).await;
     clauses::list_is_exact(store).await;
+    clauses::scan_knows_length_and_age(store).await;
     clauses::many_at_once(store).await;
 }
 

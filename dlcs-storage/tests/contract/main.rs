@@ -17,6 +17,12 @@ mod derivative_s3;
 mod derivative_s3_faults;
 #[cfg(feature = "derivative-s3")]
 mod derivative_s3_moto;
+#[cfg(feature = "catalogue-postgres")]
+mod fsck_postgres;
+#[cfg(feature = "catalogue-sqlite")]
+mod fsck_sqlite;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod miscounts;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
 mod moto;
 #[cfg(feature = "notifier-webhook")]

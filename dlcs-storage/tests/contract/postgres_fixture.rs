@@ -11,6 +11,7 @@ use dlcs_core::memory::MemoryCatalogue;
 use dlcs_core::time::Clock;
 use dlcs_storage::catalogue::{PostgresCatalogue, PostgresCatalogueConfig, SealingKey};
 use dlcs_testkit::fake::FakeClock;
+use dlcs_testkit::fsck::{AsLedger, LedgerContext};
 use dlcs_testkit::program;
 use dlcs_testkit::queue::{AsQueue, QueueContext};
 use tokio_postgres::{Client, NoTls};
@@ -129,6 +130,13 @@ impl Backend {
         match self {
             Self::Postgres(catalogue) => catalogue.context(clock),
             Self::Skipped(catalogue) => catalogue.as_ref().context(clock),
+        }
+    }
+
+    pub(crate) fn ledger<'a>(&'a self, clock: &'a FakeClock) -> LedgerContext<'a> {
+        match self {
+            Self::Postgres(catalogue) => catalogue.ledger(clock),
+            Self::Skipped(catalogue) => catalogue.as_ref().ledger(clock),
         }
     }
 

@@ -5,11 +5,14 @@
 
 mod given;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeError, DerivativeKey, DerivativeStore};
 use dlcs_core::queue::{Generation, LeaseToken};
+use dlcs_core::time::{Clock, SystemClock};
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::gate::Gate;
 use crate::verdict::{broken, require, soon};
@@ -49,6 +52,7 @@ macro_rules! derivative_contract {
                 deleted_is_gone_and_others_are_not,
                 deleting_what_is_not_there_succeeds,
                 list_is_exact,
+                scan_knows_length_and_age,
                 many_at_once,
             }
         }
@@ -362,6 +366,32 @@ pub async fn list_is_exact(store: &dyn DerivativeStore) {
     let listed = done(store.list().await);
     let left: Vec<_> = keys.iter().filter(|key| listed.contains(key)).collect();
     require(left.is_empty(), "no deleted object", left, WHY);
+}
+
+/// The length is that of the object, and the time that of its put.
+pub async fn scan_knows_length_and_age(store: &dyn DerivativeStore) {
+    const WHY: &str = "by their age, checks tell what is nobody's from what is nobody's yet";
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let (key, earlier) = (pyramid(16), SystemClock.now());
+    done(store.put(&key, body(&letters(b'a', 70_001), 1000)).await);
+    let later = SystemClock.now();
+    let objects: Vec<_> = done(store.scan().try_collect().await);
+    let object = objects.iter().find(|object| object.key == key);
+    require(
+        object.is_some_and(|object| object.length == 70_001),
+        "an object of 70001 bytes",
+        object,
+        WHY,
+    );
+    // Its clock may be another one.
+    let (earlier, later) = (earlier.before(HOUR), later.after(HOUR));
+    require(
+        object.is_some_and(|object| earlier < object.stored && object.stored < later),
+        format_args!("a time between {earlier} and {later}"),
+        object,
+        WHY,
+    );
+    clean(store, &[key]).await;
 }
 
 /// Any number of readers and writers work at once.

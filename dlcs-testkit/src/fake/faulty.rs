@@ -5,10 +5,12 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result,
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result, StoredObject,
 };
 use dlcs_core::memory::MemoryDerivatives;
-use futures_util::{FutureExt, StreamExt, stream};
+use dlcs_core::time::Timestamp;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 /// What a [`FaultyStore`] does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +30,8 @@ pub enum StoreFault {
     RefusesToDeleteNothing,
     /// Lists nothing that came with a registration.
     HidesUploads,
+    /// Lists everything as if it had always been there.
+    ForgetsAges,
     /// Has no room.
     Full,
 }
@@ -148,11 +152,20 @@ impl DerivativeStore for FaultyStore {
         self.store.delete(key).await
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        let mut keys = self.store.list().await?;
-        if self.fault == StoreFault::HidesUploads {
-            keys.retain(|key| !matches!(key, DerivativeKey::Upload(_)));
-        }
-        Ok(keys)
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+        let is_hidden = |object: &StoredObject| {
+            self.fault == StoreFault::HidesUploads && matches!(object.key, DerivativeKey::Upload(_))
+        };
+        let objects = self.store.scan();
+        objects
+            .try_filter(move |object| std::future::ready(!is_hidden(object)))
+            .map_ok(|object| match self.fault {
+                StoreFault::ForgetsAges => StoredObject {
+                    stored: Timestamp::from_micros(0),
+                    ..object
+                },
+                _ => object,
+            })
+            .boxed()
     }
 }

@@ -44,17 +44,17 @@ impl<T: Catalogue + IngestQueue> AsQueue for T {
 }
 
 impl QueueContext<'_> {
-    pub(super) async fn space(&self) -> Space {
+    pub(crate) async fn space(&self) -> Space {
         fixture::space(self.catalogue).await
     }
 
     /// Submits images as one batch.
-    pub(super) async fn submit(&self, space: &Space, models: &[&str]) -> Batch {
+    pub(crate) async fn submit(&self, space: &Space, models: &[&str]) -> Batch {
         self.submit_to(Lane::Default, space, models).await
     }
 
     /// Submits images to a lane as one batch.
-    pub(super) async fn submit_to(&self, lane: Lane, space: &Space, models: &[&str]) -> Batch {
+    pub(crate) async fn submit_to(&self, lane: Lane, space: &Space, models: &[&str]) -> Batch {
         let items = models.iter().map(|model| fixture::item(space, model));
         let submission = Submission {
             lane,
@@ -65,42 +65,42 @@ impl QueueContext<'_> {
     }
 
     /// The image that a claim gets, and its lease; `None` when nothing is due for it.
-    pub(super) async fn claim(&self, claim: Claim<'_>) -> Option<Claimed> {
+    pub(crate) async fn claim(&self, claim: Claim<'_>) -> Option<Claimed> {
         self.queue.claim(claim).await.unwrap()
     }
 
     /// Claims the image whose turn it is.
-    pub(super) async fn claimed(&self) -> Claimed {
+    pub(crate) async fn claimed(&self) -> Claimed {
         let claimed = self.queue.claim(fixture::claim()).await.unwrap();
         claimed.expect("an image is due")
     }
 
-    pub(super) async fn assert_nothing_due(&self, why: &str) {
+    pub(crate) async fn assert_nothing_due(&self, why: &str) {
         let claimed = self.queue.claim(fixture::claim()).await.unwrap();
         same(claimed.map(|claimed| claimed.image.id), None, why);
     }
 
     /// Registers an image immediately.
-    pub(super) async fn begun(&self, space: &Space, model: &str) -> Claimed {
+    pub(crate) async fn begun(&self, space: &Space, model: &str) -> Claimed {
         let item = fixture::item(space, model);
         let begun = self.queue.begin(item, fixture::claim()).await;
         begun.expect("a sound item is accepted").claimed
     }
 
     /// Registers an image and completes it.
-    pub(super) async fn served(&self, space: &Space, model: &str, width: u32) -> Image {
+    pub(crate) async fn served(&self, space: &Space, model: &str, width: u32) -> Image {
         let lease = self.begun(space, model).await.lease;
         self.complete(lease, width).await
     }
 
     /// Completes an image whose lease is held.
-    pub(super) async fn complete(&self, lease: Lease, width: u32) -> Image {
+    pub(crate) async fn complete(&self, lease: Lease, width: u32) -> Image {
         let derivative = fixture::derivative(width);
         self.succeed(lease, derivative.into()).await
     }
 
     /// Ends the registration of an image whose lease is held.
-    pub(super) async fn succeed(&self, lease: Lease, success: Success) -> Image {
+    pub(crate) async fn succeed(&self, lease: Lease, success: Success) -> Image {
         let outcome = self.queue.complete(lease, success).await;
         match outcome.unwrap() {
             Completion::Recorded(image) => *image,
@@ -109,7 +109,7 @@ impl QueueContext<'_> {
     }
 
     /// Gives up an image whose lease is held.
-    pub(super) async fn fail(&self, lease: Lease) -> Image {
+    pub(crate) async fn fail(&self, lease: Lease) -> Image {
         let error = "the origin has no such image".to_owned();
         let outcome = self.queue.fail(lease, Failure::Final { error }).await;
         match outcome.unwrap() {
@@ -118,19 +118,19 @@ impl QueueContext<'_> {
         }
     }
 
-    pub(super) async fn image(&self, id: &ImageId) -> Image {
+    pub(crate) async fn image(&self, id: &ImageId) -> Image {
         let found = self.catalogue.find_image(id).await.unwrap();
         found.expect("the image exists")
     }
 
     /// The batch as it is now.
-    pub(super) async fn batch(&self, batch: &Batch) -> Batch {
+    pub(crate) async fn batch(&self, batch: &Batch) -> Batch {
         let found = self.catalogue.find_batch(batch.customer, batch.id).await;
         found.unwrap().expect("the batch exists")
     }
 
     /// Completed, errors, whether it is finished, whether it is superseded.
-    pub(super) async fn tally(&self, batch: &Batch) -> (u64, u64, bool, bool) {
+    pub(crate) async fn tally(&self, batch: &Batch) -> (u64, u64, bool, bool) {
         let now = self.batch(batch).await;
         (
             now.completed,
@@ -140,13 +140,13 @@ impl QueueContext<'_> {
         )
     }
 
-    pub(super) async fn is_collectable(&self, key: &DerivativeKey) -> bool {
+    pub(crate) async fn is_collectable(&self, key: &DerivativeKey) -> bool {
         let keys = self.catalogue.list_collectable(usize::MAX).await.unwrap();
         keys.contains(key)
     }
 
     /// Checks that a key is returned once its grace is over and not before.
-    pub(super) async fn assert_collectable_after(&self, key: &DerivativeKey, grace: Duration) {
+    pub(crate) async fn assert_collectable_after(&self, key: &DerivativeKey, grace: Duration) {
         let moment = Duration::from_secs(1);
         self.clock.advance(grace - moment);
         let early = self.is_collectable(key).await;

@@ -48,6 +48,7 @@ async fn each_fault_fails_the_clauses_that_are_meant_for_it() {
             &["deleting_what_is_not_there_succeeds"],
         ),
         (StoreFault::HidesUploads, &["list_is_exact"]),
+        (StoreFault::ForgetsAges, &["scan_knows_length_and_age"]),
     ];
     for (fault, meant) in meant {
         let failed = failing! {
@@ -66,6 +67,7 @@ async fn each_fault_fails_the_clauses_that_are_meant_for_it() {
             deleted_is_gone_and_others_are_not,
             deleting_what_is_not_there_succeeds,
             list_is_exact,
+            scan_knows_length_and_age,
             many_at_once,
         };
         assert_eq!(failed, meant, "{fault:?}");

@@ -6,15 +6,10 @@ use std::time::{Duration, Instant};
 
 use dlcs_core::Dlcs;
 use dlcs_core::batch::Batch;
-use dlcs_core::derivative::check;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::queue::QueueError;
 use dlcs_http::DlcsService;
-use dlcs_storage::catalogue::postgres::{PostgresCatalogue, PostgresCatalogueConfig};
-use dlcs_storage::catalogue::sqlite::{SqliteCatalogue, SqliteCatalogueConfig};
-use dlcs_storage::derivative::object::ObjectDerivatives;
-use dlcs_storage::derivative::s3::{S3Derivatives, S3DerivativesConfig};
 use dlcs_storage::notifier::webhook::{WebhookNotifier, WebhookNotifierConfig};
 use dlcs_storage::origin::file::FileOrigin;
 use dlcs_storage::origin::ftp::{FtpOrigin, FtpOriginConfig};
@@ -32,9 +27,8 @@ use crate::config::{Config, Webhooks};
 use crate::node::Node;
 use crate::signal::StopSignals;
 use crate::stop::Stop;
+use crate::storage::{DERIVATIVES, KNOWN_HOSTS, bucket, local, node, postgres, sqlite};
 
-/// The directory of derivatives in the data directory.
-const DERIVATIVES: &str = "derivatives";
 /// How long a start waits for what is to be taken back: longer than a database lets another process hold it and do nothing.
 const RECLAIM: Duration = Duration::from_secs(60);
 const RECLAIM_AGAIN: Duration = Duration::from_secs(1);
@@ -181,7 +175,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     let known_hosts = config.known_hosts.clone();
     let sftp = SftpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
-        .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join("known_hosts")));
+        .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join(KNOWN_HOSTS)));
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool.clone());
     processor.max_pixels = config.max_pixels;
@@ -248,52 +242,6 @@ async fn reclaim(dlcs: &Dlcs) -> Result<u64, Stop> {
     }
 }
 
-/// The name of this process, and with it the data directory.
-fn node(config: &Config) -> Result<Node, Stop> {
-    let data = config.data_dir.display();
-    match Node::take(&config.data_dir) {
-        Ok(Some(node)) => Ok(node),
-        Ok(None) => Err(Stop::Failed(format!(
-            "the data directory `{data}` is in use by another process: stop that one, or choose another place"
-        ))),
-        Err(error) => Err(Stop::because(
-            &format!("cannot write in the data directory `{data}`"),
-            &error,
-        )),
-    }
-}
-
-/// The catalogue in the data directory.
-async fn sqlite(config: &Config) -> Result<SqliteCatalogue, Stop> {
-    let mut catalogue = SqliteCatalogueConfig::file(config.data_dir.join("dlcs.sqlite"));
-    if let Some(key) = &config.sealing_key {
-        catalogue = catalogue.with_sealing_key(key.clone());
-    }
-    if let Some(key) = &config.old_sealing_key {
-        catalogue = catalogue.with_old_sealing_key(key.clone());
-    }
-    SqliteCatalogue::open(catalogue)
-        .await
-        .map_err(|error| Stop::because("cannot open the catalogue", &error))
-}
-
-/// The catalogue that several processes share.
-async fn postgres(
-    config: &Config,
-    mut catalogue: PostgresCatalogueConfig,
-) -> Result<PostgresCatalogue, Stop> {
-    catalogue = match &config.sealing_key {
-        Some(key) => catalogue.with_sealing_key(key.clone()),
-        None => catalogue.with_sealing_key_file(config.data_dir.join("credentials.key")),
-    };
-    if let Some(key) = &config.old_sealing_key {
-        catalogue = catalogue.with_old_sealing_key(key.clone());
-    }
-    PostgresCatalogue::open(catalogue)
-        .await
-        .map_err(|error| Stop::because("cannot open the catalogue", &error))
-}
-
 /// Tells customers of their batches, in the words of the API.
 fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
     let config = WebhookNotifierConfig::new(webhooks.targets.clone(), webhooks.secret.clone());
@@ -301,20 +249,6 @@ fn notifier(webhooks: &Webhooks) -> Result<WebhookNotifier, Stop> {
     let document = move |batch: &Batch| dlcs_http::batch_document(&public_url, batch);
     WebhookNotifier::new(config, document)
         .map_err(|error| Stop::because("cannot use --webhook", &error))
-}
-
-/// The bucket of `--store-url`, once it has been found to work.
-async fn bucket(store: &S3DerivativesConfig) -> Result<S3Derivatives, Stop> {
-    let unusable = |error: &dyn Error| Stop::because("cannot use --store-url", error);
-    let bucket = S3Derivatives::open(store.clone()).map_err(|error| unusable(&error))?;
-    check(&bucket).await.map_err(|error| unusable(&error))?;
-    Ok(bucket)
-}
-
-/// The derivatives in the data directory.
-fn local(files: &Path) -> Result<ObjectDerivatives, Stop> {
-    ObjectDerivatives::local(files)
-        .map_err(|error| Stop::because("cannot open the derivatives", &error))
 }
 
 /// Refuses formats that nobody here can write: they would be missing without a word.

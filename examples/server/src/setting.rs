@@ -1,8 +1,8 @@
 //! The one table of settings: flags, variables of the environment, keys of the file and the help all come from it.
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction};
 
-/// A setting of `dlcs serve`.
+/// A setting of the program.
 #[derive(Debug)]
 pub(crate) struct Setting {
     /// Its flag without the dashes, and its key in the file.
@@ -41,7 +41,7 @@ impl Setting {
         format!("DLCS_{}", self.name.to_ascii_uppercase().replace('-', "_"))
     }
 
-    fn argument(&self) -> Arg {
+    pub(crate) fn argument(&self) -> Arg {
         let mut notes = format!("[env: {}", self.variable());
         if self.name != CONFIG.name {
             notes.push_str("; file: ");
@@ -321,42 +321,12 @@ pub(crate) const ALL: [&Setting; 35] = [
     &CONFIG,
 ];
 
-/// The command line.
-pub(crate) fn command() -> Command {
-    let serve = Command::new("serve")
-        .about("Runs the server: API, IIIF delivery and workers in one process")
-        .args(ALL.map(Setting::argument));
-    Command::new("dlcs")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Image registration for IIIF")
-        .subcommand_required(true)
-        .subcommand(serve)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
-        command().debug_assert();
-    }
-
-    #[test]
     fn variables_are_named_after_flags() {
         assert_eq!(DATA_DIR.variable(), "DLCS_DATA_DIR");
-    }
-
-    #[test]
-    fn help_explains_every_setting() {
-        let help = command()
-            .find_subcommand_mut("serve")
-            .unwrap()
-            .render_long_help()
-            .to_string();
-        for setting in ALL {
-            assert!(help.contains(&format!("--{}", setting.name)), "{help}");
-            assert!(help.contains(&setting.variable()), "{help}");
-        }
     }
 }

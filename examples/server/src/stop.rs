@@ -5,21 +5,13 @@ use std::fmt;
 /// One sentence for the person who started the program, and how the program ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The settings are wrong: exit code 2.
+    /// The settings are wrong.
     Usage(String),
-    /// Something that the program needs is not there: exit code 1.
+    /// Something that the program needs is not there.
     Failed(String),
 }
 
 impl Stop {
-    /// The exit code.
-    pub(crate) const fn code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 2,
-            Self::Failed(_) => 1,
-        }
-    }
-
     /// A failure with the causes behind it, in one sentence.
     pub(crate) fn because(what: &str, error: &dyn std::error::Error) -> Self {
         let mut sentence = format!("{what}: {error}");

@@ -14,8 +14,6 @@ use super::error::{PgError, Result};
 use super::listener::Listener;
 use super::session::{Mode, Session};
 
-/// How long one run of an operation may take, whatever the server and the network do.
-const OPERATION: Duration = Duration::from_secs(40);
 /// How long the smallest thing may take: a connection that says nothing for so long says nothing any more.
 const ANSWER: Duration = Duration::from_secs(3);
 /// How often an operation is run again that met another one.
@@ -83,7 +81,7 @@ impl Database {
     {
         let (mut meetings, mut broken) = (0, 0);
         loop {
-            let error = match timeout(OPERATION, self.run_once(mode, &run)).await {
+            let error = match timeout(mode.patience(), self.run_once(mode, &run)).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => error,
                 Err(_) => PgError::TimedOut,
@@ -109,19 +107,23 @@ impl Database {
         let connection = self.pool.get().await?;
         let connector = self.connector.0.clone();
         let begun = Session::begin(connection, connector, mode, self.given_time());
-        let session = answered(begun).await?;
+        let session = match mode {
+            // It waits for those who write.
+            Mode::Overhaul => begun.await?,
+            _ => answered(begun).await?,
+        };
         let outcome = match mode {
             Mode::Single => answered(run(session.clone())).await,
-            Mode::Snapshot | Mode::Durable | Mode::Relaxed => run(session.clone()).await,
+            _ => run(session.clone()).await,
         };
-        match (&outcome, mode) {
-            (Ok(_), Mode::Durable | Mode::Relaxed) => {
+        match &outcome {
+            Ok(_) if mode.writes() => {
                 if session.commit(&self.caches).await? {
                     self.listener.announce();
                 }
             }
             // A broken connection is not asked for anything more.
-            (Err(error), _) if error.is_of_the_connection() => {}
+            Err(error) if error.is_of_the_connection() => {}
             _ => session.end().await,
         }
         outcome

@@ -56,6 +56,12 @@ pub(super) enum PgError {
     LeaseLost,
     #[error("there is no such batch")]
     BatchNotFound,
+    #[cfg(feature = "catalogue-sqlite")]
+    #[error("what is to be taken over cannot be read")]
+    Source(#[source] CatalogueError),
+    #[cfg(feature = "catalogue-sqlite")]
+    #[error("the rows of `{table}` are others than those that were taken over")]
+    Differs { table: &'static str },
 }
 
 impl From<Unreadable> for PgError {

@@ -23,7 +23,10 @@ mod customer;
 mod database;
 mod error;
 mod image;
+#[cfg(feature = "catalogue-sqlite")]
+mod import;
 mod job;
+mod ledger;
 mod line;
 mod list;
 mod listener;
@@ -53,9 +56,13 @@ use std::sync::Arc;
 pub use address::AddressError;
 pub use config::PostgresCatalogueConfig;
 pub use error::OpenError;
+#[cfg(feature = "catalogue-sqlite")]
+pub(crate) use import::Imported;
 pub use migrate::SCHEMA_VERSION;
 
-use super::{cache, record, seal};
+#[cfg(feature = "catalogue-sqlite")]
+use super::table;
+use super::{cache, record, seal, sound};
 use database::Database;
 use seal::Sealer;
 use token::Tokens;

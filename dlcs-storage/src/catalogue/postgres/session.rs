@@ -38,6 +38,10 @@ pub(super) enum Mode {
     Durable,
     /// All or nothing, and durable a moment later: what a crash takes back is done again by itself.
     Relaxed,
+    /// They read all rows there are, as they were at one instant, and may take their time.
+    Survey,
+    /// All or nothing, and durable when it is said to be done; they may take their time, and nobody else writes meanwhile.
+    Overhaul,
 }
 
 impl Mode {
@@ -51,16 +55,43 @@ impl Mode {
                 "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_bitmapscan = off;
                  SET LOCAL plan_cache_mode = force_generic_plan;",
             ),
+            // Whoever wants all rows does not look for each in an index.
+            Self::Survey => Some(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on;
+                 SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;",
+            ),
+            Self::Overhaul => Some(
+                "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'; SET LOCAL enable_seqscan = on;
+                 SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
+                 LOCK TABLE spaces, images, jobs, batch_images, batches, queue_lines, queue_hosts, queue_shares IN EXCLUSIVE MODE;",
+            ),
         }
     }
 }
 
 impl Mode {
+    /// How long one run of an operation may take, whatever the server and the network do.
+    pub(super) const fn patience(self) -> Duration {
+        match self {
+            Self::Single | Self::Snapshot | Self::Durable | Self::Relaxed => {
+                Duration::from_secs(40)
+            }
+            Self::Survey | Self::Overhaul => Duration::from_secs(6 * 60 * 60),
+        }
+    }
+
+    /// Whether it writes.
+    pub(super) const fn writes(self) -> bool {
+        matches!(self, Self::Durable | Self::Relaxed | Self::Overhaul)
+    }
+
     /// What commits. In a durable one a message in the log follows, whose transaction waits until the disk has everything before it.
     const fn closing(self) -> &'static str {
         match self {
             Self::Durable => "COMMIT; SELECT pg_logical_emit_message(TRUE, 'dlcs', '')",
-            Self::Single | Self::Snapshot | Self::Relaxed => "COMMIT",
+            Self::Single | Self::Snapshot | Self::Relaxed | Self::Survey | Self::Overhaul => {
+                "COMMIT"
+            }
         }
     }
 }
@@ -209,9 +240,7 @@ impl Session {
     pub(super) async fn end(&self) {
         let ended = match self.0.mode {
             Mode::Single => Ok(()),
-            Mode::Snapshot | Mode::Durable | Mode::Relaxed => {
-                self.0.lent.client().batch_execute("ROLLBACK").await
-            }
+            _ => self.0.lent.client().batch_execute("ROLLBACK").await,
         };
         // Otherwise the connection is cleaned, or thrown away.
         if ended.is_ok() {

@@ -11,10 +11,14 @@ mod changes;
 mod collectable;
 mod config;
 mod connection;
+mod copy;
 mod customer;
 mod error;
+#[cfg(feature = "catalogue-postgres")]
+mod export;
 mod image;
 mod job;
+mod ledger;
 mod line;
 mod list;
 mod migrate;
@@ -44,9 +48,12 @@ use tempfile::TempDir;
 
 pub use super::SealingKey;
 pub use config::SqliteCatalogueConfig;
+pub(crate) use copy::CopiedDatabase;
 pub use error::OpenError;
 
-use super::{cache, record, seal};
+#[cfg(feature = "catalogue-postgres")]
+use super::table;
+use super::{cache, record, seal, sound};
 use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};

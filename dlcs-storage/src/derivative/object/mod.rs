@@ -13,8 +13,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
-    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result,
+    DerivativeBody, DerivativeError, DerivativeKey, DerivativeStore, Result, StoredObject,
 };
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -30,6 +31,7 @@ pub use error::OpenError;
 use self::error::{about, failed};
 use self::local::{Forget, LocalFiles};
 use self::staged::Staged;
+use super::stored_object;
 
 /// The size of a part of a large object; smaller objects are put at once. S3 wants at least 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -201,14 +203,12 @@ impl DerivativeStore for ObjectDerivatives {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        self.store
-            .list(None)
-            .map_err(failed)
-            // What is not named like an object of ours is not ours.
-            .try_filter_map(|meta| async move { Ok(meta.location.as_ref().parse().ok()) })
-            .try_collect()
-            .await
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+        let objects = self.store.list(None).map_err(failed);
+        // What is not named like an object of ours is not ours.
+        objects
+            .try_filter_map(|meta| async move { Ok(stored_object(meta.location.as_ref(), &meta)) })
+            .boxed()
     }
 
     /// Whether it is no directory of this machine.

@@ -14,14 +14,16 @@ mod upload;
 mod wire;
 
 use std::fmt;
+use std::future::ready;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dlcs_core::derivative::{DerivativeBody, DerivativeKey, DerivativeStore, Result};
-use futures_util::StreamExt;
+use dlcs_core::derivative::{DerivativeBody, DerivativeKey, DerivativeStore, Result, StoredObject};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
@@ -38,6 +40,7 @@ use self::error::{about, failed};
 use self::parts::Parts;
 use self::upload::Upload;
 use self::wire::Wire;
+use super::stored_object;
 use crate::s3::{Environment, endpoint, fixed};
 
 /// Where S3 is asked when nobody says the region.
@@ -221,21 +224,21 @@ impl DerivativeStore for S3Derivatives {
         }
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
-        let mut keys = Vec::new();
-        for place in PLACES {
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
+        let places = stream::iter(PLACES).map(|place| {
             let place = below(&self.prefix, place);
-            let mut listed = self.store.list(Some(&place));
-            while let Some(object) = listed.next().await {
-                let path = object.map_err(failed)?.location;
-                let Some(parts) = path.prefix_match(&self.prefix) else {
-                    continue;
-                };
+            self.store.list(Some(&place))
+        });
+        let objects = places.flatten().map_err(failed);
+        objects
+            .try_filter_map(|meta| {
+                let parts = meta.location.prefix_match(&self.prefix);
                 // What is not named like an object of ours is not ours.
-                keys.extend(Path::from_iter(parts).as_ref().parse::<DerivativeKey>());
-            }
-        }
-        Ok(keys)
+                let object =
+                    parts.and_then(|parts| stored_object(Path::from_iter(parts).as_ref(), &meta));
+                ready(Ok(object))
+            })
+            .boxed()
     }
 
     fn is_remote(&self) -> bool {

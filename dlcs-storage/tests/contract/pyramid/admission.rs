@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dlcs_core::derivative::{
     DerivativeBody, DerivativeKey, DerivativeStore, ImageRenderer, RenderError, Rendered, Result,
+    StoredObject,
 };
 use dlcs_core::iiif::{GrammarVersion, ImageRequest, Limits};
 use dlcs_storage::pyramid::{PyramidRenderer, PyramidRendererConfig};
 use dlcs_testkit::Gate;
+use futures_util::stream::BoxStream;
 
 use super::support::{Raster, Ready, process};
 
@@ -51,7 +53,7 @@ impl DerivativeStore for Slow {
         panic!("nothing is deleted here");
     }
 
-    async fn list(&self) -> Result<Vec<DerivativeKey>> {
+    fn scan(&self) -> BoxStream<'_, Result<StoredObject>> {
         panic!("nothing is listed here");
     }
 }

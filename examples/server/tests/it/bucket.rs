@@ -1,5 +1,7 @@
 //! A bucket: a server of the S3 protocol over a directory, in this process.
 
+use std::path::PathBuf;
+
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -12,7 +14,7 @@ const SECRET: &str = "cluster-secret";
 
 /// A bucket, for as long as the value lives.
 pub(crate) struct Bucket {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     endpoint: String,
 }
 
@@ -38,7 +40,7 @@ impl Bucket {
             }
         });
         Self {
-            _directory: directory,
+            directory,
             endpoint,
         }
     }
@@ -49,6 +51,11 @@ impl Bucket {
             "s3://images/cluster?endpoint={}&region=us-east-1",
             self.endpoint
         )
+    }
+
+    /// Where its objects are files.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.directory.path().join("images/cluster")
     }
 
     /// The credentials, as variables of the environment.

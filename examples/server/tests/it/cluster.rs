@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dlcs_testkit::Gate;
-use dlcs_testkit::program::skip;
 use dlcs_testkit::server::{HttpServer, Reply};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
 
 use crate::bucket::Bucket;
+use crate::database::Database;
 use crate::photograph::tiny;
 use crate::program::Program;
 use crate::proxy::Proxy;
@@ -20,79 +20,6 @@ const BATCHES: usize = 2;
 const MEMBERS: usize = 1000;
 const KEY: &str = "cluster";
 const SECRET: &str = "not-so-secret";
-
-/// A database of its own, dropped in the end.
-struct Database {
-    admin: tokio_postgres::Client,
-    host: String,
-    name: String,
-}
-
-impl Database {
-    /// `None` when there is no server, which is said.
-    async fn new(test: &str) -> Option<Self> {
-        let address = std::env::var("DLCS_TEST_POSTGRES")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
-        let (admin, connection) = match tokio_postgres::connect(&address, NoTls).await {
-            Ok(connected) => connected,
-            Err(error) => {
-                skip(
-                    test,
-                    &format!("PostgreSQL at `DLCS_TEST_POSTGRES` ({error})"),
-                );
-                return None;
-            }
-        };
-        tokio::spawn(connection);
-        let test: String = test.chars().take(40).collect();
-        let name = format!("dlcs_{}_{test}", std::process::id());
-        for statement in [
-            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            format!("CREATE DATABASE {name}"),
-        ] {
-            admin.batch_execute(&statement).await.unwrap();
-        }
-        let (host, _) = address.rsplit_once('/').unwrap();
-        Some(Self {
-            admin,
-            host: host.to_owned(),
-            name,
-        })
-    }
-
-    fn url(&self) -> String {
-        format!("{}/{}", self.host, self.name)
-    }
-
-    /// The same database behind a proxy.
-    fn url_by(&self, proxy: &Proxy) -> String {
-        let (before, _) = self.host.rsplit_once('@').unwrap();
-        format!("{before}@{}/{}?sslmode=disable", proxy.address, self.name)
-    }
-
-    /// The address of the server.
-    fn server(&self) -> String {
-        self.host.rsplit_once('@').unwrap().1.to_owned()
-    }
-
-    /// Ends every connection to it, as an administrator does.
-    async fn cut(&self) {
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
-        self.admin.execute(sql, &[&self.name]).await.unwrap();
-    }
-
-    /// One number out of the database.
-    async fn number(&self, sql: &str) -> i64 {
-        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.query_one(sql, &[]).await.unwrap().get(0)
-    }
-
-    async fn drop(self) {
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        self.admin.batch_execute(&sql).await.unwrap();
-    }
-}
 
 /// What every node is started with.
 struct Cluster {

@@ -1,11 +1,16 @@
 //! The real program, from the outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod backup;
 mod bucket;
 mod cluster;
+mod database;
 mod e2e;
 mod faults;
+mod fsck;
 mod large;
+mod library;
+mod migrate;
 mod origins;
 mod photograph;
 mod program;

@@ -201,7 +201,7 @@ impl Drop for Program {
 }
 
 /// The program, without settings and credentials of the environment that the tests run in.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dlcs"));
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy();
