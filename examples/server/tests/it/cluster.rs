@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use dlcs_testkit::Gate;
 use dlcs_testkit::program::skip;
-use dlcs_testkit::server::HttpServer;
+use dlcs_testkit::server::{HttpServer, Reply};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
@@ -43,7 +44,8 @@ impl Database {
             }
         };
         tokio::spawn(connection);
-        let name = format!("dlcs_cluster_{}", std::process::id());
+        let test: String = test.chars().take(40).collect();
+        let name = format!("dlcs_{}_{test}", std::process::id());
         for statement in [
             format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             format!("CREATE DATABASE {name}"),
@@ -237,6 +239,52 @@ async fn a_cluster_loses_nothing_when_its_nodes_die_and_its_connections_break() 
     assert_eq!(database.number(effects).await, all as i64, "{why}");
     assert_eq!(database.number("SELECT count(*) FROM jobs").await, 0);
     drop((api_1, api_2, worker_1));
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_what_another_process_holds() {
+    let Some(database) = Database::new("a_start_waits_for_what_another_process_holds").await else {
+        return;
+    };
+    let (origin, gate) = (HttpServer::start().await, Gate::new());
+    let slow = Reply::bytes(tiny(1).file).gated(gate.clone());
+    let slow = origin.route("/slow.jpg", slow);
+    let bucket = Bucket::start().await;
+    let cluster = Cluster {
+        folder: tempfile::tempdir().unwrap(),
+        store: bucket.store_url(),
+        sealing_key: "7".repeat(64),
+    };
+    let node = cluster.start("api-1", "api,delivery", &database.url());
+    let request = Client::new()
+        .put(node.at("/customers/1/spaces/1/images/slow"))
+        .basic_auth(KEY, Some(SECRET))
+        .body(json!({ "origin": slow.as_str() }).to_string());
+    let answer = tokio::spawn(request.send());
+    gate.reached().await;
+    node.sigkill();
+    assert!(answer.await.unwrap().is_err());
+
+    // As a process does that is stopped in the middle of a transaction, for longer than anybody waits for a row.
+    let (other, connection) = tokio_postgres::connect(&database.url(), NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let hold = "BEGIN; SELECT customer FROM queue_shares FOR UPDATE";
+    other.batch_execute(hold).await.unwrap();
+    let release = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    });
+    let node =
+        tokio::task::block_in_place(|| cluster.start("api-1", "api,delivery", &database.url()));
+    release.await.unwrap();
+    let said = node.stderr();
+    assert!(said.contains("cannot be taken back yet"), "{said}");
+    assert!(said.contains("took back"), "{said}");
+    gate.open();
+    drop(node);
     database.drop().await;
 }
 
