@@ -5,7 +5,6 @@ mod bucket;
 mod cluster;
 mod e2e;
 mod faults;
-mod killer;
 mod large;
 mod origins;
 mod photograph;

@@ -1,0 +1,114 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Kills dlcs at random moments and at every durable step, and holds what is left against a ledger.
+#[derive(Debug, Parser)]
+#[command(name = "dlcs-chaos", version)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) part: Part,
+}
+
+/// What is done to the program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Part {
+    /// Kills and stops processes at random moments of running requests.
+    Kill(KillOptions),
+    /// Lets every durable step fail in turn, and kills the program before it.
+    Failpoints(FailpointOptions),
+    /// Proves from the system calls of a registration that what is answered is on the disk.
+    Order(OrderOptions),
+}
+
+/// The catalogue, and with it how many processes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// One process with everything.
+    Sqlite,
+    /// A node that clients talk to and two workers.
+    Postgres,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
+/// Options of `kill`.
+#[derive(Debug, Args)]
+pub(crate) struct KillOptions {
+    /// On which database.
+    #[arg(long, default_value = "sqlite")]
+    pub(crate) database: Backend,
+    /// How many kills.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) rounds: u64,
+    /// Repeats the decisions of a run.
+    #[arg(long, env = "SEED", default_value_t = 20_161_123)]
+    pub(crate) seed: u64,
+    /// After how many kills everything is looked at, as it is in the end.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) check_every: u64,
+    /// Seconds that leases last: processes are stopped for longer.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) lease: u64,
+    /// `dlcs`, if not the one beside this program.
+    #[arg(long)]
+    pub(crate) program: Option<PathBuf>,
+}
+
+/// Options of `failpoints`.
+#[derive(Debug, Args)]
+pub(crate) struct FailpointOptions {
+    /// Tries so many points, chosen at random, and not all.
+    #[arg(long)]
+    pub(crate) sample: Option<usize>,
+    /// Chooses them.
+    #[arg(long, env = "SEED", default_value_t = 20_161_123)]
+    pub(crate) seed: u64,
+    /// Tries only points whose description contains this text.
+    #[arg(long)]
+    pub(crate) only: Option<String>,
+    /// `dlcs`, if not the one beside this program.
+    #[arg(long)]
+    pub(crate) program: Option<PathBuf>,
+}
+
+/// Options of `order`.
+#[derive(Debug, Args)]
+pub(crate) struct OrderOptions {
+    /// `dlcs`, if not the one beside this program.
+    #[arg(long)]
+    pub(crate) program: Option<PathBuf>,
+}
+
+impl Part {
+    /// The program, where it is given.
+    pub(crate) fn program(&self) -> Option<PathBuf> {
+        match self {
+            Self::Kill(options) => options.program.clone(),
+            Self::Failpoints(options) => options.program.clone(),
+            Self::Order(options) => options.program.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,134 @@
+//! `strace` as the eye on the program's system calls, and as the hand that lets them fail.
+
+mod line;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+pub(crate) use line::{Call, parse};
+
+use crate::Result;
+
+/// How long it may take until every thread is traced.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whether `strace` is there.
+pub(crate) fn is_there() -> bool {
+    let version = Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// The words that start a program under `strace`, which stays in the background: the process is the program's.
+pub(crate) fn words(arguments: &[String], log: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = ["strace", "-D", "-f", "-q", "-o"].map(Into::into).to_vec();
+    words.push(log.as_os_str().to_owned());
+    words.extend(arguments.iter().map(Into::into));
+    words
+}
+
+/// A process under `strace`; left alone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    tracer: Child,
+    log: PathBuf,
+}
+
+impl Trace {
+    /// Traces every thread of a process, from now on.
+    pub(crate) fn attach(process: u32, arguments: &[String], log: &Path) -> Result<Self> {
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-o"])
+            .arg(log)
+            .args(arguments)
+            .arg("-p")
+            .arg(process.to_string());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut trace = Self {
+            tracer: command
+                .spawn()
+                .map_err(|error| format!("cannot start strace: {error}"))?,
+            log: log.to_owned(),
+        };
+        let limit = Instant::now() + PATIENCE;
+        while !is_traced(process)? {
+            if let Some(status) = trace.tracer.try_wait()? {
+                return Err(format!("strace cannot trace the program: {status}").into());
+            }
+            if Instant::now() > limit {
+                return Err("strace does not trace the program in time".into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(trace)
+    }
+
+    /// Waits until the process has ended, or leaves it alone, and returns what was seen.
+    pub(crate) fn finish(mut self, has_ended: bool) -> Result<String> {
+        if !has_ended {
+            let _ = kill_process(Pid::from_child(&self.tracer), Signal::TERM);
+        }
+        self.tracer.wait()?;
+        read(&self.log)
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.tracer), Signal::TERM);
+        let _ = self.tracer.wait();
+    }
+}
+
+/// What `strace` has written, bytes that are no text replaced.
+pub(crate) fn read(log: &Path) -> Result<String> {
+    let seen = std::fs::read(log)
+        .map_err(|error| format!("strace has written no `{}`: {error}", log.display()))?;
+    Ok(String::from_utf8_lossy(&seen).into_owned())
+}
+
+/// Waits until a `strace` in the background has seen the end of its program.
+pub(crate) fn read_to_end(log: &Path, process: u32) -> Result<String> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let seen = read(log).unwrap_or_default();
+        let last = seen
+            .lines()
+            .rev()
+            .find(|line| line.starts_with(&format!("{process} ")));
+        if last.is_some_and(|line| line.contains(" +++ ")) {
+            return Ok(seen);
+        }
+        if Instant::now() > limit {
+            return Err("strace does not see the end of the program".into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn is_traced(process: u32) -> Result<bool> {
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end meanwhile.
+        let Ok(status) = std::fs::read_to_string(thread?.path().join("status")) else {
+            continue;
+        };
+        let tracer = status
+            .lines()
+            .find_map(|line| line.strip_prefix("TracerPid:"));
+        if tracer.is_none_or(|tracer| tracer.trim() == "0") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
