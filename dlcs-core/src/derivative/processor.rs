@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -181,6 +182,12 @@ pub enum ProcessError {
         /// What there is for it, in bytes.
         limit: u64,
     },
+    /// The disk failed, or is full, that holds what an image takes while it is processed; nothing is said of the image.
+    #[error("what the image takes while it is processed could not be kept")]
+    Spool {
+        /// What the system says.
+        source: io::Error,
+    },
     /// The machine failed, not the image: try again.
     #[error("the image could not be processed")]
     Backend {
@@ -200,7 +207,7 @@ impl ProcessError {
             | Self::TooManyPixels { .. }
             | Self::SideTooLong { .. }
             | Self::TooManyBytes { .. } => true,
-            Self::Origin(_) | Self::Backend { .. } => false,
+            Self::Origin(_) | Self::Spool { .. } | Self::Backend { .. } => false,
         }
     }
 
@@ -209,7 +216,7 @@ impl ProcessError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Origin(error) => error.is_transient(),
-            Self::Backend { .. } => true,
+            Self::Spool { .. } | Self::Backend { .. } => true,
             _ => false,
         }
     }

@@ -1,6 +1,7 @@
 //! Why an attempt at an image failed, and the one sentence that says so.
 
 use std::fmt::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -83,7 +84,28 @@ impl IngestError {
     /// Whether this machine is in trouble, and neither the origin nor the image.
     #[must_use]
     pub const fn is_of_this_machine(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Catalogue(_))
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::Catalogue(_)
+                | Self::Process {
+                    source: ProcessError::Spool { .. },
+                    ..
+                }
+        )
+    }
+
+    /// Whether this machine has no room left.
+    #[must_use]
+    pub fn is_of_a_full_disk(&self) -> bool {
+        match self {
+            Self::Store(DerivativeError::Full { .. }) => true,
+            Self::Process {
+                source: ProcessError::Spool { source },
+                ..
+            } => is_full(source),
+            _ => false,
+        }
     }
 
     /// How long the origin asks us to wait before another attempt.
@@ -111,7 +133,10 @@ impl IngestError {
             Self::Fetch { context, attempts, source } => {
                 context.sentence(source, *attempts, advice(source))
             }
-            Self::Process { source: ProcessError::Backend { .. }, .. } => {
+            Self::Process { source: ProcessError::Spool { source }, .. } if is_full(source) => {
+                "the image could not be processed because the disk for that is full; make room and try again".to_owned()
+            }
+            Self::Process { source: ProcessError::Spool { .. } | ProcessError::Backend { .. }, .. } => {
                 "the image could not be processed because of a fault of this server; try again".to_owned()
             }
             Self::Process { context, attempts, source } => {
@@ -161,6 +186,14 @@ impl FetchContext {
             self.kind
         )
     }
+}
+
+/// Whether a disk had no room left.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// What to do about a source that cannot be used; `None` where its own text says so.
@@ -222,6 +255,33 @@ mod tests {
              (basic-http-authentication); its credentials were not sent, because its pattern does not cover the address's scheme and \
              host; 3 attempts; check the credentials of the origin strategy"
         );
+    }
+
+    #[test]
+    fn a_disk_that_fails_meanwhile_is_no_fault_of_the_image() {
+        for (kind, is_full) in [
+            (io::ErrorKind::StorageFull, true),
+            (io::ErrorKind::Other, false),
+        ] {
+            let context = FetchContext {
+                address: "https://example.org/a.tif".into(),
+                strategy: None,
+                pattern: None,
+                kind: OriginStrategyKind::Default,
+                is_upload: false,
+                held_back: false,
+            };
+            let error = IngestError::Process {
+                context: Box::new(context),
+                attempts: 1,
+                source: ProcessError::Spool {
+                    source: kind.into(),
+                },
+            };
+            assert!(error.is_of_this_machine() && error.is_transient());
+            assert_eq!(error.is_of_a_full_disk(), is_full);
+            assert_eq!(error.sentence().contains("make room"), is_full);
+        }
     }
 
     #[test]

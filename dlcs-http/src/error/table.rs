@@ -1,7 +1,7 @@
 //! The one table from the core's errors to those of the API.
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::derivative::{DerivativeError, RenderError};
+use dlcs_core::derivative::{DerivativeError, ProcessError, RenderError};
 use dlcs_core::image::FieldProblem;
 use dlcs_core::ingest::IngestError;
 use dlcs_core::origin::OriginError;
@@ -124,6 +124,7 @@ fn ingest(image: ImageId, error: IngestError) -> ApiError {
 
 fn ingest_kind(error: &IngestError) -> Kind {
     match error {
+        error if error.is_of_a_full_disk() => Kind::StoreFull,
         IngestError::Fetch { source, .. } => match source {
             OriginError::TooLarge { .. } => Kind::SourceTooLarge,
             OriginError::TimedOut { .. } | OriginError::TooSlow { .. } => Kind::OriginTimedOut,
@@ -132,8 +133,11 @@ fn ingest_kind(error: &IngestError) -> Kind {
         },
         IngestError::Process { source, .. } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
-        IngestError::Store(DerivativeError::Full { .. }) => Kind::StoreFull,
-        IngestError::Store(DerivativeError::Backend { .. })
+        IngestError::Process {
+            source: ProcessError::Spool { .. },
+            ..
+        }
+        | IngestError::Store(DerivativeError::Backend { .. })
         | IngestError::Catalogue(CatalogueError::Unavailable { .. }) => Kind::Unavailable,
         _ => Kind::Internal,
     }
@@ -192,7 +196,6 @@ pub(crate) fn refused(pointer: &str, kind: SubmissionProblemKind) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dlcs_core::derivative::ProcessError;
     use dlcs_core::ingest::FetchContext;
     use dlcs_core::origin::OriginStrategyKind;
     use std::time::Duration;
@@ -340,6 +343,14 @@ mod tests {
             422
         );
         assert_eq!(process(ProcessError::Backend { source: cause() }), 500);
+        for (kind, status) in [
+            (std::io::ErrorKind::Other, 503),
+            (std::io::ErrorKind::StorageFull, 507),
+            (std::io::ErrorKind::QuotaExceeded, 507),
+        ] {
+            let source = kind.into();
+            assert_eq!(process(ProcessError::Spool { source }), status, "{kind}");
+        }
         let store = |source| ingest_kind(&IngestError::Store(source)).status().as_u16();
         assert_eq!(store(DerivativeError::Full { source: cause() }), 507);
         assert_eq!(

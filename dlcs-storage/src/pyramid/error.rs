@@ -1,6 +1,7 @@
 //! From the failures of this module to those of the ports.
 
 use std::error::Error;
+use std::io;
 
 use dlcs_core::derivative::{ProcessError, RenderError};
 use thiserror::Error;
@@ -9,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(super) enum PyramidError {
     #[error("the spool file could not be used")]
-    Spool(#[source] std::io::Error),
+    Spool(#[source] io::Error),
     #[error("the pixels could not be encoded")]
     Encode(#[source] Box<dyn Error + Send + Sync>),
     #[error("the pixels could not be resized")]
@@ -24,8 +25,14 @@ pub(super) enum PyramidError {
 
 impl From<PyramidError> for ProcessError {
     fn from(error: PyramidError) -> Self {
-        Self::Backend {
-            source: Box::new(error),
+        match error {
+            // A file that ends early says something of what was to be read from it.
+            PyramidError::Spool(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                Self::Spool { source }
+            }
+            error => Self::Backend {
+                source: Box::new(error),
+            },
         }
     }
 }

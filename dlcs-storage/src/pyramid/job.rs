@@ -83,7 +83,7 @@ impl Job {
                 tracing::debug!(reason, "a TIFF is not kept as it is");
                 Ok(None)
             }
-            Err(error @ ProcessError::Backend { .. }) => Err(error),
+            Err(error @ (ProcessError::Spool { .. } | ProcessError::Backend { .. })) => Err(error),
             // Its first image may be sound all the same.
             Err(error) => {
                 tracing::debug!(%error, "a TIFF is not kept as it is");

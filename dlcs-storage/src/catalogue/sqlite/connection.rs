@@ -30,11 +30,18 @@ const READER_SETTINGS: &str = "
 
 /// Opens the connection that writes.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
-    open(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        WRITER_SETTINGS,
-    )
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    writable(open(path, flags, WRITER_SETTINGS)?)
+}
+
+/// Refuses a connection that cannot write: where a file cannot be opened for that, the library opens it for reading, and says nothing.
+fn writable(connection: Connection) -> rusqlite::Result<Connection> {
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        let why = "the file cannot be opened for writing".to_owned();
+        return Err(rusqlite::Error::SqliteFailure(error, Some(why)));
+    }
+    Ok(connection)
 }
 
 /// Opens one that reads.
@@ -81,6 +88,20 @@ mod tests {
         ] {
             assert_eq!(setting(&writer, name), value, "{name}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_cannot_write_is_no_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let writer = open_writer(&path).unwrap();
+        assert!(writable(writer).is_ok());
+        let reader = open_reader(&path).unwrap();
+        let error = writable(reader).unwrap_err();
+        assert_eq!(
+            error.sqlite_error_code(),
+            Some(rusqlite::ErrorCode::CannotOpen)
+        );
     }
 
     #[test]

@@ -130,7 +130,11 @@ impl Lane {
         };
         let mut wrong = Vec::new();
         let (seen, refusals) = match stage {
-            Stage::Serve => self.serve(arguments, &log, &mut ledger, &mut wrong).await?,
+            Stage::Serve => {
+                let is_lasting = point.is_some_and(|point| point.fault == Fault::Lasting);
+                self.serve(arguments, &log, is_lasting, &mut ledger, &mut wrong)
+                    .await?
+            }
             Stage::First | Stage::Start => {
                 self.start(arguments, &log, &mut ledger, &mut wrong).await?
             }
@@ -216,6 +220,7 @@ impl Lane {
         &self,
         arguments: &[String],
         log: &Path,
+        is_lasting: bool,
         ledger: &mut Ledger,
         wrong: &mut Vec<String>,
     ) -> Result<(String, u32)> {
@@ -224,6 +229,11 @@ impl Lane {
         found::drain(&client, &[1], DRAIN).await?;
         let trace = block_in_place(|| Trace::attach(server.process.id(), arguments, log))?;
         let refusals = perform(&client, ledger, &SCENARIO, Some(&mut server), wrong).await;
+        let mut trace = Some(trace);
+        let mut seen = String::new();
+        if is_lasting && let Some(trace) = trace.take() {
+            seen = block_in_place(|| trace.finish(false))?;
+        }
         if server.process.ended()?.is_none() {
             // The fault is over: whatever was refused because of it is done by itself.
             if let Err(error) = found::drain(&client, &[1], RESUME).await
@@ -233,7 +243,10 @@ impl Lane {
             }
         }
         stop(server, wrong);
-        Ok((block_in_place(|| trace.finish(true))?, refusals))
+        if let Some(trace) = trace {
+            seen = block_in_place(|| trace.finish(true))?;
+        }
+        Ok((seen, refusals))
     }
 
     /// Starts without faults, and holds what is left against the ledger.

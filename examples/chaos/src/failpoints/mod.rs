@@ -143,7 +143,9 @@ async fn drain(
             return Ok(());
         };
         // A sample tries one time of each place, and an earlier one when there is no such time.
-        let times: Vec<u32> = if is_sample {
+        let times: Vec<u32> = if fault == Fault::Lasting {
+            vec![1]
+        } else if is_sample {
             let first = 1 + random.below(count);
             let halves = std::iter::successors(Some(first), |time| Some(time / 2));
             halves.take_while(|time| *time > 0).collect()
@@ -175,7 +177,8 @@ async fn drain(
                 *tally.by_stage.entry(place.stage).or_default() += 1;
             }
             // In a sample one that fires is enough; otherwise the first that does not is the proof that there are no more.
-            if !ran.has_fired && time == 1 {
+            // What comes after a lasting fault, the stop, cannot meet it.
+            if !ran.has_fired && time == 1 && fault != Fault::Lasting {
                 tally.never += 1;
                 say(&format!("never: {point}"));
             }

@@ -50,20 +50,27 @@ pub(crate) enum Fault {
     Kill,
     Eio,
     Enospc,
+    /// It fails each time, until the client has asked for everything.
+    Lasting,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 3] = [Self::Kill, Self::Eio, Self::Enospc];
+    pub(crate) const ALL: [Self; 4] = [Self::Kill, Self::Eio, Self::Enospc, Self::Lasting];
 
-    /// Whether a disk that is full lets this call fail.
-    fn suits(self, call: &str) -> bool {
-        self != Self::Enospc || !matches!(call, "unlink" | "unlinkat" | "rmdir")
+    fn suits(self, place: &Place) -> bool {
+        match self {
+            Self::Kill | Self::Eio => true,
+            // What a full disk does not keep from working.
+            Self::Enospc => !matches!(place.call.as_str(), "unlink" | "unlinkat" | "rmdir"),
+            // `strace` can leave a server alone that runs.
+            Self::Lasting => place.stage == Stage::Serve,
+        }
     }
 
     const fn action(self) -> &'static str {
         match self {
             Self::Kill => "signal=KILL",
-            Self::Eio => "error=EIO",
+            Self::Eio | Self::Lasting => "error=EIO",
             Self::Enospc => "error=ENOSPC",
         }
     }
@@ -103,7 +110,16 @@ impl Point {
         } else {
             format!("{data}/{path}")
         };
-        let inject = format!("inject={call}:{}:when={}", self.fault.action(), self.time);
+        let more = if self.fault == Fault::Lasting {
+            "+"
+        } else {
+            ""
+        };
+        let inject = format!(
+            "inject={call}:{}:when={}{more}",
+            self.fault.action(),
+            self.time
+        );
         ["-P", &path, "-e", &format!("trace={call}"), "-e", &inject]
             .map(ToOwned::to_owned)
             .to_vec()
@@ -133,7 +149,8 @@ pub(crate) fn places(
             continue;
         }
         let paths = call.paths();
-        let Some(path) = paths.last().and_then(|path| below(path, data)) else {
+        // Of two names, `strace` looks at the first.
+        let Some(path) = paths.first().and_then(|path| below(path, data)) else {
             continue;
         };
         if path.contains("/#") || path.contains(".tmp") {
@@ -161,7 +178,7 @@ fn below<'p>(path: &'p str, data: &str) -> Option<&'p str> {
 /// Every way in which a place can fail.
 pub(crate) fn faults(place: &Place) -> Vec<Fault> {
     let faults = Fault::ALL.into_iter();
-    faults.filter(|fault| fault.suits(&place.call)).collect()
+    faults.filter(|fault| fault.suits(place)).collect()
 }
 
 /// Whether the fault happened, by what `strace` has seen.

@@ -198,7 +198,7 @@ async fn a_start_waits_for_what_another_process_holds() {
         .await
         .unwrap();
     tokio::spawn(connection);
-    let hold = "BEGIN; SELECT id FROM jobs FOR UPDATE";
+    let hold = "BEGIN; SELECT customer FROM queue_shares FOR UPDATE";
     other.batch_execute(hold).await.unwrap();
     let release = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(7)).await;
