@@ -20,6 +20,7 @@ mod fault;
 mod ledger;
 mod names;
 mod object;
+mod repair;
 mod run;
 
 use std::fmt;

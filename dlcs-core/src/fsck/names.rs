@@ -17,6 +17,12 @@ impl KeySet {
         self.digests.push(digest(key));
     }
 
+    /// Whether no key has been added.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
     /// Adds all keys of another set.
     pub fn append(&mut self, other: Self) {
         self.digests.extend(other.digests);

@@ -1,19 +1,16 @@
 //! A check from its beginning to its end.
 
-use std::collections::BTreeMap;
-
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::fault::{Damage, Fault, Finding, Outcome};
-use super::ledger::{Ledger, Miscount, Rule};
+use super::ledger::Ledger;
 use super::names::KeySet;
 use super::object::{find, inspect};
 use super::{FsckMode, FsckOptions, Summary};
 use crate::Result;
 use crate::derivative::{DerivativeKey, DerivativeStore};
-use crate::id::{CustomerId, ImageId};
-use crate::image::{Image, ImageChanges, ImageSource, RegistrationMode};
-use crate::queue::{Lane, QueueError, Submission, SubmissionItem};
+use crate::id::ImageId;
+use crate::image::{Image, ImageSource};
 
 /// Rows that are read at once.
 const PAGE: usize = 500;
@@ -22,11 +19,11 @@ const AT_ONCE: usize = 8;
 /// How often an image is looked at again that has changed meanwhile.
 const LOOKS: usize = 4;
 /// The most that is said about one rule.
-const MISCOUNTS: usize = 1000;
+pub(super) const MISCOUNTS: usize = 1000;
 
 pub(super) struct Run<'a> {
-    ledger: &'a dyn Ledger,
-    store: &'a dyn DerivativeStore,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) store: &'a dyn DerivativeStore,
     options: &'a FsckOptions,
     report: &'a mut (dyn FnMut(&Finding) + Send),
     summary: Summary,
@@ -78,11 +75,11 @@ impl<'a> Run<'a> {
         Ok(self.summary)
     }
 
-    fn repairs(&self) -> bool {
+    pub(super) fn repairs(&self) -> bool {
         self.options.mode == FsckMode::Repair
     }
 
-    fn found(&mut self, fault: Fault, outcome: Outcome) {
+    pub(super) fn found(&mut self, fault: Fault, outcome: Outcome) {
         self.summary.faults += 1;
         match outcome {
             Outcome::Repaired => self.summary.repaired += 1,
@@ -155,37 +152,6 @@ impl<'a> Run<'a> {
             self.found(fault, outcome);
         }
         self.make_again(again).await
-    }
-
-    /// Puts images into the queue, as one batch for each customer.
-    async fn make_again(&mut self, images: Vec<(ImageId, Fault)>) -> Result<()> {
-        let mut customers: BTreeMap<CustomerId, Vec<(ImageId, Fault)>> = BTreeMap::new();
-        for (image, fault) in images {
-            let customer = customers.entry(image.customer()).or_default();
-            customer.push((image, fault));
-        }
-        for (customer, mut images) in customers {
-            let refused = match submit(self.ledger, customer, &images).await {
-                Err(QueueError::Refused { problems }) => problems,
-                outcome => {
-                    outcome?;
-                    Vec::new()
-                }
-            };
-            // They are gone, or need bytes, since they were looked at.
-            for problem in refused.iter().rev() {
-                let (_, fault) = images.remove(problem.index);
-                let why = format!("it cannot be made again: {}", problem.kind);
-                self.found(fault, Outcome::Left { why });
-            }
-            if !refused.is_empty() && !images.is_empty() {
-                submit(self.ledger, customer, &images).await?;
-            }
-            for (_, fault) in images {
-                self.found(fault, Outcome::Queued);
-            }
-        }
-        Ok(())
     }
 
     async fn collectable(&mut self) -> Result<()> {
@@ -262,113 +228,22 @@ impl<'a> Run<'a> {
             }
             // A look whether the store works that was cut short.
             let is_probe = matches!(&key, DerivativeKey::Upload(id) if id.is_probe());
-            if self.repairs() {
+            let outcome = if self.names.is_empty() {
+                // Perhaps the settings name another store than that of this catalogue: nothing may come of that.
+                let why = "nothing in this store is named: see that it is the catalogue's, and delete it by hand".to_owned();
+                Outcome::Left { why }
+            } else if self.repairs() {
                 self.store.delete(&key).await?;
-            }
+                Outcome::Repaired
+            } else {
+                Outcome::Reparable
+            };
             if !is_probe {
-                let outcome = if self.repairs() {
-                    Outcome::Repaired
-                } else {
-                    Outcome::Reparable
-                };
                 self.found(Fault::Orphan { key, length }, outcome);
             }
         }
         Ok(())
     }
-
-    /// Puts the catalogue right, once what was lost to the queue is in it again, and says what came of it.
-    async fn settle(&mut self, before: Vec<Miscount>) -> Result<()> {
-        if before.is_empty() {
-            return Ok(());
-        }
-        if !self.repairs() {
-            for miscount in before {
-                let outcome = prospect(self.ledger, self.store, &miscount).await?;
-                self.found(Fault::Miscount(miscount), outcome);
-            }
-            return Ok(());
-        }
-        let mut lost = Vec::new();
-        let mut counted = Vec::new();
-        for miscount in before {
-            match (
-                &miscount.image,
-                prospect(self.ledger, self.store, &miscount).await?,
-            ) {
-                (Some(image), Outcome::Reparable) => {
-                    lost.push((image.clone(), Fault::Miscount(miscount)));
-                }
-                _ => counted.push(miscount),
-            }
-        }
-        self.make_again(lost).await?;
-        self.ledger.recount().await?;
-        let after = self.ledger.miscounts(MISCOUNTS).await?;
-        for miscount in &counted {
-            if !after.contains(miscount) {
-                self.found(Fault::Miscount(miscount.clone()), Outcome::Repaired);
-            }
-        }
-        for miscount in after {
-            let why = match prospect(self.ledger, self.store, &miscount).await? {
-                Outcome::Left { why } => why,
-                _ => "it could not be put right".to_owned(),
-            };
-            self.found(Fault::Miscount(miscount), Outcome::Left { why });
-        }
-        Ok(())
-    }
-}
-
-/// What a repair can do about the catalogue.
-async fn prospect(
-    ledger: &dyn Ledger,
-    store: &dyn DerivativeStore,
-    miscount: &Miscount,
-) -> Result<Outcome> {
-    let cannot = |why: &str| Outcome::Left {
-        why: why.to_owned(),
-    };
-    Ok(match (miscount.rule, &miscount.image) {
-        (Rule::Database, _) => cannot("restore the database from a backup"),
-        (Rule::ImageHasSpace, _) => cannot("make the space again"),
-        (Rule::ImageHasJob, Some(image)) => match ledger.find_image(image).await? {
-            Some(image) if can_be_made(store, &image).await? => Outcome::Reparable,
-            _ => cannot("register it again"),
-        },
-        (Rule::ImageHasJob, None) => cannot("delete the image, or register it again"),
-        _ => Outcome::Reparable,
-    })
-}
-
-/// Whether what an image is made from is still there.
-async fn can_be_made(store: &dyn DerivativeStore, image: &Image) -> Result<bool> {
-    match (&image.source, image.awaited_upload()) {
-        (ImageSource::Origin(_), _) => Ok(true),
-        (ImageSource::Upload(_), Some(key)) => Ok(find(store, &key).await?.is_none()),
-        (ImageSource::Upload(_), None) => Ok(false),
-    }
-}
-
-/// Puts images of a customer into the queue as one batch.
-async fn submit(
-    ledger: &dyn Ledger,
-    customer: CustomerId,
-    images: &[(ImageId, Fault)],
-) -> Result<(), QueueError> {
-    let items = images.iter().map(|(image, _)| SubmissionItem {
-        image: image.clone(),
-        changes: ImageChanges::default(),
-        mode: RegistrationMode::UpdateOnly,
-    });
-    let submission = Submission {
-        customer,
-        // Somebody may be looking for them.
-        lane: Lane::Priority,
-        items: items.collect(),
-    };
-    ledger.submit(submission).await.map(drop)
 }
 
 /// Looks at an image, and again where something is wrong with it: meanwhile it may be another, or be gone.

@@ -301,6 +301,20 @@ async fn orphans_are_old_and_named_by_nothing() {
     place.assert_sound().await;
 }
 
+#[tokio::test]
+async fn a_store_of_which_nothing_is_named_is_left_alone() {
+    let place = Place::new().await;
+    let key = DerivativeKey::Upload(UploadId::assign());
+    place.put(&key, "of another catalogue").await;
+    let (said, summary) = place.fsck(FsckMode::Repair).await;
+    assert!(
+        said[0].contains("see that it is the catalogue's"),
+        "{said:?}"
+    );
+    assert_eq!((summary.faults, summary.left()), (1, 1));
+    assert_eq!(place.store.list().await.unwrap(), [key]);
+}
+
 /// A store in which something happens before the first look at an object.
 struct Meanwhile {
     place: Arc<Place>,

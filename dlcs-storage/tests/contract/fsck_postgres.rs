@@ -1,5 +1,4 @@
 //! Checks of a PostgreSQL catalogue: the contract, and what somebody else has broken.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use dlcs_core::fsck::Ledger;
 use dlcs_core::queue::IngestQueue;
