@@ -214,7 +214,7 @@ mod tests {
                 "fsync ",
                 "openat dlcs.sqlite",
                 "pwrite64 dlcs.sqlite",
-                "rename a"
+                "rename a#1"
             ]
         );
         assert_eq!(unnamed.len(), 1);
