@@ -78,7 +78,7 @@ pub(super) fn scan_images(
     });
     let sql = format!(
         "SELECT {} FROM images WHERE (customer, space, model) > (?1, ?2, ?3) ORDER BY customer, space, model LIMIT ?4",
-        image::columns()
+        *image::COLUMNS
     );
     let stored = query_all(
         connection,
@@ -137,7 +137,7 @@ fn find_named(connection: &Connection, keys: Vec<DerivativeKey>) -> Result<Vec<N
     let sql = format!(
         "SELECT {} FROM images
          WHERE service_token IN (SELECT value FROM json_each(?1)) OR source_upload IN (SELECT value FROM json_each(?2))",
-        image::columns()
+        *image::COLUMNS
     );
     let images = query_all(
         connection,
