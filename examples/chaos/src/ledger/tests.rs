@@ -36,8 +36,7 @@ impl History {
     fn asked(mut self, kind: Kind, ids: &[&str], outcome: Outcome) -> Self {
         let names: Vec<_> = ids.iter().map(|id| name(id)).collect();
         let request = self.ledger.begin(kind, &names);
-        let batch = (kind == Kind::Batch && outcome == Outcome::Acknowledged)
-            .then(|| format!("/{request}"));
+        let batch = (kind == Batch && outcome == Acknowledged).then(|| format!("/{request}"));
         self.ledger.end(request, outcome, batch, Instant::now());
         self
     }
