@@ -30,6 +30,7 @@ pub(super) fn place(from: &Path, to: &Path) -> io::Result<Placed> {
         Ok(()) => Ok(Placed::Linked),
         // It is deleted meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Placed::Missing),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         // Another disk, a file system without links, too many of them: whatever it is, a copy says what is really wrong.
         Err(_) => match copy(from, to) {
             Ok(()) => Ok(Placed::Copied),
@@ -39,10 +40,13 @@ pub(super) fn place(from: &Path, to: &Path) -> io::Result<Placed> {
     }
 }
 
-/// Copies a file, durably, with its permissions.
+/// Copies a file, durably, with its permissions; never over another, which could be the same file under another name.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::copy(from, to)?;
-    File::open(to)?.sync_all()
+    let mut original = File::open(from)?;
+    let mut copy = File::options().write(true).create_new(true).open(to)?;
+    copy.set_permissions(original.metadata()?.permissions())?;
+    io::copy(&mut original, &mut copy)?;
+    copy.sync_all()
 }
 
 /// Makes everything below a directory durable that is not yet, names included.
@@ -82,9 +86,17 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a"), "bytes").unwrap();
         assert_eq!(place(&at("a"), &at("deep/er/b")).unwrap(), Placed::Linked);
-        // A name that is taken cannot be linked.
-        assert_eq!(place(&at("a"), &at("deep/er/b")).unwrap(), Placed::Copied);
-        assert_eq!(fs::read(at("deep/er/b")).unwrap(), b"bytes");
+        // Two names of one file: writing to one would write to the other.
+        for attempt in [
+            place(&at("a"), &at("deep/er/b")).map(drop),
+            copy(&at("a"), &at("deep/er/b")),
+        ] {
+            assert_eq!(attempt.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        copy(&at("a"), &at("c")).unwrap();
+        for name in ["a", "deep/er/b", "c"] {
+            assert_eq!(fs::read(at(name)).unwrap(), b"bytes", "{name}");
+        }
         assert_eq!(place(&at("x"), &at("y")).unwrap(), Placed::Missing);
         assert!(place(folder.path(), &at("z")).is_err());
         sync(folder.path()).unwrap();
