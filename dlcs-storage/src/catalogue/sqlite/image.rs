@@ -238,7 +238,7 @@ fn state_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
     Ok(values)
 }
 
-/// Reads what [`columns`] names.
+/// Reads what [`COLUMNS`] names.
 pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
     let row = columns.get()?;
     let id = columns.image()?;
