@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dlcs_core::Dlcs;
 use dlcs_core::batch::Batch;
+use dlcs_core::catalogue::CatalogueError;
 use dlcs_core::dlcs::Settings;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::queue::QueueError;
@@ -29,9 +30,9 @@ use crate::signal::StopSignals;
 use crate::stop::Stop;
 use crate::storage::{DERIVATIVES, KNOWN_HOSTS, bucket, local, node, postgres, sqlite};
 
-/// How long a start waits for what is to be taken back: longer than a database lets another process hold it and do nothing.
-const RECLAIM: Duration = Duration::from_secs(60);
-const RECLAIM_AGAIN: Duration = Duration::from_secs(1);
+/// How long a start waits for what another process holds: longer than a database lets it hold that and do nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
@@ -48,10 +49,8 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
     let mut signals = StopSignals::listen()
         .map_err(|error| Stop::because("cannot listen for signals", &error))?;
     let (dlcs, _node) = open(&config).await?;
-    let bootstrap = dlcs
-        .bootstrap(config.first_key.clone())
-        .await
-        .map_err(|error| Stop::because("cannot make the first key", &error))?;
+    let first_key = async || dlcs.bootstrap(config.first_key.clone()).await;
+    let bootstrap = patiently("cannot make the first key", first_key).await?;
     let started = Started {
         address,
         bootstrap: &bootstrap,
@@ -210,7 +209,8 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .map_err(|error| Stop::because("cannot start", &error))?;
     check_formats(config, &dlcs)?;
     // Before anything is claimed under this name.
-    let images = reclaim(&dlcs).await?;
+    let reclaim = async || dlcs.reclaim().await;
+    let images = patiently("cannot take back what was in work", reclaim).await?;
     if images > 0 {
         tracing::info!(
             images,
@@ -220,26 +220,30 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     Ok((dlcs, node))
 }
 
-/// Takes back what a process of this name held; another one may be in the way, such as one that was stopped while it held rows.
-async fn reclaim(dlcs: &Dlcs) -> Result<u64, Stop> {
-    let limit = Instant::now() + RECLAIM;
+/// Does something of a start in which another process may be in the way, such as one that was stopped while it held rows.
+async fn patiently<T>(
+    refusal: &str,
+    attempt: impl AsyncFn() -> dlcs_core::Result<T>,
+) -> Result<T, Stop> {
+    let limit = Instant::now() + PATIENCE;
     loop {
-        match dlcs.reclaim().await {
-            Ok(images) => return Ok(images),
-            Err(dlcs_core::Error::Queue(error @ QueueError::Unavailable { .. }))
-                if Instant::now() < limit =>
-            {
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    "what was in work cannot be taken back yet: trying again"
-                );
-                tokio::time::sleep(RECLAIM_AGAIN).await;
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if may_pass(&error) && Instant::now() < limit => {
+                tracing::warn!(error = &error as &dyn Error, "{refusal} yet: trying again");
+                tokio::time::sleep(AGAIN).await;
             }
-            Err(error) => {
-                return Err(Stop::because("cannot take back what was in work", &error));
-            }
+            Err(error) => return Err(Stop::because(refusal, &error)),
         }
     }
+}
+
+const fn may_pass(error: &dlcs_core::Error) -> bool {
+    matches!(
+        error,
+        dlcs_core::Error::Queue(QueueError::Unavailable { .. })
+            | dlcs_core::Error::Catalogue(CatalogueError::Unavailable { .. })
+    )
 }
 
 /// Tells customers of their batches, in the words of the API.
