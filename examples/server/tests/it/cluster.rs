@@ -194,25 +194,42 @@ async fn a_start_waits_for_what_another_process_holds() {
     assert!(answer.await.unwrap().is_err());
 
     // As a process does that is stopped in the middle of a transaction, for longer than anybody waits for a row.
-    let (other, connection) = tokio_postgres::connect(&database.url(), NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    let hold = "BEGIN; SELECT customer FROM queue_shares FOR UPDATE";
-    other.batch_execute(hold).await.unwrap();
-    let release = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(7)).await;
-        other.batch_execute("COMMIT").await.unwrap();
-    });
+    let releases = [
+        hold(&database, "SELECT customer FROM queue_shares", 7).await,
+        hold(
+            &database,
+            "SELECT last FROM sequences WHERE name = 'customer'",
+            14,
+        )
+        .await,
+    ];
     let node =
         tokio::task::block_in_place(|| cluster.start("api-1", "api,delivery", &database.url()));
-    release.await.unwrap();
+    for release in releases {
+        release.await.unwrap();
+    }
     let said = node.stderr();
-    assert!(said.contains("cannot be taken back yet"), "{said}");
+    for what in ["take back what was in work", "make the first key"] {
+        assert!(said.contains(&format!("cannot {what} yet")), "{said}");
+    }
     assert!(said.contains("took back"), "{said}");
     gate.open();
     drop(node);
     database.drop().await;
+}
+
+/// Holds rows for so many seconds.
+async fn hold(database: &Database, rows: &str, seconds: u64) -> tokio::task::JoinHandle<()> {
+    let (other, connection) = tokio_postgres::connect(&database.url(), NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let hold = format!("BEGIN; {rows} FOR UPDATE");
+    other.batch_execute(&hold).await.unwrap();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    })
 }
 
 /// Submits a batch until that is acknowledged; its path and how many members it has.
