@@ -64,7 +64,6 @@ mod postgres_session;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_sound;
 #[cfg(feature = "catalogue-postgres")]
-mod postgres_speed;
 mod pyramid;
 #[cfg(feature = "catalogue-postgres")]
 mod queue_model_postgres;
