@@ -78,7 +78,9 @@ impl IngestQueue for MemoryCatalogue {
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
         let now = self.now();
         let mut state = self.lock();
-        state.take_back(now, |held| held.until <= now);
+        if state.take_back(now, |held| held.until <= now) > 0 {
+            self.wake_workers();
+        }
         let Some((id, alone)) = state.next(claim, now) else {
             return Ok(None);
         };
@@ -189,7 +191,7 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         let mut state = self.lock();
         let due = state.notices.iter_mut().filter(|(_, it)| it.due <= now);
-        let first = due.min_by_key(|(id, notice)| (notice.due, **id));
+        let first = due.min_by_key(|(id, notice)| (notice.due, notice.batch.id, **id));
         Ok(first.map(|(id, notice)| {
             notice.due = now.after(hold_for);
             notice.attempts += 1;

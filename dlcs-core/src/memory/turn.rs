@@ -106,7 +106,10 @@ impl State {
             Lane::Default => default,
             Lane::Priority => priority,
         };
-        chosen.map(|(.., id)| id)
+        let (served, .., id) = chosen?;
+        let floor = self.floors.entry(lane).or_default();
+        *floor = served.max(*floor);
+        Some(id)
     }
 
     /// How many images are leased that come from a host; none where there is no host.
@@ -131,8 +134,6 @@ impl State {
             0
         } else {
             let share = self.shares.entry((job.lane, id.customer())).or_default();
-            let floor = self.floors.entry(job.lane).or_default();
-            *floor = share.served.max(*floor);
             share.start()
         };
         job.reserved = None;

@@ -33,7 +33,7 @@ impl Default for Share {
 impl Share {
     /// Has something in the lane again after having had nothing: who was idle has saved nothing up.
     ///
-    /// `floor` is what the customer had had whose image was claimed last in the lane.
+    /// `floor` is what the customer had had whose turn came last in the lane. Immediate registrations take no turns: they do not raise it.
     pub fn wake(&mut self, floor: i64) {
         self.served = self.served.max(floor);
     }

@@ -291,6 +291,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Behaviour
     /// * Each run of a batch that finishes leaves one notice, in the transaction in which it finishes.
     /// * Two claims never get one notice while it is held.
+    /// * Those of batches that finished in one transaction come in the order of the batches.
     ///
     /// # Errors
     /// The backend's failure.
@@ -339,7 +340,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// Returns a receiver that changes whenever there may be work.
     ///
     /// # Behaviour
-    /// * It changes after each submission, retry and release in this process; workers poll besides.
+    /// * It changes after each submission, retry and release in this process, and when leases are taken back; workers poll besides.
     fn wakeups(&self) -> watch::Receiver<u64>;
 }
 

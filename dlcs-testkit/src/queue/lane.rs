@@ -151,3 +151,32 @@ pub async fn immediate_registration_counts_at_its_host_and_does_not_wait(on: &Qu
         .map(|claimed| claimed.image.id.model().to_string());
     same(next, Some("a".to_owned()), "it is free again");
 }
+
+/// Somebody who registers much immediately, which waits for no turn, does not put off those who come into the queue.
+pub async fn immediate_registrations_move_nobody_elses_turn(on: &QueueContext<'_>) {
+    let (hasty, busy, quiet) = (on.space().await, on.space().await, on.space().await);
+    on.submit_to(Lane::Priority, &busy, &["1", "2", "3", "4", "5", "6"])
+        .await;
+    let lease = on.claimed().await.lease;
+    on.clock.advance(Duration::from_secs(1));
+    on.complete(lease, 100).await;
+    // One is always under way: this customer is never idle.
+    let mut under_way = on.begun(&hasty, "0").await.lease;
+    for number in 1..20 {
+        on.clock.advance(Duration::from_secs(10));
+        let next = on.begun(&hasty, &number.to_string()).await.lease;
+        on.complete(under_way, 100).await;
+        under_way = next;
+    }
+    on.submit_to(Lane::Priority, &quiet, &["only"]).await;
+    let mut customers = Vec::new();
+    for _ in 0..2 {
+        let claimed = on.claimed().await;
+        customers.push(claimed.image.id.customer());
+        on.clock.advance(Duration::from_secs(1));
+        on.complete(claimed.lease, 100).await;
+    }
+    let why = "who comes into the queue begins where those are who wait there";
+    same(customers.contains(&quiet.customer), true, why);
+    on.complete(under_way, 100).await;
+}

@@ -84,7 +84,7 @@ macro_rules! queue_contract {
                 lost_lease_fails_nothing,
                 released_image_can_be_claimed_at_once_uncharged,
                 lost_lease_cannot_be_released,
-                workers_are_woken_by_submission_retry_and_release,
+                workers_are_woken_when_there_is_work,
             }
             $crate::queue::batch {
                 counts_add_up_at_every_step,
@@ -115,6 +115,7 @@ macro_rules! queue_contract {
                 customer_that_was_idle_comes_next_and_has_saved_nothing_up,
                 host_at_its_limit_leaves_workers_to_others,
                 immediate_registration_counts_at_its_host_and_does_not_wait,
+                immediate_registrations_move_nobody_elses_turn,
             }
             $crate::queue::crash {
                 successor_takes_back_what_its_process_held,

@@ -143,8 +143,8 @@ pub async fn lost_lease_cannot_be_released(on: &QueueContext<'_>) {
     on.complete(holder.lease, 100).await;
 }
 
-/// It changes after each submission, retry and release in this process.
-pub async fn workers_are_woken_by_submission_retry_and_release(on: &QueueContext<'_>) {
+/// It changes after each submission, retry and release in this process, and when leases are taken back.
+pub async fn workers_are_woken_when_there_is_work(on: &QueueContext<'_>) {
     let space = on.space().await;
     let mut wakeups = on.queue.wakeups();
     let why = "an idle worker would start only at its next poll";
@@ -160,4 +160,16 @@ pub async fn workers_are_woken_by_submission_retry_and_release(on: &QueueContext
     wakeups.mark_unchanged();
     on.queue.release(lease).await.unwrap();
     same(wakeups.has_changed().unwrap(), true, why);
+    on.submit(&space, &["b"]).await;
+    for _ in ["a", "b"] {
+        drop(on.claimed().await);
+    }
+    on.clock.advance(LEASE);
+    wakeups.mark_unchanged();
+    drop(on.claimed().await);
+    same(
+        wakeups.has_changed().unwrap(),
+        true,
+        "the other one waits, too",
+    );
 }

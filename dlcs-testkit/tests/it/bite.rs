@@ -110,7 +110,7 @@ bites! {
         not retry::released_image_can_be_claimed_at_once_uncharged
     }
     silent_queue_is_found_out: SilentQueue => queue {
-        retry::workers_are_woken_by_submission_retry_and_release,
+        retry::workers_are_woken_when_there_is_work,
         not retry::retry_is_not_due_before_its_time
     }
     forgotten_thumbnails_are_found_out: ForgottenThumbnails => queue {

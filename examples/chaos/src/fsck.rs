@@ -32,7 +32,9 @@ pub(crate) fn run(launch: &Launch) -> Result<bool> {
         }
         return Ok(false);
     }
-    let mut arguments = vec!["--data-dir".into(), launch.data.clone().into_os_string()];
+    // Nobody works: what nothing names is left behind, however new it is.
+    let mut arguments = vec!["--grace".into(), "0".into()];
+    arguments.extend(["--data-dir".into(), launch.data.clone().into_os_string()]);
     for pair in launch.arguments.chunks_exact(2) {
         if WHERE.iter().any(|flag| pair[0] == *flag) {
             arguments.extend_from_slice(pair);

@@ -45,10 +45,10 @@ pub(crate) fn run(config: &Config, flags: &ArgMatches) -> Result<(), Stop> {
     let mut out = std::io::stdout();
     let _ = writeln!(
         out,
-        "copied {} images and {} objects to `{}`: {} objects are links to the originals",
+        "copied to `{}`: images: {}, objects: {}, of which links to the originals: {}",
+        target.display(),
         summary.images,
         summary.objects,
-        target.display(),
         summary.linked,
     );
     for key in &summary.missing {

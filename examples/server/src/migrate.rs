@@ -61,7 +61,7 @@ fn say(config: &Config, summary: &TransferSummary) {
     }
     if config.store.is_some() {
         line(format!(
-            "{} objects of {} bytes, each with the checksum of its record; {} of them were there already",
+            "objects: {}, of {} bytes, each with the checksum of its record; there already: {}",
             summary.objects, summary.bytes, summary.found
         ));
     }

@@ -16,7 +16,7 @@ pub(super) async fn claim(session: &Session, hold_for: Duration) -> Result<Optio
         .row(
             &format!(
                 "UPDATE notices SET due = $2, attempts = attempts + 1
-                 WHERE id = (SELECT id FROM notices WHERE due <= $1 ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 WHERE id = (SELECT id FROM notices WHERE due <= $1 ORDER BY due, batch, id LIMIT 1 FOR UPDATE SKIP LOCKED)
                  RETURNING id, attempts, batch, {}",
                 batch::COLUMNS.trim_start_matches("id, ")
             ),

@@ -57,11 +57,13 @@ impl Mode {
             ),
             // Whoever wants all rows does not look for each in an index.
             Self::Survey => Some(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on;
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0;
+                 SET LOCAL idle_in_transaction_session_timeout = '10min'; SET LOCAL enable_seqscan = on;
                  SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;",
             ),
             Self::Overhaul => Some(
-                "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'; SET LOCAL enable_seqscan = on;
+                "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s';
+                 SET LOCAL idle_in_transaction_session_timeout = '10min'; SET LOCAL enable_seqscan = on;
                  SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
                  LOCK TABLE spaces, images, jobs, batch_images, batches, queue_lines, queue_hosts, queue_shares IN EXCLUSIVE MODE;",
             ),

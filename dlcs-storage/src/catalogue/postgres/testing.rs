@@ -117,7 +117,7 @@ async fn connections_have_the_settings_that_keep_them_from_going_on_for_ever() {
         for (name, value) in [
             ("statement_timeout", "30s"),
             ("lock_timeout", "5s"),
-            ("idle_in_transaction_session_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "10s"),
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),
         ] {

@@ -39,7 +39,7 @@ pub(super) fn claim(
         connection,
         &format!(
             "UPDATE notices SET due = ?2, attempts = attempts + 1
-             WHERE id = (SELECT id FROM notices WHERE due <= ?1 ORDER BY due, id LIMIT 1)
+             WHERE id = (SELECT id FROM notices WHERE due <= ?1 ORDER BY due, batch, id LIMIT 1)
              RETURNING id, attempts, batch, {}",
             batch::COLUMNS.trim_start_matches("id, ")
         ),

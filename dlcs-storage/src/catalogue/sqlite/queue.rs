@@ -51,7 +51,8 @@ impl IngestQueue for SqliteCatalogue {
             match self.write_on(Terms::RELAXED, next).await? {
                 Outcome::Claimed(claimed) => return Ok(Some(*claimed)),
                 Outcome::Nothing => return Ok(None),
-                Outcome::Expired => self.write(take_back).await?,
+                // Others may take what is taken back here.
+                Outcome::Expired => self.write_on(Terms::DURABLE.waking(), take_back).await?,
             }
         }
     }

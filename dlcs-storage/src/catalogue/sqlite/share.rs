@@ -74,14 +74,18 @@ pub(super) fn count(
     Ok(())
 }
 
+/// A customer's turn has come in a lane: who is idle now begins there when it comes back.
+pub(super) fn take_turn(connection: &Connection, customer: CustomerId, lane: i64) -> Result<()> {
+    let Share { served, .. } = find(connection, customer, lane)?;
+    connection
+        .prepare_cached("UPDATE queue_lanes SET floor = max(floor, ?2) WHERE lane = ?1")?
+        .execute([lane, served])?;
+    Ok(())
+}
+
 /// A waiting job is leased: returns what is charged for it.
 pub(super) fn start(connection: &Connection, customer: CustomerId, lane: i64) -> Result<i64> {
     let mut share = find(connection, customer, lane)?;
-    if lane != APART {
-        connection
-            .prepare_cached("UPDATE queue_lanes SET floor = max(floor, ?2) WHERE lane = ?1")?
-            .execute([lane, share.served])?;
-    }
     let charge = share.start();
     save(connection, customer, lane, share)?;
     let moved = Change {

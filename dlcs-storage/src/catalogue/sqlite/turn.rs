@@ -94,6 +94,7 @@ fn among_others(connection: &Connection, claim: Claim<'_>, now: Timestamp) -> Re
     match (lane, default, priority) {
         (Some(lane @ Lane::Default), Some(customer), _)
         | (Some(lane @ Lane::Priority), _, Some(customer)) => {
+            share::take_turn(connection, customer, share::number(lane))?;
             first(connection, lane, customer, claim, now)
         }
         _ => Ok(None),

@@ -63,7 +63,7 @@ async fn a_copy_that_is_made_under_load_serves_everything_acknowledged_before() 
             tokio::task::block_in_place(|| run("backup", &data, &[copy.to_str().unwrap()]));
         let said = assert_code(&output, 0);
         assert!(
-            said.starts_with("copied ") && !said.contains("missing"),
+            said.starts_with("copied to ") && !said.contains("missing"),
             "{said}"
         );
     }
