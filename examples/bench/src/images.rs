@@ -45,6 +45,11 @@ impl Images {
         Self { folder, sizes }
     }
 
+    /// A JPEG that takes a few milliseconds, at quality 90.
+    pub(crate) fn tiny_jpeg(&self) -> Result<PathBuf> {
+        self.jpeg("tiny", (640, 480))
+    }
+
     /// A JPEG of the smaller size, at quality 90.
     pub(crate) fn small_jpeg(&self) -> Result<PathBuf> {
         self.jpeg("small", self.sizes.small)

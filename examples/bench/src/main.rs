@@ -59,6 +59,7 @@ fn run() -> Result<ExitCode> {
             Part::Overload => part::overload::run(&bench, &mut table)?,
             Part::Queue => part::queue::run(&bench, &mut table)?,
             Part::Claims => part::claims::run(&bench, &mut table)?,
+            Part::Fairness => part::fairness::run(&bench, &mut table)?,
         }
     }
     say(&format!("\n{table}"));

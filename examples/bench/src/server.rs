@@ -67,28 +67,47 @@ impl Server {
         Ok(server)
     }
 
-    /// Submits a batch, and returns when it is durable.
-    pub(crate) fn submit(&self, members: &str) -> Result<()> {
-        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
-        let answer = http::ask(self.port, "POST", "/customers/1/queue", &key, members)?;
-        if answer.status == 201 {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        Err(format!("POST /customers/1/queue: {}: {text}", answer.status).into())
+    /// Makes a customer with one space, and returns its number.
+    pub(crate) fn create_customer(&self, name: &str) -> Result<u64> {
+        let customer = self.ask("POST", "/customers", &json!({ "name": name }).to_string())?;
+        let id = customer["@id"].as_str().unwrap_or_default();
+        let number = id.rsplit('/').next().unwrap_or_default().parse()?;
+        let space = json!({ "name": "first" }).to_string();
+        self.ask("POST", &format!("/customers/{number}/spaces"), &space)?;
+        Ok(number)
+    }
+
+    /// Submits a batch of a customer, and returns its path when it is durable.
+    pub(crate) fn submit(&self, customer: u64, members: &str) -> Result<String> {
+        let queue = format!("/customers/{customer}/queue");
+        let batch = self.ask("POST", &queue, members)?;
+        let id = batch["@id"].as_str().unwrap_or_default();
+        let path = id.find(&queue).ok_or("a batch has no address")?;
+        Ok(id[path..].to_owned())
     }
 
     /// Registers an image, and returns when it is served.
     pub(crate) fn register(&self, name: &str, origin: &str) -> Result<()> {
         let path = format!("/customers/1/spaces/1/images/{name}");
-        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
         let body = json!({ "origin": origin }).to_string();
-        let answer = http::ask(self.port, "PUT", &path, &key, &body)?;
+        self.ask("PUT", &path, &body)?;
+        Ok(())
+    }
+
+    /// Gets a resource of the API.
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+        self.ask("GET", path, "")
+    }
+
+    /// Asks the API for something that goes well.
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value> {
+        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
+        let answer = http::ask(self.port, method, path, &key, body)?;
         if matches!(answer.status, 200 | 201) {
-            return Ok(());
+            return Ok(serde_json::from_slice(&answer.body)?);
         }
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        Err(format!("PUT {path}: {}: {text}", answer.status).into())
+        Err(format!("{method} {path}: {}: {text}", answer.status).into())
     }
 
     /// What an image is served as, by its own information.

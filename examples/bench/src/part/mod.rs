@@ -1,6 +1,7 @@
 //! What is measured, one part in each file.
 
 pub(crate) mod claims;
+pub(crate) mod fairness;
 pub(crate) mod ingest;
 pub(crate) mod overload;
 pub(crate) mod queue;
@@ -67,6 +68,13 @@ impl Bench {
         let data = self.folder().join(name);
         let mut settings = vec![("DLCS_WORKERS", "0")];
         settings.extend(database.map(|url| ("DLCS_DATABASE_URL", url)));
+        Server::start(&self.options.program, &data, false, &settings)
+    }
+
+    /// Starts the program with an empty data directory, over a database.
+    pub(crate) fn server_over(&self, name: &str, database: &str) -> Result<Server> {
+        let data = self.folder().join(name);
+        let settings = [("DLCS_DATABASE_URL", database)];
         Server::start(&self.options.program, &data, false, &settings)
     }
 

@@ -47,7 +47,7 @@ fn measure(
                 .map(|bodies| {
                     scope.spawn(move || -> Result<(), String> {
                         for body in bodies {
-                            server.submit(body).map_err(|error| error.to_string())?;
+                            server.submit(1, body).map_err(|error| error.to_string())?;
                         }
                         Ok(())
                     })

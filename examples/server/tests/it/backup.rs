@@ -1,12 +1,14 @@
 //! `dlcs backup` while the server works, and a start on the copy.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::library::{Library, objects};
-use crate::program::Program;
+use crate::library::{Library, flip, objects};
+use crate::program::{self, Program};
 
 fn run(command: &str, data: &Path, more: &[&str]) -> Output {
     let data = data.to_str().unwrap();
@@ -82,6 +84,68 @@ async fn a_copy_that_is_made_under_load_serves_everything_acknowledged_before() 
         }
         library.drained(&restored).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_broken_off_is_none_and_harms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, library) = (folder.path().join("data"), Library::open().await);
+    let program = Program::start(&data, &Library::flags());
+    let ids: Vec<_> = (0..20).map(|number| format!("image-{number}")).collect();
+    library.submit(&program, &ids).await;
+    library.drained(&program).await;
+    let mut killed = 0;
+    for step in 0..12 {
+        let copy = folder.path().join(format!("copy-{step}"));
+        let mut command = program::command();
+        command.args(["backup", "--log", "warn", "--data-dir"]);
+        command.args([&data, &copy]);
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(2 + step * 8)).await;
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            killed += 1;
+        }
+        child.wait().unwrap();
+        if copy.exists() {
+            let output = tokio::task::block_in_place(|| run("fsck", &copy, &[]));
+            assert_code(&output, 0);
+            assert_eq!(objects(&copy.join("derivatives/images")).len(), ids.len());
+        }
+    }
+    assert!(killed > 0, "nothing was broken off");
+    for id in &ids {
+        library.assert_served(&program, id).await;
+    }
+    drop(program);
+    let output = tokio::task::block_in_place(|| run("fsck", &data, &[]));
+    assert_code(&output, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_on_another_disk_shares_nothing_with_the_original() {
+    let test = "a_copy_on_another_disk_shares_nothing_with_the_original";
+    let folder = tempfile::tempdir().unwrap();
+    let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev());
+    let elsewhere = match device(Path::new("/dev/shm")) {
+        Ok(other) if other != device(folder.path()).unwrap() => {
+            tempfile::tempdir_in("/dev/shm").unwrap()
+        }
+        _ => return dlcs_testkit::program::skip(test, "another file system at `/dev/shm`"),
+    };
+    let (data, library) = (folder.path().join("data"), Library::open().await);
+    let program = Program::start(&data, &Library::flags());
+    library.register(&program, "a", 1).await;
+    let copy = elsewhere.path().join("copy");
+    let output = tokio::task::block_in_place(|| run("backup", &data, &[copy.to_str().unwrap()]));
+    let said = assert_code(&output, 0);
+    assert!(said.contains("links to the originals: 0"), "{said}");
+    drop(program);
+    flip(&objects(&data.join("derivatives/images"))[0]);
+    let output = tokio::task::block_in_place(|| run("fsck", &copy, &[]));
+    assert_code(&output, 0);
+    let restored = Program::start(&copy, &Library::flags());
+    library.assert_served(&restored, "a").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,21 +48,10 @@ impl Move {
         .into()
     }
 
-    fn arguments(&self, command: &str, data: &Path) -> Vec<String> {
-        let mut arguments = vec![
-            command.to_owned(),
-            "--data-dir".to_owned(),
-            data.display().to_string(),
-        ];
-        arguments.extend(["--log".to_owned(), "warn".to_owned()]);
-        arguments.extend(self.target());
-        arguments
-    }
-
     fn run(&self, command: &str, data: &Path, more: &[&str]) -> Output {
-        let mut arguments = self.arguments(command, data);
+        let mut arguments = arguments(command, data, &self.target());
         arguments.extend(more.iter().map(|flag| (*flag).to_owned()));
-        tokio::task::block_in_place(|| Program::run_in(&arguments, &Bucket::variables()))
+        run(&arguments)
     }
 
     fn migrate(&self) -> Output {
@@ -92,6 +81,17 @@ impl Move {
             &["--sealing-key", &self.sealing_key(), "--grace", "0"],
         )
     }
+}
+
+fn arguments(command: &str, data: &Path, target: &[String]) -> Vec<String> {
+    let data = data.display().to_string();
+    let flags = [command, "--data-dir", &data, "--log", "warn"];
+    let flags = flags.into_iter().map(ToOwned::to_owned);
+    flags.chain(target.iter().cloned()).collect()
+}
+
+fn run(arguments: &[String]) -> Output {
+    tokio::task::block_in_place(|| Program::run_in(arguments, &Bucket::variables()))
 }
 
 #[track_caller]
@@ -205,6 +205,45 @@ async fn everything_is_moved_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_catalogue_and_the_objects_can_be_moved_one_after_the_other() {
+    let test = "the_catalogue_and_the_objects_can_be_moved_one_after_the_other";
+    let Some(moving) = Move::new(test).await else {
+        return;
+    };
+    let (library, data) = (&moving.library, moving.data());
+    let ids = fill(&moving).await;
+    let target = moving.target();
+    let (database, store) = target.split_at(2);
+    let start = |target: &[String]| {
+        let flags = Library::flags().map(ToOwned::to_owned);
+        let flags = [target, &flags].concat();
+        Program::start_in(&data, &flags, &Bucket::variables())
+    };
+    for (target, said) in [
+        (store, "keeps the catalogue"),
+        (database, "keeps the objects"),
+    ] {
+        let moved = run(&arguments("migrate", &data, target));
+        let out = assert_code(&moved, 0);
+        assert!(out.contains(said), "{out}");
+        assert_code(&run(&arguments("fsck", &data, target)), 0);
+    }
+    // Each of them with what has stayed; nobody works, so that both hold the same.
+    for target in [store, database, &target] {
+        let node = start(&[target, &["--workers".to_owned(), "0".to_owned()]].concat());
+        for id in &ids {
+            library.assert_served(&node, &id.replace(' ', "%20")).await;
+        }
+        stop(node);
+    }
+    let node = start(&target);
+    library.drained(&node).await;
+    library.assert_served(&node, "waits").await;
+    stop(node);
+    moving.database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_goes_on_and_ends_right() {
     let Some(moving) = Move::new("an_interrupted_move_goes_on_and_ends_right").await else {
         return;
@@ -212,7 +251,7 @@ async fn an_interrupted_move_goes_on_and_ends_right() {
     let ids = fill(&moving).await;
     let mut killed = 0;
     for step in 0..12_u64 {
-        let arguments = moving.arguments("migrate", &moving.data());
+        let arguments = arguments("migrate", &moving.data(), &moving.target());
         let mut command = program::command();
         command.args(arguments).envs(Bucket::variables());
         let mut child = command
