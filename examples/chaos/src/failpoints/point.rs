@@ -50,16 +50,24 @@ pub(crate) enum Fault {
     Kill,
     Eio,
     Enospc,
+    /// It takes longer than a lease lasts.
+    Delay,
     /// It fails each time, until the client has asked for everything.
     Lasting,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 4] = [Self::Kill, Self::Eio, Self::Enospc, Self::Lasting];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Kill,
+        Self::Eio,
+        Self::Enospc,
+        Self::Delay,
+        Self::Lasting,
+    ];
 
     fn suits(self, place: &Place) -> bool {
         match self {
-            Self::Kill | Self::Eio => true,
+            Self::Kill | Self::Eio | Self::Delay => true,
             // What a full disk does not keep from working.
             Self::Enospc => !matches!(place.call.as_str(), "unlink" | "unlinkat" | "rmdir"),
             // `strace` can leave a server alone that runs.
@@ -72,6 +80,8 @@ impl Fault {
             Self::Kill => "signal=KILL",
             Self::Eio | Self::Lasting => "error=EIO",
             Self::Enospc => "error=ENOSPC",
+            // In millionths of a second; leases last for one second.
+            Self::Delay => "delay_enter=1500000",
         }
     }
 }
@@ -183,7 +193,9 @@ pub(crate) fn faults(place: &Place) -> Vec<Fault> {
 
 /// Whether the fault happened, by what `strace` has seen.
 pub(crate) fn has_fired(seen: &str) -> bool {
-    seen.contains("(INJECTED)") || seen.contains("+++ killed by SIGKILL +++")
+    ["(INJECTED)", "(DELAYED)", "+++ killed by SIGKILL +++"]
+        .iter()
+        .any(|mark| seen.contains(mark))
 }
 
 #[cfg(test)]
@@ -227,7 +239,7 @@ mod tests {
             call: "fsync".to_owned(),
             path: "dlcs.sqlite".to_owned(),
         };
-        assert_eq!(faults(&place).len(), 3);
+        assert_eq!(faults(&place).len(), 4);
         let point = Point {
             place,
             time: 3,
