@@ -52,6 +52,18 @@ impl Problems {
         self.pointers.contains(pointer)
     }
 
+    /// Takes what has been found.
+    pub(crate) fn take(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.list)
+    }
+
+    /// Says otherwise where everything is that has been found.
+    pub(crate) fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for problem in &mut self.list {
+            problem.pointer = name(&problem.pointer);
+        }
+    }
+
     /// Refuses the request when something is wrong with it.
     pub(crate) fn check(&mut self) -> Result<(), ApiError> {
         if self.list.is_empty() {
@@ -63,7 +75,7 @@ impl Problems {
 
     /// Refuses the request for what has been found.
     pub(crate) fn refuse(&mut self) -> ApiError {
-        let list = std::mem::take(&mut self.list);
+        let list = self.take();
         self.explain(ApiError::invalid(list))
     }
 

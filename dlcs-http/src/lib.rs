@@ -15,6 +15,7 @@ mod hydra;
 mod payload;
 mod query;
 mod resource;
+mod sheet;
 
 mod delivery;
 

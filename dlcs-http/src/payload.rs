@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::body::{BoxError, parse_object};
 use crate::error::{ApiError, Kind};
-use crate::form;
+use crate::form::{self, Form};
 
 /// The largest bodies that are read, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -133,25 +133,45 @@ impl Payload {
 
     /// Reads the body as one JSON object, whatever its content type.
     pub(crate) async fn object(self) -> Result<Map<String, Value>, ApiError> {
+        parse_object(&self.bytes().await?)
+    }
+
+    /// Reads a file, which is as large as JSON at most: the body, or the part `file` of a form.
+    pub(crate) async fn file(self) -> Result<Vec<u8>, ApiError> {
+        let Content::Form { boundary } = self.content()? else {
+            return self.bytes().await;
+        };
+        let mut form = Form::new(&boundary, stream_of(self.reader(|limits| limits.json)?));
+        let mut file = None;
+        while let Some(part) = form.next_part().await? {
+            if part.name.as_deref() != Some("file") || file.is_some() {
+                return Err(ApiError::new(
+                    Kind::MalformedBody,
+                    "the form has other parts than one `file`: send that alone",
+                ));
+            }
+            let bytes = file.get_or_insert_with(Vec::new);
+            while let Some(chunk) = form.chunk().await? {
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+        file.ok_or_else(|| ApiError::new(Kind::MalformedBody, "the form has no part `file`"))
+    }
+
+    async fn bytes(self) -> Result<Vec<u8>, ApiError> {
         let mut bytes = Vec::new();
         let mut reader = self.reader(|limits| limits.json)?;
         while let Some(chunk) = reader.next().await? {
             bytes.extend_from_slice(&chunk);
         }
-        parse_object(&bytes)
+        Ok(bytes)
     }
 
     /// The body as it comes; an [`ApiError`] in it is the source of the store's.
     pub(crate) fn stream(
         self,
     ) -> Result<impl Stream<Item = Result<Bytes, DerivativeError>> + Send + 'static, ApiError> {
-        let reader = self.reader(|limits| limits.upload)?;
-        Ok(stream::try_unfold(reader, |mut reader| async move {
-            let chunk = reader.next().await.map_err(|error| DerivativeError::Body {
-                source: Box::new(error),
-            })?;
-            Ok(chunk.map(|chunk| (chunk, reader)))
-        }))
+        self.reader(|limits| limits.upload).map(stream_of)
     }
 
     fn reader(self, limit: impl Fn(BodyLimits) -> u64) -> Result<Reader, ApiError> {
@@ -171,6 +191,17 @@ impl Payload {
             _ => Ok(reader),
         }
     }
+}
+
+fn stream_of(
+    reader: Reader,
+) -> impl Stream<Item = Result<Bytes, DerivativeError>> + Send + 'static {
+    stream::try_unfold(reader, |mut reader| async move {
+        let chunk = reader.next().await.map_err(|error| DerivativeError::Body {
+            source: Box::new(error),
+        })?;
+        Ok(chunk.map(|chunk| (chunk, reader)))
+    })
 }
 
 /// Reads a body up to a limit.

@@ -31,8 +31,8 @@ use crate::payload::{BodyLimits, Payload};
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
-    Outcome, batch, batch_events, customer, entry_point, image, key, origin_strategy, origin_trial,
-    queue, space,
+    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
+    origin_trial, queue, space,
 };
 use crate::route::{Access, Route, RouteError};
 
@@ -341,6 +341,7 @@ async fn handle(
         Route::SubmitPriorityBatch(id) => {
             queue::submit(context, id, Lane::Priority, &payload.object().await?).await
         }
+        Route::ImportCsv(id) => csv_import::import(context, id, query, payload).await,
         Route::ListQueueImages(id) => queue::list_images(context, id, query).await,
         Route::ListBatches(id) => batch::list(context, id, BatchFilter::All, query).await,
         Route::ListActiveBatches(id) => batch::list(context, id, BatchFilter::Active, query).await,

@@ -1,5 +1,7 @@
 //! Registering: what a submission may say, and an immediate registration's way to its end.
 
+use std::num::NonZeroUsize;
+
 use futures_util::StreamExt;
 
 use super::{Dlcs, Registered, jitter};
@@ -122,16 +124,49 @@ impl Dlcs {
             lane,
             items,
         };
-        match self.0.queue.submit(submission).await {
-            Ok(batch) => Ok(batch),
-            Err(error) => {
-                // Of anything else than a refusal it is not known whether it was stored all the same.
-                if matches!(error, QueueError::Refused { .. }) {
-                    self.discard(&uploads).await;
-                }
-                Err(error.into())
-            }
+        let submitted = self.0.queue.submit(submission).await;
+        self.settle_uploads(submitted, &uploads).await
+    }
+
+    /// Submits images of one customer, as many as there are, in as many batches as they take, all or nothing; returns the batches in the
+    /// order of their images as soon as they are durable.
+    ///
+    /// # Errors
+    /// * [`Error::BatchEmpty`], [`Error::Invalid`];
+    /// * [`QueueError::Refused`] with every faulty member, by its place among all.
+    pub async fn submit_in_batches(
+        &self,
+        lane: Lane,
+        registrations: impl IntoIterator<Item = Registration> + Send,
+    ) -> Result<Vec<Batch>> {
+        let registrations: Vec<_> = registrations.into_iter().collect();
+        let Some(customer) = registrations.first().map(|first| first.customer) else {
+            return Err(Error::BatchEmpty);
+        };
+        let items = self.prepare(registrations).await?;
+        let uploads = uploads(&items);
+        let submission = Submission {
+            customer,
+            lane,
+            items,
+        };
+        let size = self.0.settings.max_batch_size;
+        let size = NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN);
+        let submitted = self.0.queue.submit_in_batches(submission, size).await;
+        self.settle_uploads(submitted, &uploads).await
+    }
+
+    /// Deletes the bytes that came with a submission which was refused.
+    async fn settle_uploads<T>(
+        &self,
+        submitted: Result<T, QueueError>,
+        uploads: &[UploadId],
+    ) -> Result<T> {
+        // Of anything else than a refusal it is not known whether it was stored all the same.
+        if matches!(submitted, Err(QueueError::Refused { .. })) {
+            self.discard(uploads).await;
         }
+        Ok(submitted?)
     }
 
     /// Changes an image; processes it again, as [`Self::register`] does, only when a change takes effect no other way.

@@ -1,5 +1,6 @@
 //! The queue in memory.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,41 +22,39 @@ use crate::time::Timestamp;
 #[async_trait]
 impl IngestQueue for MemoryCatalogue {
     async fn submit(&self, submission: Submission) -> Result<Batch> {
+        let now = self.now();
+        let batch = {
+            let mut state = self.lock();
+            state.check(submission.customer, &submission.items)?;
+            state.submit(submission, now)
+        };
+        self.wake_workers();
+        Ok(batch)
+    }
+
+    async fn submit_in_batches(
+        &self,
+        submission: Submission,
+        batch_size: NonZeroUsize,
+    ) -> Result<Vec<Batch>> {
         let Submission {
             customer,
             lane,
             items,
         } = submission;
         let now = self.now();
-        let batch = {
+        let batches = {
             let mut state = self.lock();
             state.check(customer, &items)?;
-            let id = state.next_batch();
-            state.batches.insert(
-                id,
-                BatchRecord {
-                    customer,
-                    lane,
-                    submitted: now,
-                    members: items
-                        .iter()
-                        .map(|item| (item.image.clone(), Member::Pending))
-                        .collect(),
-                    finished: items.is_empty().then_some(now),
-                    superseded: false,
-                },
-            );
-            let images: Vec<_> = items
-                .into_iter()
-                .map(|item| state.register(item, Some(id), now))
-                .collect();
-            for image in &images {
-                state.enqueue(image, lane, now);
-            }
-            state.batches[&id].to_batch(id)
+            let parts = items.chunks(batch_size.get()).map(|part| Submission {
+                customer,
+                lane,
+                items: part.to_vec(),
+            });
+            parts.map(|part| state.submit(part, now)).collect()
         };
         self.wake_workers();
-        Ok(batch)
+        Ok(batches)
     }
 
     async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
@@ -244,6 +243,35 @@ impl IngestQueue for MemoryCatalogue {
 }
 
 impl State {
+    /// Stores a batch whose images have been checked.
+    fn submit(&mut self, submission: Submission, now: Timestamp) -> Batch {
+        let Submission {
+            customer,
+            lane,
+            items,
+        } = submission;
+        let id = self.next_batch();
+        let members = items.iter();
+        let members = members.map(|item| (item.image.clone(), Member::Pending));
+        let record = BatchRecord {
+            customer,
+            lane,
+            submitted: now,
+            members: members.collect(),
+            finished: items.is_empty().then_some(now),
+            superseded: false,
+        };
+        self.batches.insert(id, record);
+        let images: Vec<_> = items
+            .into_iter()
+            .map(|item| self.register(item, Some(id), now))
+            .collect();
+        for image in &images {
+            self.enqueue(image, lane, now);
+        }
+        self.batches[&id].to_batch(id)
+    }
+
     /// What a customer has in the lanes that are chosen.
     fn size(&self, customer: CustomerId, chosen: impl Fn(Lane) -> bool) -> QueueSize {
         let jobs = || {

@@ -19,6 +19,7 @@ mod lease;
 mod notice;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -177,6 +178,20 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`QueueError::Refused`] with the problems, or the backend's failure.
     async fn submit(&self, submission: Submission) -> Result<Batch>;
+
+    /// Puts images into a lane of the queue as batches of so many, the last of the rest; returns the batches in the order of their images.
+    ///
+    /// # Behaviour
+    /// * What [`Self::submit`] says of a batch holds of all of them together: one faulty item and nothing is stored.
+    /// * Of no images, no batch is made.
+    ///
+    /// # Errors
+    /// [`QueueError::Refused`] with the problems, or the backend's failure.
+    async fn submit_in_batches(
+        &self,
+        submission: Submission,
+        batch_size: NonZeroUsize,
+    ) -> Result<Vec<Batch>>;
 
     /// Registers one image and claims it in the same transaction.
     ///

@@ -97,6 +97,17 @@ pub(crate) fn whole<T: Serialize>(
     Ok(collection(address, query, request, Page { items, total }))
 }
 
+/// A collection that is answered whole, however long it is.
+pub(crate) fn all<T>(address: String, items: Vec<T>) -> Collection<T> {
+    Collection {
+        header: Header::new(address, "Collection"),
+        total_items: items.len() as u64,
+        page_size: u32::try_from(items.len()).unwrap_or(u32::MAX),
+        member: items,
+        view: None,
+    }
+}
+
 /// A property of a resource, to order by: numbers before texts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum SortKey {

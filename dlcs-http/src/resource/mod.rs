@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod batch_events;
+pub(crate) mod csv_import;
 pub(crate) mod customer;
 pub(crate) mod entry_point;
 pub(crate) mod image;

@@ -15,7 +15,7 @@ use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
 use crate::hydra::Header;
 use crate::query::Query;
-use crate::resource::image::{self, Candidate, ImageInput, Place, refuse};
+use crate::resource::image::{self, Candidate, ImageInput, Place, find_problems, refuse};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,19 +120,41 @@ pub(crate) async fn submit(
     body: &Object,
 ) -> Outcome {
     let mut problems = Problems::default();
-    let members = members(context, body, &mut problems)?;
-    let candidates = candidates(context, customer, members, &mut problems).await?;
+    let mut objects = Vec::new();
+    for (place, member) in members(context, body, &mut problems)?.iter().enumerate() {
+        let pointer = format!("/member/{place}");
+        match member {
+            Value::Object(object) => objects.push((pointer, object)),
+            _ => problems.add(pointer, "a member is not an object: give an image"),
+        }
+    }
+    let candidates = candidates(context, customer, objects, &mut problems).await?;
     if !problems.is_empty() {
         return Err(refuse(context, &candidates, &mut problems).await);
     }
-    let registrations: Vec<_> = candidates.iter().filter_map(registration).collect();
+    let registrations = registrations(&candidates);
     match context.dlcs.submit_batch_to(lane, registrations).await {
         Ok(made) => {
             let link = context.batch_link(customer, made.id);
             Ok(context.created(&link, &batch::resource(context, &made)))
         }
-        Err(Error::Invalid { .. }) => Err(refuse(context, &candidates, &mut problems).await),
-        Err(Error::Queue(QueueError::Refused { problems: found })) => {
+        Err(error) => match refusal(context, &candidates, error, &mut problems).await {
+            Some(error) => Err(error),
+            None => Err(problems.refuse()),
+        },
+    }
+}
+
+/// Adds what the core has found wrong with a submission; the error, when it is another one.
+pub(super) async fn refusal(
+    context: &Context,
+    candidates: &[Candidate],
+    error: Error,
+    problems: &mut Problems,
+) -> Option<ApiError> {
+    match error {
+        Error::Invalid { .. } => find_problems(context, candidates, problems).await.err(),
+        Error::Queue(QueueError::Refused { problems: found }) => {
             for problem in found {
                 let pointer = candidates
                     .get(problem.index)
@@ -140,9 +162,9 @@ pub(crate) async fn submit(
                 let problem = refused(pointer, problem.kind);
                 problems.add(problem.pointer, problem.detail);
             }
-            Err(problems.refuse())
+            None
         }
-        Err(error) => Err(error.into()),
+        error => Some(error.into()),
     }
 }
 
@@ -188,25 +210,26 @@ fn members<'a>(
     Ok(members)
 }
 
-async fn candidates(
+/// Reads images that a customer submits, each with where it stands.
+pub(super) async fn candidates(
     context: &Context,
     customer: CustomerId,
-    members: &[Value],
+    images: Vec<(String, &Object)>,
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, ApiError> {
-    let mut candidates = Vec::with_capacity(members.len());
-    for (place, member) in members.iter().enumerate() {
-        let pointer = format!("/member/{place}");
-        let Value::Object(object) = member else {
-            problems.add(pointer, "a member is not an object: give an image");
-            continue;
-        };
+    let mut candidates = Vec::with_capacity(images.len());
+    for (pointer, object) in images {
         let fields = Fields::new(object, pointer.as_str(), image::KNOWN, problems);
         let mut input = ImageInput::read(&fields, Place::customer(customer), problems);
         input.check_stored(context, &fields, problems).await?;
         candidates.push(Candidate::new(pointer, input));
     }
     Ok(candidates)
+}
+
+/// What is to be registered, of images with which nothing is wrong.
+pub(super) fn registrations(candidates: &[Candidate]) -> Vec<Registration> {
+    candidates.iter().filter_map(registration).collect()
 }
 
 fn registration(candidate: &Candidate) -> Option<Registration> {

@@ -176,10 +176,17 @@ impl App {
 
     /// Runs workers until a batch of customer 1 is finished.
     pub(crate) async fn finish(&self, batch: u64) {
+        self.finish_of(1, batch).await;
+    }
+
+    /// Runs workers until a batch of a customer is finished.
+    pub(crate) async fn finish_of(&self, customer: u64, batch: u64) {
+        let customer = customer.to_string().parse::<CustomerId>();
+        let customer = customer.expect("it is the number of a customer");
         let batch = BatchId::new(batch).expect("batches count from 1");
         tokio::select! {
             () = self.dlcs.clone().run_workers(std::future::pending()) => panic!("workers stop when they are told"),
-            report = self.dlcs.wait(CustomerId::FIRST, batch) => drop(report.expect("the batch exists")),
+            report = self.dlcs.wait(customer, batch) => drop(report.expect("the batch exists")),
         }
     }
 }

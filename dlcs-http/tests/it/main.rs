@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_query;
 mod batch;
 mod channels;
+mod csv_import;
 mod customer;
 mod delivery;
 mod entry_point;
@@ -17,4 +18,5 @@ mod queue;
 #[cfg(feature = "server")]
 mod serve;
 mod space;
+mod tenants;
 mod upload;

@@ -32,6 +32,8 @@ macro_rules! queue_contract {
         $crate::queue_contract! { @ $new;
             $crate::queue::submit {
                 one_faulty_item_stores_nothing,
+                parted_submission_is_stored_whole_or_not_at_all,
+                parted_submission_makes_batches_in_order,
                 every_faulty_item_is_listed,
                 existing_image_is_merged_onto_and_keeps_what_is_served,
                 space_defaults_apply_to_new_images_that_do_not_say_otherwise,

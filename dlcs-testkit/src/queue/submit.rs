@@ -1,5 +1,7 @@
 //! Clauses about submissions.
 
+use std::num::NonZeroUsize;
+
 use dlcs_core::batch::BatchFilter;
 use dlcs_core::image::{ImageChanges, ImageQuery, ImageState, OpenAccess, RegistrationMode};
 use dlcs_core::page::PageRequest;
@@ -11,6 +13,8 @@ use super::QueueContext;
 use crate::contract::race;
 use crate::fixture;
 use crate::verdict::{matching, same};
+
+const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// All or nothing: one faulty item and nothing is stored.
 pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {
@@ -31,6 +35,68 @@ pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {
         .list_batches(space.customer, BatchFilter::All, PageRequest::FIRST);
     same(batches.await.unwrap().total, 0, why);
     on.assert_nothing_due(why).await;
+}
+
+/// What holds of a batch holds of all batches of a submission together: one faulty item and nothing is stored.
+pub async fn parted_submission_is_stored_whole_or_not_at_all(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let mut items: Vec<_> = ["a", "b", "c", "a"]
+        .map(|model| fixture::item(&space, model))
+        .into();
+    items.push(fixture::changed(&space, "faulty", ImageChanges::default()));
+    let submission = fixture::submission(&space, items);
+    let refused = on.queue.submit_in_batches(submission, TWO).await;
+    let expected = [
+        (3, SubmissionProblemKind::Duplicate),
+        (4, SubmissionProblemKind::SourceMissing),
+    ]
+    .map(|(index, kind)| SubmissionProblem { index, kind });
+    let why = "whoever imports a list corrects it and sends it again, whole";
+    match refused {
+        Err(QueueError::Refused { problems }) => same(problems, expected.into(), why),
+        other => panic!("{why}: {other:?}"),
+    }
+    let images = ImageQuery::of(space.customer);
+    let images = on.catalogue.list_images(&images, PageRequest::FIRST).await;
+    same(images.unwrap().total, 0, why);
+    let batches = on
+        .catalogue
+        .list_batches(space.customer, BatchFilter::All, PageRequest::FIRST);
+    same(batches.await.unwrap().total, 0, why);
+    on.assert_nothing_due(why).await;
+}
+
+/// The batches come in the order of their images, each of the size that was asked for but the last; of no images, none is made.
+pub async fn parted_submission_makes_batches_in_order(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let older = on.submit(&space, &["d"]).await;
+    let models = ["e", "d", "c", "b", "a"];
+    let items = models.map(|model| fixture::item(&space, model));
+    let submission = fixture::submission(&space, items);
+    let batches = on.queue.submit_in_batches(submission, TWO).await.unwrap();
+    let counts: Vec<_> = batches.iter().map(|batch| batch.count).collect();
+    same(counts, vec![2, 2, 1], "each has its part");
+    for (batch, models) in batches.iter().zip(models.chunks(2)) {
+        for model in models {
+            let image = on.image(&fixture::image_id(&space, model)).await;
+            same(image.batch, Some(batch.id), "an image is of its batch");
+        }
+        same(&on.batch(batch).await, batch, "it is what was answered");
+    }
+    same(on.batch(&older).await.superseded, true, "its image went on");
+    for model in models {
+        let claimed = on.claimed().await;
+        let why = "they come in the order of submission";
+        same(claimed.image.id.model().as_str(), model, why);
+        on.complete(claimed.lease, 100).await;
+    }
+    for batch in &batches {
+        let finished = on.batch(batch).await.finished.is_some();
+        same(finished, true, "each ends by itself");
+    }
+    let nothing = fixture::submission(&space, []);
+    let none = on.queue.submit_in_batches(nothing, TWO).await.unwrap();
+    same(none, Vec::new(), "of no images, no batch is made");
 }
 
 /// Every faulty item is listed, by its place in the submission.

@@ -65,6 +65,10 @@ bites! {
         submit::one_faulty_item_stores_nothing,
         not submit::existing_image_is_merged_onto_and_keeps_what_is_served
     }
+    partial_parts_are_found_out: PartialParts => queue {
+        submit::parted_submission_is_stored_whole_or_not_at_all,
+        not submit::parted_submission_makes_batches_in_order
+    }
     torn_submit_is_found_out: TornSubmit => queue {
         submit::dropped_submission_has_happened_whole_or_not_at_all,
         not submit::space_defaults_apply_to_new_images_that_do_not_say_otherwise

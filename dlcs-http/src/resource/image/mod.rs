@@ -23,7 +23,7 @@ use crate::query::Query;
 
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
-pub(crate) use preflight::{Candidate, refuse};
+pub(crate) use preflight::{Candidate, find_problems, refuse};
 
 /// What the origin of an image reads whose bytes were sent along.
 pub(crate) const UPLOAD_SCHEME: &str = "dlcs-upload:";

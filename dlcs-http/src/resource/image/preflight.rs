@@ -34,13 +34,14 @@ pub(crate) async fn refuse(
     candidates: &[Candidate],
     problems: &mut Problems,
 ) -> ApiError {
-    match add_core_problems(context, candidates, problems).await {
+    match find_problems(context, candidates, problems).await {
         Ok(()) => problems.refuse(),
         Err(error) => error,
     }
 }
 
-async fn add_core_problems(
+/// Adds what the core would find wrong.
+pub(crate) async fn find_problems(
     context: &Context,
     candidates: &[Candidate],
     problems: &mut Problems,

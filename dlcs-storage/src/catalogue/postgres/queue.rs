@@ -1,5 +1,6 @@
 //! The queue's port: each method is one operation.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,18 @@ impl IngestQueue for PostgresCatalogue {
     async fn submit(&self, submission: Submission) -> Result<Batch> {
         let submission = &submission;
         let write = |session| async move { submit::submit(&session, submission).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn submit_in_batches(
+        &self,
+        submission: Submission,
+        batch_size: NonZeroUsize,
+    ) -> Result<Vec<Batch>> {
+        let submission = &submission;
+        let write = |session| async move {
+            submit::submit_in_batches(&session, submission, batch_size).await
+        };
         Ok(self.database.write(write).await?)
     }
 

@@ -1,6 +1,7 @@
 //! Submissions and immediate registrations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 
 use dlcs_core::batch::Batch;
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
@@ -13,35 +14,57 @@ use dlcs_core::space::Space;
 use super::batch::Ending;
 use super::error::{PgError, Result};
 use super::image::StoredImage;
+use super::row::unreadable;
 use super::session::Session;
 use super::tally::Tally;
 use super::{batch, claim, collectable, image, job, space};
 
 /// Puts images into the queue as one batch.
 pub(super) async fn submit(session: &Session, submission: &Submission) -> Result<Batch> {
+    let whole = NonZeroUsize::new(submission.items.len());
+    match whole {
+        Some(whole) => {
+            let batches = submit_in_batches(session, submission, whole).await?;
+            batches.into_iter().next().ok_or(unreadable("batches"))
+        }
+        None => batch::create(session, submission.customer, submission.lane, 0).await,
+    }
+}
+
+/// Puts images into the queue as batches of so many.
+pub(super) async fn submit_in_batches(
+    session: &Session,
+    submission: &Submission,
+    batch_size: NonZeroUsize,
+) -> Result<Vec<Batch>> {
     let Submission {
         customer,
         lane,
         items,
     } = submission;
     let checked = check(session, *customer, items).await?;
-    let batch = batch::create(session, *customer, *lane, items.len()).await?;
-    if items.is_empty() {
-        return Ok(batch);
+    let mut batches = Vec::new();
+    let mut batch_of = Vec::with_capacity(items.len());
+    for part in items.chunks(batch_size.get()) {
+        let batch = batch::create(session, *customer, *lane, part.len()).await?;
+        batch_of.extend(part.iter().map(|_| Some(batch.id)));
+        batches.push(batch);
     }
     let mut tally = Tally::default();
-    let registered = register(session, &mut tally, items, checked, Some(batch.id)).await?;
+    let registered = register(session, &mut tally, items, checked, &batch_of).await?;
     // In the order of submission.
     let images = items.iter().filter_map(|item| registered.get(&item.image));
     let images: Vec<_> = images.collect();
     for job in job::add(session, &images, *lane).await? {
         tally.arrive(&job);
     }
-    let ids: Vec<_> = images.iter().map(|stored| &stored.image.id).collect();
-    batch::add_images(session, batch.id, &ids).await?;
+    for (batch, part) in batches.iter().zip(images.chunks(batch_size.get())) {
+        let ids: Vec<_> = part.iter().map(|stored| &stored.image.id).collect();
+        batch::add_images(session, batch.id, &ids).await?;
+    }
     tally.write(session).await?;
     session.wakes_workers();
-    Ok(batch)
+    Ok(batches)
 }
 
 /// Registers one image and claims it.
@@ -55,14 +78,11 @@ pub(super) async fn begin(
     let checked = check(session, item.image.customer(), items).await?;
     let created = checked.existing.is_empty();
     let mut tally = Tally::default();
-    let mut registered = register(session, &mut tally, items, checked, None).await?;
+    let mut registered = register(session, &mut tally, items, checked, &[None]).await?;
     let stored = registered.remove(&item.image);
-    let stored = stored.ok_or(super::row::unreadable("row_id"))?;
+    let stored = stored.ok_or(unreadable("row_id"))?;
     let job = job::add(session, &[&stored], Lane::Priority).await?;
-    let job = job
-        .into_iter()
-        .next()
-        .ok_or(super::row::unreadable("jobs"))?;
+    let job = job.into_iter().next().ok_or(unreadable("jobs"))?;
     tally.begin(&job);
     job::join(session, claim.owner).await?;
     let claimed = claim::take(session, tally, (job, stored), claim, token, false).await?;
@@ -141,13 +161,13 @@ fn check_item(
     }
 }
 
-/// Registers images, whose jobs end if they have any.
+/// Registers images, each in its batch; their jobs end if they have any.
 async fn register(
     session: &Session,
     tally: &mut Tally,
     items: &[SubmissionItem],
     checked: Checked,
-    batch: Option<BatchId>,
+    batches: &[Option<BatchId>],
 ) -> Result<HashMap<ImageId, StoredImage>> {
     let now = session.now();
     let Checked {
@@ -155,7 +175,8 @@ async fn register(
         mut existing,
     } = checked;
     overtake(session, tally, &existing.values().collect::<Vec<_>>()).await?;
-    for item in items {
+    let mut batch_of_new = HashMap::new();
+    for (item, batch) in items.iter().zip(batches) {
         if let Some(stored) = existing.get_mut(&item.image) {
             let image = &mut stored.image;
             tally.lose(image.batch);
@@ -164,12 +185,14 @@ async fn register(
             if image.source != before {
                 tally.collect(collectable::upload(&before, now));
             }
-            image.begin(batch, now);
+            image.begin(*batch, now);
+        } else {
+            batch_of_new.insert(&item.image, *batch);
         }
     }
     image::save(session, &existing.values().collect::<Vec<_>>()).await?;
     for image in &mut new {
-        image.begin(batch, now);
+        image.begin(batch_of_new.get(&image.id).copied().flatten(), now);
         tally.count_image(&image.id, 1);
     }
     // In order, so that two who make the same images do not wait for each other.

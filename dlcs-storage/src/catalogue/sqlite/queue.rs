@@ -1,5 +1,6 @@
 //! The queue: submissions, claims and results, each in one transaction.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use super::batch::Ending;
 use super::error::{Result, SqliteError};
 use super::image::StoredImage;
 use super::job::{Arrivals, Job};
-use super::submission::{Checked, SpacesSeen, check, register, submit};
+use super::submission::{Checked, SpacesSeen, check, register, submit, submit_in_batches};
 use super::writer::Terms;
 use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, turn};
 
@@ -32,6 +33,20 @@ impl IngestQueue for SqliteCatalogue {
             })
             .await?;
         Ok(batch)
+    }
+
+    async fn submit_in_batches(
+        &self,
+        submission: Submission,
+        batch_size: NonZeroUsize,
+    ) -> QueueResult<Vec<Batch>> {
+        let terms = Terms::DURABLE.waking().about(submission.items.len());
+        let batches = self
+            .write_on(terms, move |connection, now| {
+                submit_in_batches(connection, submission, batch_size, now)
+            })
+            .await?;
+        Ok(batches)
     }
 
     async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> QueueResult<Begun> {

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 
 use dlcs_core::batch::Batch;
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
@@ -67,17 +68,50 @@ pub(super) fn submit(
     submission: Submission,
     now: Timestamp,
 ) -> Result<Batch> {
+    let checked = check_all(connection, &submission, now)?;
+    store(connection, submission, checked, now)
+}
+
+/// Stores batches of so many, or nothing.
+pub(super) fn submit_in_batches(
+    connection: &Connection,
+    submission: Submission,
+    batch_size: NonZeroUsize,
+    now: Timestamp,
+) -> Result<Vec<Batch>> {
+    let mut checked = check_all(connection, &submission, now)?.into_iter();
     let Submission {
         customer,
         lane,
         items,
+    } = submission;
+    let parts = items.chunks(batch_size.get()).map(|part| {
+        let (checked, items) = (checked.by_ref().take(part.len()).collect(), part.to_vec());
+        let part = Submission {
+            customer,
+            lane,
+            items,
+        };
+        store(connection, part, checked, now)
+    });
+    parts.collect()
+}
+
+/// What each item of a submission meets, once none has a fault.
+fn check_all(
+    connection: &Connection,
+    submission: &Submission,
+    now: Timestamp,
+) -> Result<Vec<Checked>> {
+    let Submission {
+        customer, items, ..
     } = submission;
     let mut spaces = SpacesSeen::new();
     let mut checked = Vec::with_capacity(items.len());
     let mut problems = Vec::new();
     let mut seen: BTreeSet<&ImageId> = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
-        let outcome = if item.image.customer() != customer {
+        let outcome = if item.image.customer() != *customer {
             Err(SubmissionProblemKind::OtherCustomer)
         } else if !seen.insert(&item.image) {
             Err(SubmissionProblemKind::Duplicate)
@@ -89,9 +123,24 @@ pub(super) fn submit(
             Err(kind) => problems.push(SubmissionProblem { index, kind }),
         }
     }
-    if !problems.is_empty() {
-        return Err(SqliteError::Refused(problems));
+    if problems.is_empty() {
+        Ok(checked)
+    } else {
+        Err(SqliteError::Refused(problems))
     }
+}
+
+fn store(
+    connection: &Connection,
+    submission: Submission,
+    checked: Vec<Checked>,
+    now: Timestamp,
+) -> Result<Batch> {
+    let Submission {
+        customer,
+        lane,
+        items,
+    } = submission;
     let batch = batch::create(connection, customer, lane, items.len(), now)?;
     let mut arrivals = Arrivals::default();
     for (item, found) in items.into_iter().zip(checked) {

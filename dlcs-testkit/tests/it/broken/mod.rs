@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     ForgetfulLease,
     /// A refused submission stores its sound items.
     PartialSubmit,
+    /// Stores the batches of a submission one by one.
+    PartialParts,
     /// A submission is stored in two steps.
     TornSubmit,
     /// The first customer is served until it has nothing left.

@@ -1,5 +1,6 @@
 //! The queue of a broken backend.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,6 +46,26 @@ impl IngestQueue for Broken {
             self.sound.submit(with(sound)).await?;
         }
         outcome
+    }
+
+    async fn submit_in_batches(
+        &self,
+        submission: Submission,
+        batch_size: NonZeroUsize,
+    ) -> Result<Vec<Batch>> {
+        if !self.has(Fault::PartialParts) {
+            return self.sound.submit_in_batches(submission, batch_size).await;
+        }
+        let mut batches = Vec::new();
+        for part in submission.items.chunks(batch_size.get()) {
+            let items = part.to_vec();
+            let part = Submission {
+                items,
+                ..submission.clone()
+            };
+            batches.push(self.submit(part).await?);
+        }
+        Ok(batches)
     }
 
     async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {

@@ -1,0 +1,133 @@
+//! Registering what a table lists.
+
+use dlcs_core::CustomerId;
+use dlcs_core::queue::Lane;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::queue::{candidates, refusal, registrations};
+use super::{Object, Outcome, batch};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::fields::Problems;
+use crate::hydra::{Header, all};
+use crate::payload::Payload;
+use crate::query::{Query, wrong};
+use crate::resource::image::find_problems;
+use crate::sheet::Sheet;
+
+/// How many rows a preview shows.
+const SHOWN: usize = 100;
+
+/// What would become of a table.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Preview {
+    #[serde(flatten)]
+    header: Header,
+    /// How many rows describe an image.
+    rows: usize,
+    /// How many batches they would make.
+    batches: usize,
+    /// The first of them, as images.
+    images: Vec<Object>,
+    errors: Vec<CellError>,
+}
+
+#[derive(Serialize)]
+struct CellError {
+    row: usize,
+    column: String,
+    detail: String,
+}
+
+/// `POST /customers/{customer}/queue/csv`: every row or none, in as many batches as they take; with `?preview=true` none.
+pub(crate) async fn import(
+    context: &Context,
+    customer: CustomerId,
+    query: &Query,
+    payload: Payload,
+) -> Outcome {
+    let is_preview = is_preview(query)?;
+    let mut sheet = Sheet::read(&payload.file().await?)?;
+    let mut problems = Problems::default();
+    for problem in std::mem::take(&mut sheet.problems) {
+        problems.add(problem.pointer, problem.detail);
+    }
+    let rows = sheet.rows.iter();
+    let rows = rows.map(|row| (row.pointer(), &row.image)).collect();
+    let candidates = candidates(context, customer, rows, &mut problems).await?;
+    let queue = context.queue_link(customer);
+    if is_preview || !problems.is_empty() {
+        find_problems(context, &candidates, &mut problems).await?;
+    }
+    if is_preview {
+        let preview = preview(context, format!("{queue}/csv"), sheet, problems);
+        return Ok(context.json(StatusCode::OK, &preview));
+    }
+    let in_cells = |problems: &mut Problems| {
+        problems.rename(|pointer| {
+            let (row, column) = sheet.place(pointer);
+            format!("/row/{row}/{column}")
+                .trim_end_matches('/')
+                .to_owned()
+        });
+        problems.refuse()
+    };
+    if !problems.is_empty() {
+        return Err(in_cells(&mut problems));
+    }
+    let submitted = context
+        .dlcs
+        .submit_in_batches(Lane::Default, registrations(&candidates))
+        .await;
+    match submitted {
+        Ok(batches) => {
+            let link = batches
+                .first()
+                .map(|first| context.batch_link(customer, first.id));
+            let batches = batches.iter().map(|it| batch::resource(context, it));
+            let batches = all(format!("{queue}/batches"), batches.collect());
+            Ok(context.created(&link.unwrap_or_default(), &batches))
+        }
+        Err(error) => match refusal(context, &candidates, error, &mut problems).await {
+            Some(error) => Err(error),
+            None => Err(in_cells(&mut problems)),
+        },
+    }
+}
+
+fn is_preview(query: &Query) -> Result<bool, ApiError> {
+    match query.get("preview") {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Some(text) => Err(wrong("preview", text, "true or false")),
+    }
+}
+
+fn preview(context: &Context, address: String, sheet: Sheet, mut problems: Problems) -> Preview {
+    let errors = problems.take().into_iter().map(|problem| {
+        let (row, column) = sheet.place(&problem.pointer);
+        let detail = problem.detail;
+        CellError {
+            row,
+            column,
+            detail,
+        }
+    });
+    let errors = errors.collect();
+    let rows = sheet.rows.len();
+    Preview {
+        header: Header::new(address, "vocab:CsvPreview"),
+        rows,
+        batches: rows.div_ceil(context.dlcs.settings().max_batch_size.max(1)),
+        images: sheet
+            .rows
+            .into_iter()
+            .take(SHOWN)
+            .map(|row| row.image)
+            .collect(),
+        errors,
+    }
+}
