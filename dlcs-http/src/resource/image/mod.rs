@@ -20,6 +20,7 @@ use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
 use crate::payload::Payload;
 use crate::query::Query;
+use crate::route::ImageRoute;
 
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
@@ -157,13 +158,27 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     }
 }
 
-/// `GET /customers/{customer}/spaces/{space}/images`
-pub(crate) async fn list(
+/// Answers what is asked of images.
+pub(crate) async fn handle(
     context: &Context,
-    customer: CustomerId,
-    space: SpaceId,
+    route: ImageRoute,
     query: &Query,
+    payload: Payload,
 ) -> Outcome {
+    match route {
+        ImageRoute::List(customer, space) => list(context, customer, space, query).await,
+        ImageRoute::Create(customer, space) => {
+            create(context, customer, space, query, payload).await
+        }
+        ImageRoute::Get(id) => get(context, &id).await,
+        ImageRoute::Put(id) => put(context, &id, query, payload).await,
+        ImageRoute::Patch(id) => patch(context, &id, &payload.object().await?).await,
+        ImageRoute::Delete(id) => delete(context, &id).await,
+    }
+}
+
+/// `GET /customers/{customer}/spaces/{space}/images`
+async fn list(context: &Context, customer: CustomerId, space: SpaceId, query: &Query) -> Outcome {
     context.dlcs.spaces_of(customer).get(space).await?;
     let address = format!("{}/images", context.space_link(customer, space));
     let base = dlcs_core::image::ImageQuery::of(customer).in_space(space);
@@ -171,18 +186,13 @@ pub(crate) async fn list(
 }
 
 /// `GET /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn get(context: &Context, id: &ImageId) -> Outcome {
+async fn get(context: &Context, id: &ImageId) -> Outcome {
     let image = context.dlcs.image(id).await?;
     Ok(context.json(StatusCode::OK, &resource(context, image)))
 }
 
 /// `PUT` and `POST /customers/{customer}/spaces/{space}/images/{image}`: registers it now.
-pub(crate) async fn put(
-    context: &Context,
-    id: &ImageId,
-    query: &Query,
-    payload: Payload,
-) -> Outcome {
+async fn put(context: &Context, id: &ImageId, query: &Query, payload: Payload) -> Outcome {
     let wanted = Wanted {
         place: Place::image(id),
         mode: RegistrationMode::Merge,
@@ -191,7 +201,7 @@ pub(crate) async fn put(
 }
 
 /// `POST /customers/{customer}/spaces/{space}/images`: registers it now, under an id that is new.
-pub(crate) async fn create(
+async fn create(
     context: &Context,
     customer: CustomerId,
     space: SpaceId,
@@ -206,7 +216,7 @@ pub(crate) async fn create(
 }
 
 /// `PATCH /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
+async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
     let mut input = ImageInput::read(&fields, Place::image(id), &mut problems);
@@ -234,7 +244,7 @@ pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Out
 }
 
 /// `DELETE /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn delete(context: &Context, id: &ImageId) -> Outcome {
+async fn delete(context: &Context, id: &ImageId) -> Outcome {
     context.dlcs.delete_image(id).await?;
     Ok(no_content())
 }
