@@ -141,9 +141,21 @@ impl Dlcs {
     pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
         self.check([(0, &changes)])?;
         match self.0.catalogue.update_image(id, changes.clone()).await {
-            Err(CatalogueError::NeedsProcessing) => {}
-            result => return Ok(result?),
+            Err(CatalogueError::NeedsProcessing) => self.process_again(id, changes).await,
+            result => Ok(result?),
         }
+    }
+
+    /// Fetches an image again and processes it, as [`Self::register`] does.
+    ///
+    /// # Errors
+    /// As [`Self::register`], and [`CatalogueError::NotFound`]. Bytes that were sent and have been processed are not there any more:
+    /// [`QueueError::Refused`] with [`SubmissionProblemKind::BytesGone`].
+    pub async fn reingest(&self, id: &ImageId) -> Result<Image> {
+        self.process_again(id, ImageChanges::default()).await
+    }
+
+    async fn process_again(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
         let item = SubmissionItem {
             image: id.clone(),
             changes,

@@ -73,6 +73,7 @@ pub(crate) enum ImageRoute {
     Put(ImageId),
     Patch(ImageId),
     Delete(ImageId),
+    Reingest(ImageId),
 }
 
 /// Why a request leads nowhere.
@@ -179,6 +180,7 @@ static ROUTES: &[Entry] = &[
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Put(image(s)?))),
     entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Patch(image(s)?))),
     entry(Method::DELETE, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Delete(image(s)?))),
+    entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}/reingest", |s| images(ImageRoute::Reingest(image(s)?))),
     entry(Method::GET, "/customers/{customer}/queue", |s| Ok(Route::GetQueue(customer(s)?))),
     entry(Method::POST, "/customers/{customer}/queue", |s| Ok(Route::SubmitBatch(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/priority", |s| Ok(Route::GetPriorityQueue(customer(s)?))),

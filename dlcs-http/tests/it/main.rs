@@ -14,6 +14,7 @@ mod image;
 mod image_refused;
 mod origin_strategy;
 mod queue;
+mod reingest;
 #[cfg(feature = "server")]
 mod serve;
 mod space;

@@ -174,6 +174,7 @@ pub(crate) async fn handle(
         ImageRoute::Put(id) => put(context, &id, query, payload).await,
         ImageRoute::Patch(id) => patch(context, &id, &payload.object().await?).await,
         ImageRoute::Delete(id) => delete(context, &id).await,
+        ImageRoute::Reingest(id) => reingest(context, &id).await,
     }
 }
 
@@ -247,4 +248,10 @@ async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
 async fn delete(context: &Context, id: &ImageId) -> Outcome {
     context.dlcs.delete_image(id).await?;
     Ok(no_content())
+}
+
+/// `POST /customers/{customer}/spaces/{space}/images/{image}/reingest`: fetches it again, now.
+async fn reingest(context: &Context, id: &ImageId) -> Outcome {
+    let image = context.dlcs.reingest(id).await?;
+    Ok(context.json(StatusCode::OK, &resource(context, image)))
 }
