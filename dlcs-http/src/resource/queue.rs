@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Object, Outcome, batch};
 use crate::body::ResponseBody;
+use crate::collection_input::{KNOWN, members, objects};
 use crate::context::Context;
 use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
@@ -120,7 +121,9 @@ pub(crate) async fn submit(
     body: &Object,
 ) -> Outcome {
     let mut problems = Problems::default();
-    let members = members(context, body, &mut problems)?;
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let limit = context.dlcs.settings().max_batch_size;
+    let members = members(&fields, limit, &mut problems)?;
     let candidates = candidates(context, customer, members, &mut problems).await?;
     if !problems.is_empty() {
         return Err(refuse(context, &candidates, &mut problems).await);
@@ -146,48 +149,6 @@ pub(crate) async fn submit(
     }
 }
 
-/// The members of the collection, once it is one, whole and not too large.
-fn members<'a>(
-    context: &Context,
-    body: &'a Object,
-    problems: &mut Problems,
-) -> Result<&'a [Value], ApiError> {
-    const KNOWN: &[&str] = &["member", "view"];
-    let fields = Fields::new(body, "", KNOWN, problems);
-    let view = fields.value("view").and_then(Value::as_object);
-    if view.is_some_and(|view| {
-        view.iter()
-            .any(|(name, value)| name.eq_ignore_ascii_case("next") && !value.is_null())
-    }) {
-        problems.add(
-            fields.at("view"),
-            "the collection is one page of several (its `view` has a `next`): send it whole",
-        );
-    }
-    let at = fields.at("member");
-    let members = fields
-        .list("member", problems)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let limit = context.dlcs.settings().max_batch_size;
-    if members.is_empty() && !problems.is_at(&at) {
-        problems.add(
-            at,
-            "`member` is missing or empty: a batch needs at least one image",
-        );
-    } else if members.len() > limit {
-        problems.add(
-            at,
-            format!(
-                "`member` has {} images; a batch may hold at most {limit}: send several",
-                members.len()
-            ),
-        );
-    }
-    problems.check()?;
-    Ok(members)
-}
-
 async fn candidates(
     context: &Context,
     customer: CustomerId,
@@ -195,13 +156,7 @@ async fn candidates(
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, ApiError> {
     let mut candidates = Vec::with_capacity(members.len());
-    for (place, member) in members.iter().enumerate() {
-        let pointer = format!("/member/{place}");
-        let Value::Object(object) = member else {
-            problems.add(pointer, "a member is not an object: give an image");
-            continue;
-        };
-        let fields = Fields::new(object, pointer.as_str(), image::KNOWN, problems);
+    for (pointer, fields) in objects(members, image::KNOWN, problems) {
         let mut input = ImageInput::read(&fields, Place::customer(customer), problems);
         input.check_stored(context, &fields, problems).await?;
         candidates.push(Candidate::new(pointer, input));
