@@ -74,6 +74,7 @@ pub(crate) enum ImageRoute {
     Patch(ImageId),
     Delete(ImageId),
     Reingest(ImageId),
+    ListAll(CustomerId),
 }
 
 /// Why a request leads nowhere.
@@ -181,6 +182,7 @@ static ROUTES: &[Entry] = &[
     entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Patch(image(s)?))),
     entry(Method::DELETE, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Delete(image(s)?))),
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}/reingest", |s| images(ImageRoute::Reingest(image(s)?))),
+    entry(Method::GET, "/customers/{customer}/allImages", |s| images(ImageRoute::ListAll(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue", |s| Ok(Route::GetQueue(customer(s)?))),
     entry(Method::POST, "/customers/{customer}/queue", |s| Ok(Route::SubmitBatch(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/priority", |s| Ok(Route::GetPriorityQueue(customer(s)?))),

@@ -1,5 +1,6 @@
 //! The API and delivery, driven without sockets on the backends in memory; the listener, over real ones.
 
+mod all_images;
 mod app;
 mod bad_input;
 mod bad_query;

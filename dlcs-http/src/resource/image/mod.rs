@@ -7,7 +7,9 @@ mod preflight;
 mod register;
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::image::{DeliveryChannel, Image, ImageSource, OriginUrl, RegistrationMode};
+use dlcs_core::image::{
+    DeliveryChannel, Image, ImageQuery, ImageSource, OriginUrl, RegistrationMode,
+};
 use dlcs_core::policy::Channel;
 use dlcs_core::{CustomerId, Error, ImageId, SpaceId};
 use http::StatusCode;
@@ -175,6 +177,7 @@ pub(crate) async fn handle(
         ImageRoute::Patch(id) => patch(context, &id, &payload.object().await?).await,
         ImageRoute::Delete(id) => delete(context, &id).await,
         ImageRoute::Reingest(id) => reingest(context, &id).await,
+        ImageRoute::ListAll(customer) => list_all(context, customer, query).await,
     }
 }
 
@@ -182,8 +185,14 @@ pub(crate) async fn handle(
 async fn list(context: &Context, customer: CustomerId, space: SpaceId, query: &Query) -> Outcome {
     context.dlcs.spaces_of(customer).get(space).await?;
     let address = format!("{}/images", context.space_link(customer, space));
-    let base = dlcs_core::image::ImageQuery::of(customer).in_space(space);
+    let base = ImageQuery::of(customer).in_space(space);
     list_matching(context, base, address, query).await
+}
+
+/// `GET /customers/{customer}/allImages`: those of all spaces.
+async fn list_all(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
+    let address = context.all_images_link(customer);
+    list_matching(context, ImageQuery::of(customer), address, query).await
 }
 
 /// `GET /customers/{customer}/spaces/{space}/images/{image}`
