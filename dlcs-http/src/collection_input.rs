@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 
 /// The properties of a collection that are looked at.
 pub(crate) const KNOWN: &[&str] = &["member", "view"];
 
-/// The members of a collection, once it is one, whole, and neither empty nor too large.
+/// The members of a collection that is one, whole, and neither empty nor too large; of another, none.
 pub(crate) fn members<'a>(
     fields: &Fields<'a>,
     limit: usize,
     problems: &mut Problems,
-) -> Result<&'a [Value], ApiError> {
+) -> &'a [Value] {
     let view = fields.value("view").and_then(Value::as_object);
-    if view.is_some_and(|view| {
+    let is_page = view.is_some_and(|view| {
         view.iter()
             .any(|(name, value)| name.eq_ignore_ascii_case("next") && !value.is_null())
-    }) {
+    });
+    if is_page {
         problems.add(
             fields.at("view"),
             "the collection is one page of several (its `view` has a `next`): send it whole",
@@ -29,8 +29,10 @@ pub(crate) fn members<'a>(
         .list("member", problems)
         .map(Vec::as_slice)
         .unwrap_or_default();
-    if members.is_empty() && !problems.is_at(&at) {
-        problems.add(at, "`member` is missing or empty: give at least one image");
+    if members.is_empty() {
+        if !problems.is_at(&at) {
+            problems.add(at, "`member` is missing or empty: give at least one image");
+        }
     } else if members.len() > limit {
         problems.add(
             at,
@@ -39,9 +41,10 @@ pub(crate) fn members<'a>(
                 members.len()
             ),
         );
+    } else if !is_page {
+        return members;
     }
-    problems.check()?;
-    Ok(members)
+    &[]
 }
 
 /// The properties of those members that are objects, each with the place where it stands.

@@ -73,6 +73,17 @@ pub(crate) fn collection<T>(
     }
 }
 
+/// A collection that is sent whole, however many members it has.
+pub(crate) fn entire<T>(address: String, members: Vec<T>) -> Collection<T> {
+    Collection {
+        header: Header::new(address, "Collection"),
+        total_items: members.len() as u64,
+        page_size: u32::try_from(members.len()).unwrap_or(u32::MAX).max(1),
+        member: members,
+        view: None,
+    }
+}
+
 /// One page of a collection that is all in memory, in the order that it has or that is asked for by one of these properties.
 pub(crate) fn whole<T: Serialize>(
     address: String,

@@ -123,7 +123,7 @@ pub(crate) async fn submit(
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
     let limit = context.dlcs.settings().max_batch_size;
-    let members = members(&fields, limit, &mut problems)?;
+    let members = members(&fields, limit, &mut problems);
     let candidates = candidates(context, customer, members, &mut problems).await?;
     if !problems.is_empty() {
         return Err(refuse(context, &candidates, &mut problems).await);

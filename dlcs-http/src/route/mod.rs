@@ -75,6 +75,10 @@ pub(crate) enum ImageRoute {
     Delete(ImageId),
     Reingest(ImageId),
     ListAll(CustomerId),
+    FindAll(CustomerId),
+    EditAll(CustomerId),
+    PatchAll(CustomerId, SpaceId),
+    DeleteAll(CustomerId),
 }
 
 /// Why a request leads nowhere.
@@ -176,6 +180,7 @@ static ROUTES: &[Entry] = &[
     entry(Method::DELETE, "/customers/{customer}/spaces/{space}", |s| Ok(Route::DeleteSpace(customer(s)?, space(s)?))),
     entry(Method::GET, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::List(customer(s)?, space(s)?))),
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::Create(customer(s)?, space(s)?))),
+    entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::PatchAll(customer(s)?, space(s)?))),
     entry(Method::GET, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Get(image(s)?))),
     entry(Method::PUT, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Put(image(s)?))),
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Put(image(s)?))),
@@ -183,6 +188,9 @@ static ROUTES: &[Entry] = &[
     entry(Method::DELETE, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Delete(image(s)?))),
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}/reingest", |s| images(ImageRoute::Reingest(image(s)?))),
     entry(Method::GET, "/customers/{customer}/allImages", |s| images(ImageRoute::ListAll(customer(s)?))),
+    entry(Method::POST, "/customers/{customer}/allImages", |s| images(ImageRoute::FindAll(customer(s)?))),
+    entry(Method::PATCH, "/customers/{customer}/allImages", |s| images(ImageRoute::EditAll(customer(s)?))),
+    entry(Method::POST, "/customers/{customer}/deleteImages", |s| images(ImageRoute::DeleteAll(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue", |s| Ok(Route::GetQueue(customer(s)?))),
     entry(Method::POST, "/customers/{customer}/queue", |s| Ok(Route::SubmitBatch(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/priority", |s| Ok(Route::GetPriorityQueue(customer(s)?))),

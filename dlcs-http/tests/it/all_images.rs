@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{App, text};
+use crate::app::{App, masked, text};
 
 const ALL: &str = "/customers/1/allImages";
 const ORIGIN: &str = "https://example.org/a.jpg";
@@ -64,4 +64,213 @@ async fn a_customer_sees_its_own_images_only() {
     let other = app.send_as(Some(&key), "GET", ALL, "").await;
     assert_eq!(other.status, 401);
     assert_eq!(app.get("/customers/999/allImages").await.status, 404);
+}
+
+#[tokio::test]
+async fn images_are_found_in_the_order_asked_for_and_the_missing_are_named() {
+    let app = app().await;
+    let member = json!([
+        {"id": "1/2/b"}, {"id": "1/1/none"}, {"id": "1/1/a"}, {"id": "1/9/a"}, {"id": "1/2/b"},
+        {"id": "c", "space": 1}, {"@id": "https://api.example.org/customers/1/spaces/1/images/a"},
+    ]);
+    let body = json!({"@type": "Collection", "member": member}).to_string();
+    let found = app.send("POST", ALL, body).await.json(200);
+    assert_eq!(ids(&found), ["2/b", "1/a", "2/b", "1/c", "1/a"]);
+    assert_eq!(
+        found["member"][1],
+        app.get("/customers/1/spaces/1/images/a").await.json(200)
+    );
+    let mut shape = found.clone();
+    shape["member"] = json!([]);
+    insta::assert_snapshot!("found_images", masked(&shape));
+    let none = app
+        .send("POST", ALL, r#"{"member":[{"id":"1/1/none"}]}"#)
+        .await
+        .json(200);
+    assert_eq!(
+        (&none["totalItems"], &none["missing"]),
+        (&json!(0), &json!(["1/1/none"]))
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_images_names_each_that_cannot_be_one() {
+    let app = app().await;
+    for path in [ALL, "/customers/1/deleteImages"] {
+        let member = json!([
+            {"id": "2/1/a"}, {"id": "1/1"}, {"id": "1/x/a"}, {"id": "a"}, {"id": 5}, {}, "1/1/a", {"id": "1/1/a"},
+            {"id": "1/1/a", "space": 2}, {"@id": "https://api.example.org/customers/2/spaces/1/images/a"}, {"id": "1/1/.."},
+        ]);
+        let answer = app
+            .send("POST", path, json!({"member": member}).to_string())
+            .await;
+        let pointers = [
+            "/member/6",
+            "/member/0/id",
+            "/member/1/id",
+            "/member/2/id",
+            "/member/3/id",
+            "/member/4/id",
+            "/member/5/id",
+            "/member/8/space",
+            "/member/9/@id",
+            "/member/10/id",
+        ];
+        assert_eq!(answer.pointers(400), pointers, "{path}");
+        let answer = app
+            .send("POST", path, r#"{"member":[{"id":"999/1/a"}]}"#)
+            .await;
+        assert_eq!(
+            answer.json(400)["detail"],
+            "`id` is `999/1/a`, another customer's image"
+        );
+        for body in [
+            json!({}),
+            json!({"member": []}),
+            json!({"member": vec![json!({"id": "1/1/a"}); 501]}),
+        ] {
+            let answer = app.send("POST", path, body.to_string()).await;
+            assert_eq!(answer.pointers(400), ["/member"], "{path}");
+        }
+        let page = json!({"member": [{"id": "1/1/a"}], "view": {"next": "x"}});
+        assert_eq!(
+            app.send("POST", path, page.to_string()).await.pointers(400),
+            ["/view"]
+        );
+        let most = json!({"member": vec![json!({"id": "1/1/none"}); 500]});
+        assert_eq!(app.send("POST", path, most.to_string()).await.status, 200);
+    }
+    assert_eq!(app.get(ALL).await.json(200)["totalItems"], 3);
+}
+
+#[tokio::test]
+async fn images_are_deleted_together_and_counted() {
+    let app = app().await;
+    let delete = async |ids: &[&str]| {
+        let member: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
+        let body = json!({"member": member}).to_string();
+        app.send("POST", "/customers/1/deleteImages", body)
+            .await
+            .json(200)
+    };
+    assert_eq!(
+        delete(&["1/1/a", "1/2/b", "1/1/none", "1/1/a"]).await,
+        json!({"message": "2 images deleted", "deleted": 2, "missing": 1})
+    );
+    assert_eq!(ids(&app.get(ALL).await.json(200)), ["1/c"]);
+    assert_eq!(app.get("/iiif-img/1/1/a/info.json").await.status, 404);
+    assert_eq!(delete(&["1/1/c"]).await["message"], "1 image deleted");
+    assert_eq!(
+        delete(&["1/1/c"]).await,
+        json!({"message": "0 images deleted", "deleted": 0, "missing": 1})
+    );
+}
+
+#[tokio::test]
+async fn manifests_are_added_removed_and_replaced() {
+    let app = app().await;
+    let edit = async |operation: &str, value: Value| {
+        let body = json!({
+            "@type": "Collection", "field": "manifests", "operation": operation, "value": value,
+            "member": [{"id": "1/2/b"}, {"id": "1/1/a"}],
+        });
+        let edited = app.send("PATCH", ALL, body.to_string()).await.json(200);
+        assert_eq!(ids(&edited), ["2/b", "1/a"]);
+        assert_eq!(
+            edited["member"][0]["manifests"],
+            edited["member"][1]["manifests"]
+        );
+        assert_eq!(
+            app.get("/customers/1/spaces/2/images/b").await.json(200),
+            edited["member"][0]
+        );
+        edited["member"][0]["manifests"].clone()
+    };
+    let fetched = app.origin.opened().len();
+    assert_eq!(edit("add", json!(["m1", "m2"])).await, json!(["m1", "m2"]));
+    assert_eq!(
+        edit("Add", json!(["m2", "m3"])).await,
+        json!(["m1", "m2", "m3"])
+    );
+    assert_eq!(
+        edit("remove", json!(["m1", "x"])).await,
+        json!(["m2", "m3"])
+    );
+    assert_eq!(edit("replace", json!(["m"])).await, json!(["m"]));
+    assert_eq!(edit("replace", json!([])).await, json!([]));
+    assert_eq!(app.origin.opened().len(), fetched, "nothing is fetched");
+    assert_eq!(
+        app.get("/customers/1/spaces/1/images/c").await.json(200)["manifests"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn an_edit_of_manifests_says_everything_that_is_wrong_and_changes_nothing() {
+    let app = app().await;
+    let member = json!([{"id": "1/1/a"}, {"id": "1/1/none"}, {"id": "1/1/a"}]);
+    for (field, operation, value, pointers) in [
+        (
+            json!("tags"),
+            json!("append"),
+            json!("x"),
+            &[
+                "/field",
+                "/operation",
+                "/value",
+                "/member/1/id",
+                "/member/2/id",
+            ][..],
+        ),
+        (
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            &[
+                "/field",
+                "/operation",
+                "/value",
+                "/member/1/id",
+                "/member/2/id",
+            ],
+        ),
+        (
+            json!("manifests"),
+            json!("add"),
+            json!(["ok", "a\u{0}", 5]),
+            &["/value/2", "/value/1", "/member/1/id", "/member/2/id"],
+        ),
+        (
+            json!("manifests"),
+            json!("replace"),
+            json!(vec!["m"; 101]),
+            &["/value", "/member/1/id", "/member/2/id"],
+        ),
+        (
+            json!("manifests"),
+            json!("add"),
+            json!(["m"]),
+            &["/member/1/id", "/member/2/id"],
+        ),
+    ] {
+        let body =
+            json!({"field": field, "operation": operation, "value": value, "member": member});
+        let answer = app.send("PATCH", ALL, body.to_string()).await;
+        assert_eq!(answer.pointers(400), pointers, "{body}");
+    }
+    let many: Vec<_> = (0..60).map(|count| format!("m{count}")).collect();
+    let more: Vec<_> = (0..60).map(|count| format!("n{count}")).collect();
+    let edit = |value: &[String], id: &str| {
+        json!({"field": "manifests", "operation": "add", "value": value, "member": [{"id": "1/1/a"}, {"id": id}]}).to_string()
+    };
+    app.send("PATCH", ALL, edit(&many, "1/1/c")).await.json(200);
+    let answer = app.send("PATCH", ALL, edit(&more, "1/2/b")).await;
+    assert_eq!(answer.pointers(400), ["/member/0"]);
+    let other = app.get("/customers/1/spaces/2/images/b").await.json(200);
+    assert_eq!(other["manifests"], json!([]), "all or none");
+    let one = json!({"field": "manifests", "operation": "add", "value": ["m"], "member": vec![json!({"id": "1/1/a"}); 501]});
+    assert_eq!(
+        app.send("PATCH", ALL, one.to_string()).await.pointers(400),
+        ["/member"]
+    );
 }

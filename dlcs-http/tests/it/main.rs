@@ -19,4 +19,5 @@ mod reingest;
 #[cfg(feature = "server")]
 mod serve;
 mod space;
+mod space_images;
 mod upload;

@@ -1,5 +1,6 @@
 //! Images.
 
+mod bulk;
 mod channels;
 mod input;
 mod listing;
@@ -178,6 +179,18 @@ pub(crate) async fn handle(
         ImageRoute::Delete(id) => delete(context, &id).await,
         ImageRoute::Reingest(id) => reingest(context, &id).await,
         ImageRoute::ListAll(customer) => list_all(context, customer, query).await,
+        ImageRoute::FindAll(customer) => {
+            bulk::find(context, customer, &payload.object().await?).await
+        }
+        ImageRoute::EditAll(customer) => {
+            bulk::edit(context, customer, &payload.object().await?).await
+        }
+        ImageRoute::PatchAll(customer, space) => {
+            bulk::patch(context, customer, space, &payload.object().await?).await
+        }
+        ImageRoute::DeleteAll(customer) => {
+            bulk::delete(context, customer, &payload.object().await?).await
+        }
     }
 }
 
@@ -230,10 +243,7 @@ async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
     let mut input = ImageInput::read(&fields, Place::image(id), &mut problems);
-    if input.bytes.is_some() {
-        let detail = "`file` is not for changes: PUT the bytes to register the image again";
-        problems.add(fields.at("file"), detail);
-    }
+    refuse_bytes(&input, &fields, &mut problems);
     if context.dlcs.catalogue().find_image(id).await?.is_none() {
         return Err(CatalogueError::NotFound {
             subject: Subject::Image,
@@ -263,4 +273,12 @@ async fn delete(context: &Context, id: &ImageId) -> Outcome {
 async fn reingest(context: &Context, id: &ImageId) -> Outcome {
     let image = context.dlcs.reingest(id).await?;
     Ok(context.json(StatusCode::OK, &resource(context, image)))
+}
+
+/// Bytes are for registrations, and not for changes.
+fn refuse_bytes(input: &ImageInput, fields: &Fields<'_>, problems: &mut Problems) {
+    if input.bytes.is_some() {
+        let detail = "`file` is not for changes: PUT the bytes to register the image again";
+        problems.add(fields.at("file"), detail);
+    }
 }
