@@ -1,7 +1,7 @@
 //! The queue of a customer, its lanes, and submitting to them; and the queue of everybody.
 
 use dlcs_core::batch::QueueSize;
-use dlcs_core::image::{ImageChanges, ImageQuery};
+use dlcs_core::image::{FieldProblem, ImageChanges, ImageQuery, shorten};
 use dlcs_core::queue::{Lane, QueueError};
 use dlcs_core::{CustomerId, Error, Registration};
 use http::{Response, StatusCode};
@@ -125,6 +125,9 @@ pub(crate) async fn submit(
     let limit = context.dlcs.settings().max_batch_size;
     let members = members(&fields, limit, &mut problems);
     let candidates = candidates(context, customer, members, &mut problems).await?;
+    if lane == Lane::Priority {
+        refuse_other_media(&candidates, &mut problems);
+    }
     if !problems.is_empty() {
         return Err(refuse(context, &candidates, &mut problems).await);
     }
@@ -162,6 +165,23 @@ async fn candidates(
         candidates.push(Candidate::new(pointer, input));
     }
     Ok(candidates)
+}
+
+/// The fast lane is for images: what is only stored can wait.
+fn refuse_other_media(candidates: &[Candidate], problems: &mut Problems) {
+    for Candidate { pointer, input } in candidates {
+        let declared = input.changes.media_type.as_deref().unwrap_or_default();
+        let is_other = !declared.is_empty() && !declared.starts_with("image/");
+        // Otherwise the core has something to say of it already.
+        let stored = |problem: &FieldProblem| problem.field == "mediaType";
+        if is_other && !input.changes.problems(0).iter().any(stored) {
+            let detail = format!(
+                "`mediaType` is `{}`, which is not an image: send it to the default queue",
+                shorten(declared)
+            );
+            problems.add(format!("{pointer}/mediaType"), detail);
+        }
+    }
 }
 
 fn registration(candidate: &Candidate) -> Option<Registration> {
