@@ -6,6 +6,7 @@ mod auth;
 mod route;
 
 mod body;
+mod collection_input;
 mod context;
 mod error;
 mod events;

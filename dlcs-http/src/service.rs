@@ -327,12 +327,7 @@ async fn handle(
             space::patch(context, id, space, &payload.object().await?).await
         }
         Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
-        Route::ListImages(id, space) => image::list(context, id, space, query).await,
-        Route::CreateImage(id, space) => image::create(context, id, space, query, payload).await,
-        Route::GetImage(id) => image::get(context, &id).await,
-        Route::PutImage(id) => image::put(context, &id, query, payload).await,
-        Route::PatchImage(id) => image::patch(context, &id, &payload.object().await?).await,
-        Route::DeleteImage(id) => image::delete(context, &id).await,
+        Route::Image(route) => image::handle(context, route, query, payload).await,
         Route::GetQueue(id) => queue::get(context, id).await,
         Route::SubmitBatch(id) => {
             queue::submit(context, id, Lane::Default, &payload.object().await?).await

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use thiserror::Error;
 
+use super::UpdateProblem;
+
 /// The result of asking a catalogue.
 pub type Result<T, E = CatalogueError> = std::result::Result<T, E>;
 
@@ -68,6 +70,12 @@ pub enum CatalogueError {
     /// The changes take effect only by processing the image again: register it.
     #[error("the changes need the image to be processed again")]
     NeedsProcessing,
+    /// Some of several changes cannot be made, and none was: leave them out.
+    #[error("{} of the changes cannot be made", .problems.len())]
+    Refused {
+        /// Every one that cannot.
+        problems: Vec<UpdateProblem>,
+    },
     /// The database is not available: try again.
     #[error("the `{backend}` catalogue is not available")]
     Unavailable {

@@ -4,12 +4,14 @@
 //! See [`queue`](crate::queue): a catalogue and its queue are one object.
 
 mod error;
+mod update;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 pub use error::{CatalogueError, Result, Subject};
+pub use update::{ImageUpdate, ListEdit, UpdateProblem, UpdateProblemKind};
 
 use crate::batch::{Batch, BatchFilter};
 use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer};
@@ -19,6 +21,10 @@ use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
 use crate::space::{Space, SpaceChanges};
+
+const MISSING_IMAGE: CatalogueError = CatalogueError::NotFound {
+    subject: Subject::Image,
+};
 
 /// Keeps the records of everything but pixels.
 ///
@@ -168,6 +174,16 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn find_image(&self, id: &ImageId) -> Result<Option<Image>>;
 
+    /// Returns images, each `None` where it does not exist.
+    ///
+    /// # Behaviour
+    /// * They come in the order asked for, and one that is asked for twice comes twice.
+    /// * All of them are as they were at one instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>>;
+
     /// Lists the images that a query selects.
     ///
     /// # Behaviour
@@ -188,7 +204,32 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`CatalogueError`].
-    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image>;
+    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
+        let update = ImageUpdate::new(id.clone(), changes);
+        match self.update_images(vec![update]).await {
+            Ok(images) => images.into_iter().next().ok_or(MISSING_IMAGE),
+            Err(CatalogueError::Refused { problems }) => {
+                Err(match problems.first().map(|problem| &problem.kind) {
+                    Some(UpdateProblemKind::NotFound) => MISSING_IMAGE,
+                    Some(UpdateProblemKind::NeedsProcessing { .. }) => {
+                        CatalogueError::NeedsProcessing
+                    }
+                    _ => CatalogueError::Refused { problems },
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Merges changes onto images without processing them, all or none; returns them in the order given.
+    ///
+    /// # Behaviour
+    /// * When one change cannot be made, none is: all that cannot are [`CatalogueError::Refused`], as [`ImageUpdate::problems`] finds them.
+    /// * Manifests are edited as they are at that instant: of edits that race, none is lost.
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>>;
 
     /// Deletes an image, its job, and what is served of it.
     ///
@@ -199,7 +240,21 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`CatalogueError`].
-    async fn delete_image(&self, id: &ImageId) -> Result<()>;
+    async fn delete_image(&self, id: &ImageId) -> Result<()> {
+        match self.delete_images(std::slice::from_ref(id)).await?[..] {
+            [true] => Ok(()),
+            _ => Err(MISSING_IMAGE),
+        }
+    }
+
+    /// Deletes images as [`Self::delete_image`] does, at one instant; returns of each whether it was there.
+    ///
+    /// # Behaviour
+    /// * A missing image hinders nothing; of one that is named twice, the second is missing.
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_images(&self, ids: &[ImageId]) -> Result<Vec<bool>>;
 
     /// Returns a customer's batch.
     ///

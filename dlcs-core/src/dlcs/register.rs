@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
-use crate::catalogue::{CatalogueError, Subject};
+use crate::catalogue::{CatalogueError, ImageUpdate, Subject};
 use crate::derivative::{DerivativeBody, DerivativeKey, UploadId};
 use crate::error::{Error, Result};
 use crate::id::{ImageId, ModelId};
@@ -176,9 +176,21 @@ impl Dlcs {
     pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
         self.check([(0, &changes)])?;
         match self.0.catalogue.update_image(id, changes.clone()).await {
-            Err(CatalogueError::NeedsProcessing) => {}
-            result => return Ok(result?),
+            Err(CatalogueError::NeedsProcessing) => self.process_again(id, changes).await,
+            result => Ok(result?),
         }
+    }
+
+    /// Fetches an image again and processes it, as [`Self::register`] does.
+    ///
+    /// # Errors
+    /// As [`Self::register`], and [`CatalogueError::NotFound`]. Bytes that were sent and have been processed are not there any more:
+    /// [`QueueError::Refused`] with [`SubmissionProblemKind::BytesGone`].
+    pub async fn reingest(&self, id: &ImageId) -> Result<Image> {
+        self.process_again(id, ImageChanges::default()).await
+    }
+
+    async fn process_again(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
         let item = SubmissionItem {
             image: id.clone(),
             changes,
@@ -195,8 +207,46 @@ impl Dlcs {
         Ok(self.run_immediately(begun).await?.image)
     }
 
+    /// Changes several images without processing them, all or none; returns them in the order given.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what [`Self::update_problems`] finds, and [`CatalogueError::Refused`] with every change that cannot be made.
+    pub async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
+        let problems = self.update_problems(&updates);
+        if !problems.is_empty() {
+            return Err(Error::Invalid { problems });
+        }
+        Ok(self.0.catalogue.update_images(updates).await?)
+    }
+
+    /// Everything in changes that cannot be, whatever the images are.
+    #[must_use]
+    pub fn update_problems(&self, updates: &[ImageUpdate]) -> Vec<FieldProblem> {
+        let edits = updates.iter().map(|update| ImageChanges {
+            manifests: update.manifests.as_ref().map(|edit| edit.items().to_vec()),
+            ..ImageChanges::default()
+        });
+        let mut problems = self.problems(updates.iter().map(|it| &it.changes).enumerate());
+        for (index, edit) in edits.enumerate() {
+            problems.extend(edit.problems(index));
+        }
+        problems
+    }
+
     /// Refuses what no image may have, and origins that nobody serves or whose addresses cannot be right.
     fn check<'c>(&self, all: impl IntoIterator<Item = (usize, &'c ImageChanges)>) -> Result<()> {
+        let problems = self.problems(all);
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid { problems })
+        }
+    }
+
+    fn problems<'c>(
+        &self,
+        all: impl IntoIterator<Item = (usize, &'c ImageChanges)>,
+    ) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
         for (index, changes) in all {
             problems.extend(changes.problems(index));
@@ -217,11 +267,7 @@ impl Dlcs {
                 }
             }
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid { problems })
-        }
+        problems
     }
 
     /// Turns registrations into items of a submission: assigns ids, stores bytes that came along.

@@ -46,9 +46,9 @@ pub struct ImageChanges {
 }
 
 impl ImageChanges {
-    /// Whether the changes take effect only by processing the image again.
+    /// The fields whose changes take effect only by processing the image again, as the API calls them.
     #[must_use]
-    pub fn need_processing(&self, image: &Image) -> bool {
+    pub fn fields_that_need_processing(&self, image: &Image) -> Vec<&'static str> {
         fn differs<T: PartialEq>(change: Option<&T>, field: &T) -> bool {
             change.is_some_and(|value| value != field)
         }
@@ -57,16 +57,32 @@ impl ImageChanges {
                 .as_deref()
                 .is_some_and(|text| text != field.as_deref().unwrap_or_default())
         };
-        differs(self.source.as_ref(), &image.source)
-            || differs(self.delivery_channels.as_ref(), &image.delivery_channels)
-            // Nothing that is made depends on it: what cannot be made again need not be.
-            || (differs(self.max_unauthorised.as_ref(), &image.max_unauthorised)
-                && !image.needs_bytes_again(self))
-            || policy_differs(
-                &self.image_optimisation_policy,
-                &image.image_optimisation_policy,
-            )
-            || policy_differs(&self.thumbnail_policy, &image.thumbnail_policy)
+        let fields = [
+            ("origin", differs(self.source.as_ref(), &image.source)),
+            (
+                "deliveryChannels",
+                differs(self.delivery_channels.as_ref(), &image.delivery_channels),
+            ),
+            (
+                "maxUnauthorised",
+                // Nothing that is made depends on it: what cannot be made again need not be.
+                differs(self.max_unauthorised.as_ref(), &image.max_unauthorised)
+                    && !image.needs_bytes_again(self),
+            ),
+            (
+                "imageOptimisationPolicy",
+                policy_differs(
+                    &self.image_optimisation_policy,
+                    &image.image_optimisation_policy,
+                ),
+            ),
+            (
+                "thumbnailPolicy",
+                policy_differs(&self.thumbnail_policy, &image.thumbnail_policy),
+            ),
+        ];
+        let needing = fields.into_iter().filter(|(_, needs)| *needs);
+        needing.map(|(field, _)| field).collect()
     }
 }
 

@@ -6,14 +6,15 @@ use super::MemoryCatalogue;
 use super::listing::{compare, page, selects};
 use super::state::{GRACE_OF_SERVED, GRACE_OF_UNCLAIMED, State};
 use crate::batch::{Batch, BatchFilter};
-use crate::catalogue::{Catalogue, CatalogueError, Result, Subject};
+use crate::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result, Subject};
 use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role};
 use crate::derivative::{DerivativeKey, UploadId};
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
-use crate::image::{Image, ImageChanges, ImageQuery};
+use crate::image::{Image, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
 use crate::space::{Space, SpaceChanges};
+use crate::time::Timestamp;
 
 const fn missing(subject: Subject) -> CatalogueError {
     CatalogueError::NotFound { subject }
@@ -178,6 +179,11 @@ impl Catalogue for MemoryCatalogue {
         Ok(self.lock().images.get(id).cloned())
     }
 
+    async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+        let state = self.lock();
+        Ok(ids.iter().map(|id| state.images.get(id).cloned()).collect())
+    }
+
     async fn list_images(&self, query: &ImageQuery, request: PageRequest) -> Result<Page<Image>> {
         let state = self.lock();
         let images = state.images.values().filter(|image| selects(query, image));
@@ -191,29 +197,26 @@ impl Catalogue for MemoryCatalogue {
         Ok(page(images, request))
     }
 
-    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
+    async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
         let mut state = self.lock();
-        let image = state.images.get_mut(id);
-        let image = image.ok_or(missing(Subject::Image))?;
-        if changes.need_processing(image) {
-            return Err(CatalogueError::NeedsProcessing);
+        let problems = ImageUpdate::problems(&updates, |id| state.images.get(id));
+        if !problems.is_empty() {
+            return Err(CatalogueError::Refused { problems });
         }
-        image.merge(changes);
-        Ok(image.clone())
+        let mut updated = Vec::with_capacity(updates.len());
+        for update in updates {
+            if let Some(image) = state.images.get_mut(&update.image) {
+                update.apply(image);
+                updated.push(image.clone());
+            }
+        }
+        Ok(updated)
     }
 
-    async fn delete_image(&self, id: &ImageId) -> Result<()> {
+    async fn delete_images(&self, ids: &[ImageId]) -> Result<Vec<bool>> {
         let now = self.now();
         let mut state = self.lock();
-        let image = state.images.remove(id);
-        let image = image.ok_or(missing(Subject::Image))?;
-        state.drop_job(id, now);
-        if let Some(service) = image.service() {
-            state.discard(service.key(id), now, GRACE_OF_SERVED);
-        }
-        state.discard_upload(&image.source, now);
-        state.leave_batch(image.batch, id, now);
-        Ok(())
+        Ok(ids.iter().map(|id| state.delete_image(id, now)).collect())
     }
 
     async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {
@@ -306,6 +309,20 @@ impl State {
             other.eq_ignore_ascii_case(name.as_str())
         };
         self.customers.values().find(named)
+    }
+
+    /// Deletes an image with all that belongs to it; returns whether it was there.
+    fn delete_image(&mut self, id: &ImageId, now: Timestamp) -> bool {
+        let Some(image) = self.images.remove(id) else {
+            return false;
+        };
+        self.drop_job(id, now);
+        if let Some(service) = image.service() {
+            self.discard(service.key(id), now, GRACE_OF_SERVED);
+        }
+        self.discard_upload(&image.source, now);
+        self.leave_batch(image.batch, id, now);
+        true
     }
 
     fn check_customer(&self, id: CustomerId) -> Result<()> {

@@ -21,9 +21,6 @@ use crate::hydra::HYDRA;
 /// Seconds after which a client may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// The most problems that an answer lists: more would be longer than anybody reads.
-const LISTED: usize = 100;
-
 /// One thing that is wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -134,10 +131,9 @@ impl ApiError {
     }
 
     /// The response; the error is logged here, once.
-    pub(crate) fn into_response(mut self, context: &Context) -> Response<ResponseBody> {
+    pub(crate) fn into_response(self, context: &Context) -> Response<ResponseBody> {
         let status = self.0.kind.status();
         self.log(context.request_id());
-        cap(&mut self.0.problems);
         let text = self.0.kind.text();
         let body = ErrorBody {
             context: HYDRA,
@@ -196,18 +192,6 @@ struct ErrorBody<'a> {
     errors: &'a [Problem],
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
-}
-
-/// Leaves out what nobody would read, and says how much that is.
-fn cap(problems: &mut Vec<Problem>) {
-    let left_out = problems.len().saturating_sub(LISTED);
-    if left_out > 0 {
-        problems.truncate(LISTED);
-        problems.push(Problem {
-            pointer: String::new(),
-            detail: format!("and {left_out} more"),
-        });
-    }
 }
 
 /// All problems in one sentence, as far as it stays readable.

@@ -73,6 +73,17 @@ pub(crate) fn collection<T>(
     }
 }
 
+/// A collection that is sent whole, however many members it has.
+pub(crate) fn entire<T>(address: String, members: Vec<T>) -> Collection<T> {
+    Collection {
+        header: Header::new(address, "Collection"),
+        total_items: members.len() as u64,
+        page_size: u32::try_from(members.len()).unwrap_or(u32::MAX).max(1),
+        member: members,
+        view: None,
+    }
+}
+
 /// One page of a collection that is all in memory, in the order that it has or that is asked for by one of these properties.
 pub(crate) fn whole<T: Serialize>(
     address: String,
@@ -95,17 +106,6 @@ pub(crate) fn whole<T: Serialize>(
         .take(request.size.get() as usize)
         .collect();
     Ok(collection(address, query, request, Page { items, total }))
-}
-
-/// A collection that is answered whole, however long it is.
-pub(crate) fn all<T>(address: String, items: Vec<T>) -> Collection<T> {
-    Collection {
-        header: Header::new(address, "Collection"),
-        total_items: items.len() as u64,
-        page_size: u32::try_from(items.len()).unwrap_or(u32::MAX),
-        member: items,
-        view: None,
-    }
 }
 
 /// A property of a resource, to order by: numbers before texts.

@@ -52,6 +52,11 @@ impl Context {
         format!("{}/customers/{customer}", self.api)
     }
 
+    /// The address of the images of all spaces of a customer.
+    pub(crate) fn all_images_link(&self, customer: CustomerId) -> String {
+        format!("{}/allImages", self.customer_link(customer))
+    }
+
     /// The address of a space.
     pub(crate) fn space_link(&self, customer: CustomerId, space: SpaceId) -> String {
         format!("{}/spaces/{space}", self.customer_link(customer))

@@ -32,6 +32,7 @@ pub(crate) struct BatchResource {
     assets: String,
     completed_images: String,
     error_images: String,
+    test: String,
     events: String,
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn document(api: &str, batch: &Batch, now: Option<Timestamp>) -> Batc
         assets: format!("{link}/assets"),
         completed_images: format!("{link}/completedImages"),
         error_images: format!("{link}/errorImages"),
+        test: format!("{link}/test"),
         events: format!("{link}/events"),
         header: Header::new(link, "vocab:Batch"),
     }

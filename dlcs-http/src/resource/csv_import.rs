@@ -9,11 +9,11 @@ use super::queue::{candidates, refusal, registrations};
 use super::{Object, Outcome, batch};
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::fields::Problems;
-use crate::hydra::{Header, all};
+use crate::fields::{Fields, Problems};
+use crate::hydra::{Header, entire};
 use crate::payload::Payload;
 use crate::query::{Query, wrong};
-use crate::resource::image::find_problems;
+use crate::resource::image::{self, find_problems};
 use crate::sheet::Sheet;
 
 /// How many rows a preview shows.
@@ -55,7 +55,12 @@ pub(crate) async fn import(
         problems.add(problem.pointer, problem.detail);
     }
     let rows = sheet.rows.iter();
-    let rows = rows.map(|row| (row.pointer(), &row.image)).collect();
+    let rows = rows.map(|row| {
+        let pointer = row.pointer();
+        let fields = Fields::new(&row.image, pointer.as_str(), image::KNOWN, &mut problems);
+        (pointer, fields)
+    });
+    let rows = rows.collect();
     let candidates = candidates(context, customer, rows, &mut problems).await?;
     let queue = context.queue_link(customer);
     if is_preview || !problems.is_empty() {
@@ -87,7 +92,7 @@ pub(crate) async fn import(
                 .first()
                 .map(|first| context.batch_link(customer, first.id));
             let batches = batches.iter().map(|it| batch::resource(context, it));
-            let batches = all(format!("{queue}/batches"), batches.collect());
+            let batches = entire(format!("{queue}/batches"), batches.collect());
             Ok(context.created(&link.unwrap_or_default(), &batches))
         }
         Err(error) => match refusal(context, &candidates, error, &mut problems).await {

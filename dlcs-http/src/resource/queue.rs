@@ -1,15 +1,15 @@
 //! The queue of a customer, its lanes, and submitting to them; and the queue of everybody.
 
 use dlcs_core::batch::QueueSize;
-use dlcs_core::image::{ImageChanges, ImageQuery};
+use dlcs_core::image::{FieldProblem, ImageChanges, ImageQuery, shorten};
 use dlcs_core::queue::{Lane, QueueError};
 use dlcs_core::{CustomerId, Error, Registration};
 use http::{Response, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Object, Outcome, batch};
 use crate::body::ResponseBody;
+use crate::collection_input::{KNOWN, members, objects};
 use crate::context::Context;
 use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
@@ -120,15 +120,14 @@ pub(crate) async fn submit(
     body: &Object,
 ) -> Outcome {
     let mut problems = Problems::default();
-    let mut objects = Vec::new();
-    for (place, member) in members(context, body, &mut problems)?.iter().enumerate() {
-        let pointer = format!("/member/{place}");
-        match member {
-            Value::Object(object) => objects.push((pointer, object)),
-            _ => problems.add(pointer, "a member is not an object: give an image"),
-        }
+    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let limit = context.dlcs.settings().max_batch_size;
+    let members = members(&fields, limit, &mut problems);
+    let images = objects(members, image::KNOWN, &mut problems);
+    let candidates = candidates(context, customer, images, &mut problems).await?;
+    if lane == Lane::Priority {
+        refuse_other_media(&candidates, &mut problems);
     }
-    let candidates = candidates(context, customer, objects, &mut problems).await?;
     if !problems.is_empty() {
         return Err(refuse(context, &candidates, &mut problems).await);
     }
@@ -168,58 +167,15 @@ pub(super) async fn refusal(
     }
 }
 
-/// The members of the collection, once it is one, whole and not too large.
-fn members<'a>(
-    context: &Context,
-    body: &'a Object,
-    problems: &mut Problems,
-) -> Result<&'a [Value], ApiError> {
-    const KNOWN: &[&str] = &["member", "view"];
-    let fields = Fields::new(body, "", KNOWN, problems);
-    let view = fields.value("view").and_then(Value::as_object);
-    if view.is_some_and(|view| {
-        view.iter()
-            .any(|(name, value)| name.eq_ignore_ascii_case("next") && !value.is_null())
-    }) {
-        problems.add(
-            fields.at("view"),
-            "the collection is one page of several (its `view` has a `next`): send it whole",
-        );
-    }
-    let at = fields.at("member");
-    let members = fields
-        .list("member", problems)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let limit = context.dlcs.settings().max_batch_size;
-    if members.is_empty() && !problems.is_at(&at) {
-        problems.add(
-            at,
-            "`member` is missing or empty: a batch needs at least one image",
-        );
-    } else if members.len() > limit {
-        problems.add(
-            at,
-            format!(
-                "`member` has {} images; a batch may hold at most {limit}: send several",
-                members.len()
-            ),
-        );
-    }
-    problems.check()?;
-    Ok(members)
-}
-
 /// Reads images that a customer submits, each with where it stands.
 pub(super) async fn candidates(
     context: &Context,
     customer: CustomerId,
-    images: Vec<(String, &Object)>,
+    images: Vec<(String, Fields<'_>)>,
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, ApiError> {
     let mut candidates = Vec::with_capacity(images.len());
-    for (pointer, object) in images {
-        let fields = Fields::new(object, pointer.as_str(), image::KNOWN, problems);
+    for (pointer, fields) in images {
         let mut input = ImageInput::read(&fields, Place::customer(customer), problems);
         input.check_stored(context, &fields, problems).await?;
         candidates.push(Candidate::new(pointer, input));
@@ -230,6 +186,23 @@ pub(super) async fn candidates(
 /// What is to be registered, of images with which nothing is wrong.
 pub(super) fn registrations(candidates: &[Candidate]) -> Vec<Registration> {
     candidates.iter().filter_map(registration).collect()
+}
+
+/// The fast lane is for images: what is only stored can wait.
+fn refuse_other_media(candidates: &[Candidate], problems: &mut Problems) {
+    for Candidate { pointer, input } in candidates {
+        let declared = input.changes.media_type.as_deref().unwrap_or_default();
+        let is_other = !declared.is_empty() && !declared.starts_with("image/");
+        // Otherwise the core has something to say of it already.
+        let stored = |problem: &FieldProblem| problem.field == "mediaType";
+        if is_other && !input.changes.problems(0).iter().any(stored) {
+            let detail = format!(
+                "`mediaType` is `{}`, which is not an image: send it to the default queue",
+                shorten(declared)
+            );
+            problems.add(format!("{pointer}/mediaType"), detail);
+        }
+    }
 }
 
 fn registration(candidate: &Candidate) -> Option<Registration> {

@@ -38,12 +38,7 @@ pub(crate) enum Route {
     PutSpace(CustomerId, SpaceId),
     PatchSpace(CustomerId, SpaceId),
     DeleteSpace(CustomerId, SpaceId),
-    ListImages(CustomerId, SpaceId),
-    CreateImage(CustomerId, SpaceId),
-    GetImage(ImageId),
-    PutImage(ImageId),
-    PatchImage(ImageId),
-    DeleteImage(ImageId),
+    Image(ImageRoute),
     GetQueue(CustomerId),
     SubmitBatch(CustomerId),
     GetPriorityQueue(CustomerId),
@@ -68,6 +63,23 @@ pub(crate) enum Route {
     PutOriginStrategy(CustomerId, OriginStrategyId),
     PatchOriginStrategy(CustomerId, OriginStrategyId),
     DeleteOriginStrategy(CustomerId, OriginStrategyId),
+}
+
+/// What a request asks of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ImageRoute {
+    List(CustomerId, SpaceId),
+    Create(CustomerId, SpaceId),
+    Get(ImageId),
+    Put(ImageId),
+    Patch(ImageId),
+    Delete(ImageId),
+    Reingest(ImageId),
+    ListAll(CustomerId),
+    FindAll(CustomerId),
+    EditAll(CustomerId),
+    PatchAll(CustomerId, SpaceId),
+    DeleteAll(CustomerId),
 }
 
 /// Why a request leads nowhere.
@@ -167,13 +179,19 @@ static ROUTES: &[Entry] = &[
     entry(Method::PUT, "/customers/{customer}/spaces/{space}", |s| Ok(Route::PutSpace(customer(s)?, chosen_space(s)?))),
     entry(Method::PATCH, "/customers/{customer}/spaces/{space}", |s| Ok(Route::PatchSpace(customer(s)?, space(s)?))),
     entry(Method::DELETE, "/customers/{customer}/spaces/{space}", |s| Ok(Route::DeleteSpace(customer(s)?, space(s)?))),
-    entry(Method::GET, "/customers/{customer}/spaces/{space}/images", |s| Ok(Route::ListImages(customer(s)?, space(s)?))),
-    entry(Method::POST, "/customers/{customer}/spaces/{space}/images", |s| Ok(Route::CreateImage(customer(s)?, space(s)?))),
-    entry(Method::GET, "/customers/{customer}/spaces/{space}/images/{image}", |s| Ok(Route::GetImage(image(s)?))),
-    entry(Method::PUT, "/customers/{customer}/spaces/{space}/images/{image}", |s| Ok(Route::PutImage(image(s)?))),
-    entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}", |s| Ok(Route::PutImage(image(s)?))),
-    entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images/{image}", |s| Ok(Route::PatchImage(image(s)?))),
-    entry(Method::DELETE, "/customers/{customer}/spaces/{space}/images/{image}", |s| Ok(Route::DeleteImage(image(s)?))),
+    entry(Method::GET, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::List(customer(s)?, space(s)?))),
+    entry(Method::POST, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::Create(customer(s)?, space(s)?))),
+    entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images", |s| images(ImageRoute::PatchAll(customer(s)?, space(s)?))),
+    entry(Method::GET, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Get(image(s)?))),
+    entry(Method::PUT, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Put(image(s)?))),
+    entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Put(image(s)?))),
+    entry(Method::PATCH, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Patch(image(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/spaces/{space}/images/{image}", |s| images(ImageRoute::Delete(image(s)?))),
+    entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}/reingest", |s| images(ImageRoute::Reingest(image(s)?))),
+    entry(Method::GET, "/customers/{customer}/allImages", |s| images(ImageRoute::ListAll(customer(s)?))),
+    entry(Method::POST, "/customers/{customer}/allImages", |s| images(ImageRoute::FindAll(customer(s)?))),
+    entry(Method::PATCH, "/customers/{customer}/allImages", |s| images(ImageRoute::EditAll(customer(s)?))),
+    entry(Method::POST, "/customers/{customer}/deleteImages", |s| images(ImageRoute::DeleteAll(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue", |s| Ok(Route::GetQueue(customer(s)?))),
     entry(Method::POST, "/customers/{customer}/queue", |s| Ok(Route::SubmitBatch(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/priority", |s| Ok(Route::GetPriorityQueue(customer(s)?))),
@@ -319,6 +337,10 @@ fn chosen_space(segments: Segments<'_>) -> Result<SpaceId, RouteError> {
     })
 }
 
+const fn images(route: ImageRoute) -> Result<Route, RouteError> {
+    Ok(Route::Image(route))
+}
+
 fn image(segments: Segments<'_>) -> Result<ImageId, RouteError> {
     let (customer, space) = (customer(segments)?, space(segments)?);
     let model = ModelId::parse(segments[5].as_str()).map_err(|reason| RouteError::BadId {
@@ -340,7 +362,7 @@ fn strategy(segments: Segments<'_>) -> Result<OriginStrategyId, RouteError> {
 pub(crate) fn image_at(raw_path: &str) -> Option<ImageId> {
     let start = raw_path.rfind("/customers/")?;
     match Route::parse(&Method::GET, &raw_path[start..]) {
-        Ok(Route::GetImage(image)) => Some(image),
+        Ok(Route::Image(ImageRoute::Get(image))) => Some(image),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ fn get(path: &str) -> Result<Route, RouteError> {
 
 fn model(path: &str) -> String {
     match get(path) {
-        Ok(Route::GetImage(image)) => image.model().to_string(),
+        Ok(Route::Image(ImageRoute::Get(image))) => image.model().to_string(),
         other => panic!("{path}: {other:?}"),
     }
 }

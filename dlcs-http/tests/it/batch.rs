@@ -61,6 +61,26 @@ async fn the_fast_lane_goes_first_and_has_numbers_of_its_own() {
 }
 
 #[tokio::test]
+async fn what_is_no_image_is_not_for_the_fast_lane() {
+    let app = app().await;
+    let origin = "https://example.org/a";
+    let member = json!([
+        {"space": 1, "id": "a", "origin": origin, "mediaType": "image/jpeg"},
+        {"space": 1, "id": "b", "origin": origin, "mediaType": "application/pdf", "deliveryChannels": ["file"]},
+        {"space": 1, "id": "c", "origin": origin, "mediaType": "text/html"},
+        {"space": 1, "id": "d", "origin": origin, "mediaType": ""},
+    ]);
+    let body = json!({ "member": member }).to_string();
+    let refused = app.send("POST", &format!("{QUEUE}/priority"), body).await;
+    assert_eq!(
+        refused.pointers(400),
+        ["/member/1/mediaType", "/member/2/mediaType"]
+    );
+    let body = json!({ "member": [member[1]] }).to_string();
+    app.send("POST", QUEUE, body).await.json(201);
+}
+
+#[tokio::test]
 async fn what_waits_is_listed_like_other_images() {
     let app = app().await;
     let batch = submit(&app, QUEUE, &["a", "bad"]).await;

@@ -9,7 +9,7 @@ async fn a_customer_links_to_what_it_has() {
     let app = App::new().await;
     let customer = app.get("/customers/1").await.json(200);
     insta::assert_snapshot!(masked(&customer));
-    for link in ["spaces", "queue", "originStrategies", "keys"] {
+    for link in ["spaces", "allImages", "queue", "originStrategies", "keys"] {
         let path = text(&customer[link]).replace("https://api.example.org", "");
         assert_eq!(app.get(&path).await.status, 200, "{path}");
     }

@@ -1,5 +1,6 @@
 //! The API and delivery, driven without sockets on the backends in memory; the listener, over real ones.
 
+mod all_images;
 mod app;
 mod bad_input;
 mod bad_query;
@@ -15,8 +16,10 @@ mod image;
 mod image_refused;
 mod origin_strategy;
 mod queue;
+mod reingest;
 #[cfg(feature = "server")]
 mod serve;
 mod space;
+mod space_images;
 mod tenants;
 mod upload;

@@ -89,6 +89,9 @@ async fn the_batch_of_the_seed_goes_through_the_queue() {
     let failed = follow("errorImages").await;
     assert_eq!(ids(&failed), ["0bf94941-2c0f-49fd"]);
     assert!(text(&failed["member"][0]["error"]).contains("plain text"));
+    let test = text(&batch["test"]).replace("https://api.example.org", "");
+    let tested = app.send("POST", &test, "").await.json(200);
+    assert_eq!(tested, json!({"success": false}));
     assert_eq!(
         app.get("/customers/1/spaces/3/images?batch=1&error=true")
             .await

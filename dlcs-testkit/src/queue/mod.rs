@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod begin;
+pub mod bulk;
 pub mod claim;
 pub mod collect;
 pub mod crash;
@@ -105,6 +106,14 @@ macro_rules! queue_contract {
                 space_counts_its_images,
                 space_that_holds_images_stays,
             }
+            $crate::queue::bulk {
+                images_are_found_in_the_order_asked_for,
+                several_images_change_at_one_instant,
+                changed_images_come_back_in_the_order_given,
+                one_change_that_cannot_be_made_makes_none,
+                no_racing_edit_of_manifests_is_lost,
+                those_that_are_there_are_deleted,
+            }
             $crate::queue::listing {
                 every_condition_must_hold,
                 listing_goes_by_the_order_asked_for,
@@ -170,6 +179,7 @@ mod tests {
         for clauses in [
             include_str!("batch.rs"),
             include_str!("begin.rs"),
+            include_str!("bulk.rs"),
             include_str!("claim.rs"),
             include_str!("collect.rs"),
             include_str!("crash.rs"),

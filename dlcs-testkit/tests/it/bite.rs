@@ -97,6 +97,10 @@ bites! {
         image::update_keeps_state_generation_and_batch,
         not submit::existing_image_is_merged_onto_and_keeps_what_is_served
     }
+    partial_update_is_found_out: PartialUpdate => queue {
+        bulk::one_change_that_cannot_be_made_makes_none,
+        not bulk::changed_images_come_back_in_the_order_given
+    }
     eager_collector_is_found_out: EagerCollector => queue {
         collect::what_was_served_is_collectable_after_a_minute,
         not collect::deleted_derivative_is_collectable_after_a_minute

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use dlcs_core::image::{ImageChanges, ImageSource, OpenAccess, OriginUrl, shorten};
+use dlcs_core::image::{Image, ImageChanges, ImageSource, OpenAccess, OriginUrl, shorten};
 use dlcs_core::{CustomerId, ImageId, ModelId, SpaceId};
 use serde_json::Value;
 
@@ -87,6 +87,8 @@ pub(crate) struct Place {
     customer: CustomerId,
     space: Option<SpaceId>,
     model: Option<ModelId>,
+    /// Whether `id` may be `customer/space/id`.
+    full_ids: bool,
 }
 
 impl Place {
@@ -96,6 +98,7 @@ impl Place {
             customer,
             space: None,
             model: None,
+            full_ids: false,
         }
     }
 
@@ -105,6 +108,7 @@ impl Place {
             customer,
             space: Some(space),
             model: None,
+            full_ids: false,
         }
     }
 
@@ -114,6 +118,15 @@ impl Place {
             customer: id.customer(),
             space: Some(id.space()),
             model: Some(id.model().clone()),
+            full_ids: false,
+        }
+    }
+
+    /// The same, for images that exist and may be named as `customer/space/id`.
+    pub(crate) fn with_full_ids(self) -> Self {
+        Self {
+            full_ids: true,
+            ..self
         }
     }
 }
@@ -132,16 +145,7 @@ pub(crate) struct ImageInput {
 impl ImageInput {
     /// Reads the properties, all of them, whatever is wrong with some.
     pub(crate) fn read(fields: &Fields<'_>, place: Place, problems: &mut Problems) -> Self {
-        let mut input = Self {
-            customer: place.customer,
-            space: place.space,
-            model: place.model,
-            changes: ImageChanges::default(),
-            bytes: None,
-        };
-        input.read_space(fields, problems);
-        input.read_id(fields, problems);
-        input.read_address(fields, problems);
+        let mut input = Self::read_name(fields, place, problems);
         input.read_file(fields, problems);
         input.changes = ImageChanges {
             source: origin(fields, "origin", problems).map(ImageSource::Origin),
@@ -160,6 +164,31 @@ impl ImageInput {
         input
     }
 
+    /// Reads which image is meant, and nothing else.
+    pub(crate) fn read_name(fields: &Fields<'_>, place: Place, problems: &mut Problems) -> Self {
+        let mut input = Self {
+            customer: place.customer,
+            space: place.space,
+            model: place.model,
+            changes: ImageChanges::default(),
+            bytes: None,
+        };
+        let is_full = place.full_ids && input.read_full_id(fields, problems);
+        // Where there is a full id, or should be, the space need not be named.
+        input.read_space(fields, !place.full_ids, problems);
+        if !is_full {
+            input.read_id(fields, problems);
+        }
+        input.read_address(fields, problems);
+        input
+    }
+
+    /// The id of the image, once its space and its own id are known.
+    pub(crate) fn id(&self) -> Option<ImageId> {
+        let model = self.model.clone()?;
+        Some(ImageId::new(self.customer, self.space?, model))
+    }
+
     /// Refuses what only the program says of an image, unless it is what the program says; a media type that it has found stays its own.
     pub(crate) async fn check_stored(
         &mut self,
@@ -167,29 +196,25 @@ impl ImageInput {
         fields: &Fields<'_>,
         problems: &mut Problems,
     ) -> Result<(), ApiError> {
-        let is_upload = |value: &Value| {
-            value
-                .as_str()
-                .is_some_and(|text| text.starts_with(UPLOAD_SCHEME))
-        };
-        let mut names: Vec<&str> = READ_ONLY
-            .iter()
-            .copied()
-            .filter(|name| fields.value(name).is_some())
-            .collect();
-        if fields.value("origin").is_some_and(is_upload) {
-            names.push("origin");
-        }
-        if names.is_empty() && self.changes.media_type.is_none() {
+        if said_by_program(fields).is_empty() && self.changes.media_type.is_none() {
             return Ok(());
         }
-        let stored = match (self.space, &self.model) {
-            (Some(space), Some(model)) => {
-                let id = ImageId::new(self.customer, space, model.clone());
-                context.dlcs.catalogue().find_image(&id).await?
-            }
-            _ => None,
+        let stored = match self.id() {
+            Some(id) => context.dlcs.catalogue().find_image(&id).await?,
+            None => None,
         };
+        self.check_against(context, stored, fields, problems);
+        Ok(())
+    }
+
+    /// The same, where it is known what is stored.
+    pub(crate) fn check_against(
+        &mut self,
+        context: &Context,
+        stored: Option<Image>,
+        fields: &Fields<'_>,
+        problems: &mut Problems,
+    ) {
         let found_type = stored
             .as_ref()
             .filter(|image| image.media_type.is_none())
@@ -198,9 +223,11 @@ impl ImageInput {
         if found_type.is_some() && found_type == self.changes.media_type.as_ref() {
             self.changes.media_type = None;
         }
-        let stored = stored.map(|image| as_value(&resource(context, image)));
-        fields.check_read_only(&names, stored.as_ref(), problems);
-        Ok(())
+        let names = said_by_program(fields);
+        if !names.is_empty() {
+            let stored = stored.map(|image| as_value(&resource(context, image)));
+            fields.check_read_only(&names, stored.as_ref(), problems);
+        }
     }
 
     /// Whether the master comes with it: as an address, or as bytes.
@@ -228,10 +255,34 @@ impl ImageInput {
         }
     }
 
-    fn read_space(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
+    /// An `id` that is `customer/space/id`; returns whether it looks like that.
+    fn read_full_id(&mut self, fields: &Fields<'_>, problems: &mut Problems) -> bool {
+        let text = fields.value("id").and_then(Value::as_str);
+        let Some(text) = text.filter(|text| text.contains('/')) else {
+            return false;
+        };
+        let detail = match text.parse::<ImageId>() {
+            Err(error) => error.to_string(),
+            Ok(id) if id.customer() != self.customer => {
+                format!("is `{}`, another customer's image", shorten(text))
+            }
+            Ok(id) if self.space.is_some_and(|space| space != id.space()) => {
+                format!("is `{}`, an image of another space", shorten(text))
+            }
+            Ok(id) => {
+                self.space = Some(id.space());
+                self.model = Some(id.model().clone());
+                return true;
+            }
+        };
+        problems.add(fields.at("id"), format!("`id` {detail}"));
+        true
+    }
+
+    fn read_space(&mut self, fields: &Fields<'_>, is_needed: bool, problems: &mut Problems) {
         let at = fields.at("space");
         let Some(value) = fields.value("space") else {
-            if self.space.is_none() && fields.value("@id").is_none() {
+            if is_needed && self.space.is_none() && fields.value("@id").is_none() {
                 problems.add(
                     at,
                     "`space` is missing: say which space the image belongs to",
@@ -317,6 +368,21 @@ impl ImageInput {
         self.space = self.space.or(Some(id.space()));
         self.model = self.model.take().or_else(|| Some(id.model().clone()));
     }
+}
+
+/// Which properties are given that only the program sets.
+fn said_by_program(fields: &Fields<'_>) -> Vec<&'static str> {
+    let is_upload = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| text.starts_with(UPLOAD_SCHEME))
+    };
+    let mut names = READ_ONLY.to_vec();
+    names.retain(|name| fields.value(name).is_some());
+    if fields.value("origin").is_some_and(is_upload) {
+        names.push("origin");
+    }
+    names
 }
 
 fn origin(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<OriginUrl> {

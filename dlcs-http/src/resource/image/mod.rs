@@ -1,5 +1,6 @@
 //! Images.
 
+mod bulk;
 mod channels;
 mod input;
 mod listing;
@@ -7,7 +8,9 @@ mod preflight;
 mod register;
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::image::{DeliveryChannel, Image, ImageSource, OriginUrl, RegistrationMode};
+use dlcs_core::image::{
+    DeliveryChannel, Image, ImageQuery, ImageSource, OriginUrl, RegistrationMode,
+};
 use dlcs_core::policy::Channel;
 use dlcs_core::{CustomerId, Error, ImageId, SpaceId};
 use http::StatusCode;
@@ -20,6 +23,7 @@ use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
 use crate::payload::Payload;
 use crate::query::Query;
+use crate::route::ImageRoute;
 
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
@@ -157,32 +161,61 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     }
 }
 
-/// `GET /customers/{customer}/spaces/{space}/images`
-pub(crate) async fn list(
+/// Answers what is asked of images.
+pub(crate) async fn handle(
     context: &Context,
-    customer: CustomerId,
-    space: SpaceId,
+    route: ImageRoute,
     query: &Query,
+    payload: Payload,
 ) -> Outcome {
+    match route {
+        ImageRoute::List(customer, space) => list(context, customer, space, query).await,
+        ImageRoute::Create(customer, space) => {
+            create(context, customer, space, query, payload).await
+        }
+        ImageRoute::Get(id) => get(context, &id).await,
+        ImageRoute::Put(id) => put(context, &id, query, payload).await,
+        ImageRoute::Patch(id) => patch(context, &id, &payload.object().await?).await,
+        ImageRoute::Delete(id) => delete(context, &id).await,
+        ImageRoute::Reingest(id) => reingest(context, &id).await,
+        ImageRoute::ListAll(customer) => list_all(context, customer, query).await,
+        ImageRoute::FindAll(customer) => {
+            bulk::find(context, customer, &payload.object().await?).await
+        }
+        ImageRoute::EditAll(customer) => {
+            bulk::edit(context, customer, &payload.object().await?).await
+        }
+        ImageRoute::PatchAll(customer, space) => {
+            bulk::patch(context, customer, space, &payload.object().await?).await
+        }
+        ImageRoute::DeleteAll(customer) => {
+            bulk::delete(context, customer, &payload.object().await?).await
+        }
+    }
+}
+
+/// `GET /customers/{customer}/spaces/{space}/images`
+async fn list(context: &Context, customer: CustomerId, space: SpaceId, query: &Query) -> Outcome {
     context.dlcs.spaces_of(customer).get(space).await?;
     let address = format!("{}/images", context.space_link(customer, space));
-    let base = dlcs_core::image::ImageQuery::of(customer).in_space(space);
+    let base = ImageQuery::of(customer).in_space(space);
     list_matching(context, base, address, query).await
 }
 
+/// `GET /customers/{customer}/allImages`: those of all spaces.
+async fn list_all(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
+    let address = context.all_images_link(customer);
+    list_matching(context, ImageQuery::of(customer), address, query).await
+}
+
 /// `GET /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn get(context: &Context, id: &ImageId) -> Outcome {
+async fn get(context: &Context, id: &ImageId) -> Outcome {
     let image = context.dlcs.image(id).await?;
     Ok(context.json(StatusCode::OK, &resource(context, image)))
 }
 
 /// `PUT` and `POST /customers/{customer}/spaces/{space}/images/{image}`: registers it now.
-pub(crate) async fn put(
-    context: &Context,
-    id: &ImageId,
-    query: &Query,
-    payload: Payload,
-) -> Outcome {
+async fn put(context: &Context, id: &ImageId, query: &Query, payload: Payload) -> Outcome {
     let wanted = Wanted {
         place: Place::image(id),
         mode: RegistrationMode::Merge,
@@ -191,7 +224,7 @@ pub(crate) async fn put(
 }
 
 /// `POST /customers/{customer}/spaces/{space}/images`: registers it now, under an id that is new.
-pub(crate) async fn create(
+async fn create(
     context: &Context,
     customer: CustomerId,
     space: SpaceId,
@@ -206,14 +239,11 @@ pub(crate) async fn create(
 }
 
 /// `PATCH /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
+async fn patch(context: &Context, id: &ImageId, body: &Object) -> Outcome {
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", KNOWN, &mut problems);
     let mut input = ImageInput::read(&fields, Place::image(id), &mut problems);
-    if input.bytes.is_some() {
-        let detail = "`file` is not for changes: PUT the bytes to register the image again";
-        problems.add(fields.at("file"), detail);
-    }
+    refuse_bytes(&input, &fields, &mut problems);
     if context.dlcs.catalogue().find_image(id).await?.is_none() {
         return Err(CatalogueError::NotFound {
             subject: Subject::Image,
@@ -234,7 +264,21 @@ pub(crate) async fn patch(context: &Context, id: &ImageId, body: &Object) -> Out
 }
 
 /// `DELETE /customers/{customer}/spaces/{space}/images/{image}`
-pub(crate) async fn delete(context: &Context, id: &ImageId) -> Outcome {
+async fn delete(context: &Context, id: &ImageId) -> Outcome {
     context.dlcs.delete_image(id).await?;
     Ok(no_content())
+}
+
+/// `POST /customers/{customer}/spaces/{space}/images/{image}/reingest`: fetches it again, now.
+async fn reingest(context: &Context, id: &ImageId) -> Outcome {
+    let image = context.dlcs.reingest(id).await?;
+    Ok(context.json(StatusCode::OK, &resource(context, image)))
+}
+
+/// Bytes are for registrations, and not for changes.
+fn refuse_bytes(input: &ImageInput, fields: &Fields<'_>, problems: &mut Problems) {
+    if input.bytes.is_some() {
+        let detail = "`file` is not for changes: PUT the bytes to register the image again";
+        problems.add(fields.at("file"), detail);
+    }
 }

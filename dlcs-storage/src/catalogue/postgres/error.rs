@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use deadpool_postgres::PoolError;
-use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::catalogue::{CatalogueError, Subject, UpdateProblem};
 use dlcs_core::queue::{QueueError, SubmissionProblem};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -48,8 +48,8 @@ pub(super) enum PgError {
     SpaceNotEmpty(u64),
     #[error("this is the last key of an administrator")]
     LastKey,
-    #[error("the changes need the image to be processed again")]
-    NeedsProcessing,
+    #[error("some of the changes cannot be made")]
+    UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
     Refused(Vec<SubmissionProblem>),
     #[error("the lease has been lost")]
@@ -152,7 +152,7 @@ impl From<PgError> for CatalogueError {
             }
             PgError::SpaceNotEmpty(images) => Self::SpaceNotEmpty { images },
             PgError::LastKey => Self::LastKey,
-            PgError::NeedsProcessing => Self::NeedsProcessing,
+            PgError::UpdateRefused(problems) => Self::Refused { problems },
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,
                 source: Box::new(error),

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use dlcs_core::catalogue::Subject;
+use dlcs_core::catalogue::ImageUpdate;
 use dlcs_core::id::ImageId;
-use dlcs_core::image::{Image, ImageChanges, ImageState, Metadata};
+use dlcs_core::image::{Image, ImageState, Metadata};
 use dlcs_core::queue::Generation;
 use dlcs_core::time::Timestamp;
 
@@ -80,13 +80,17 @@ pub(super) static FIND: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {columns} FROM images AS i WHERE customer = $1 AND space = $2 AND model = $3")
 });
 
-pub(super) static HOLD_MANY: LazyLock<String> = LazyLock::new(|| {
+pub(super) static FIND_MANY: LazyLock<String> = LazyLock::new(|| {
     let columns = &*COLUMNS;
     format!(
         "SELECT {columns} FROM images AS i
-         WHERE (customer, space, model) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]))
-         ORDER BY customer, space, model FOR NO KEY UPDATE OF i"
+         WHERE (customer, space, model) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]))"
     )
+});
+
+pub(super) static HOLD_MANY: LazyLock<String> = LazyLock::new(|| {
+    let find = &*FIND_MANY;
+    format!("{find} ORDER BY customer, space, model FOR NO KEY UPDATE OF i")
 });
 
 static HOLD: LazyLock<String> = LazyLock::new(|| format!("{} FOR NO KEY UPDATE", *FIND));
@@ -107,16 +111,31 @@ async fn find_by(session: &Session, sql: &str, id: &ImageId) -> Result<Option<St
     read_one(row, read)
 }
 
+/// Images in the order asked for.
+pub(super) async fn find_many(session: &Session, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+    let found = find_each(session, &FIND_MANY, &ids.iter().collect::<Vec<_>>()).await?;
+    let image = |id| Some(found.get(id)?.image.clone());
+    Ok(ids.iter().map(image).collect())
+}
+
 /// Those of these images that are there, held in the order of their ids.
 pub(super) async fn hold_many(
     session: &Session,
+    ids: &[&ImageId],
+) -> Result<HashMap<ImageId, StoredImage>> {
+    find_each(session, &HOLD_MANY, ids).await
+}
+
+async fn find_each(
+    session: &Session,
+    sql: &str,
     ids: &[&ImageId],
 ) -> Result<HashMap<ImageId, StoredImage>> {
     let mut values = Values::default();
     values.each(ids, |id| of_customer(id.customer()));
     values.each(ids, |id| of_space(id.space()));
     values.each(ids, |id| id.model().as_str().to_owned());
-    let rows = session.rows(&HOLD_MANY, &values.params()).await?;
+    let rows = session.rows(sql, &values.params()).await?;
     let found = read_all(&rows, read)?.into_iter();
     Ok(found
         .map(|stored| (stored.image.id.clone(), stored))
@@ -218,43 +237,44 @@ async fn update_rows(
     Ok(())
 }
 
-/// Merges changes that take effect without processing the image.
-pub(super) async fn update(
-    session: &Session,
-    id: &ImageId,
-    changes: ImageChanges,
-) -> Result<Image> {
-    let found = hold(session, id).await?;
-    let mut stored = found.ok_or(PgError::NotFound(Subject::Image))?;
-    if changes.need_processing(&stored.image) {
-        return Err(PgError::NeedsProcessing);
+/// Makes changes that take effect without processing the images, all or none.
+pub(super) async fn update(session: &Session, updates: &[ImageUpdate]) -> Result<Vec<Image>> {
+    let ids: Vec<_> = updates.iter().map(|update| &update.image).collect();
+    let mut found = hold_many(session, &ids).await?;
+    let problems = ImageUpdate::problems(updates, |id| found.get(id).map(|it| &it.image));
+    if !problems.is_empty() {
+        return Err(PgError::UpdateRefused(problems));
     }
-    let before = stored.image.source.clone();
-    stored.image.merge(changes);
-    save(session, &[&stored]).await?;
-    if stored.image.source != before {
-        collectable::add(session, collectable::upload(&before, session.now())).await?;
+    let mut updated = Vec::with_capacity(updates.len());
+    for update in updates {
+        if let Some(mut stored) = found.remove(&update.image) {
+            update.clone().apply(&mut stored.image);
+            updated.push(stored);
+        }
     }
-    Ok(stored.image)
+    save(session, &updated.iter().collect::<Vec<_>>()).await?;
+    Ok(updated.into_iter().map(|stored| stored.image).collect())
 }
 
-/// Deletes an image, its job, and its place in its batches.
-pub(super) async fn delete(session: &Session, id: &ImageId) -> Result<()> {
-    let found = hold(session, id).await?;
-    let stored = found.ok_or(PgError::NotFound(Subject::Image))?;
+/// Deletes images, their jobs, and their places in their batches; returns of each whether it was there.
+pub(super) async fn delete(session: &Session, ids: &[ImageId]) -> Result<Vec<bool>> {
+    let mut found = hold_many(session, &ids.iter().collect::<Vec<_>>()).await?;
     let now = session.now();
     let mut tally = Tally::default();
-    submit::overtake(session, &mut tally, &[&stored]).await?;
-    let StoredImage { row, image } = stored;
-    tally.lose(image.batch);
-    tally.collect(collectable::upload(&image.source, now));
-    tally.collect(collectable::service(id, image.service(), now));
-    tally.count_image(id, -1);
+    submit::overtake(session, &mut tally, &found.values().collect::<Vec<_>>()).await?;
+    let rows: Vec<i64> = found.values().map(|stored| stored.row).collect();
+    for StoredImage { image, .. } in found.values() {
+        tally.lose(image.batch);
+        tally.collect(collectable::upload(&image.source, now));
+        tally.collect(collectable::service(&image.id, image.service(), now));
+        tally.count_image(&image.id, -1);
+        session.changes_image(&image.id);
+    }
     session
-        .execute("DELETE FROM images WHERE row_id = $1", &[&row])
+        .execute("DELETE FROM images WHERE row_id = ANY ($1)", &[&rows])
         .await?;
-    session.changes_image(id);
-    tally.write(session).await.map(drop)
+    tally.write(session).await?;
+    Ok(ids.iter().map(|id| found.remove(id).is_some()).collect())
 }
 
 fn push_record_values(values: &mut Values, images: &[&Image]) -> Result<()> {

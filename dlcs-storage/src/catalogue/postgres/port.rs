@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter};
-use dlcs_core::catalogue::{Catalogue, CatalogueError, Result, Subject};
+use dlcs_core::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result, Subject};
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
-use dlcs_core::image::{Image, ImageChanges, ImageQuery};
+use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
@@ -131,21 +131,24 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.database.caches.images.get_or_read(id, read).await?)
     }
 
+    async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+        let read = |session| async move { image::find_many(&session, ids).await };
+        Ok(self.database.read(read).await?)
+    }
+
     async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {
         let read = |session| async move { list::list(&session, query, page).await };
         Ok(self.database.snapshot(read).await?)
     }
 
-    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
-        let write = |session| {
-            let changes = changes.clone();
-            async move { image::update(&session, id, changes).await }
-        };
+    async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
+        let updates = &updates;
+        let write = |session| async move { image::update(&session, updates).await };
         Ok(self.database.write(write).await?)
     }
 
-    async fn delete_image(&self, id: &ImageId) -> Result<()> {
-        let write = |session| async move { image::delete(&session, id).await };
+    async fn delete_images(&self, ids: &[ImageId]) -> Result<Vec<bool>> {
+        let write = |session| async move { image::delete(&session, ids).await };
         Ok(self.database.write(write).await?)
     }
 

@@ -49,7 +49,7 @@ async fn claiming_searches_indexes_and_sorts_nothing() {
     let Some((catalogue, schema)) = open("claiming").await else {
         return;
     };
-    let statements: [(&str, &[&str]); 12] = [
+    let statements: [(&str, &[&str]); 13] = [
         (turn::HELD, &["jobs_leased", "jobs_by_owner"]),
         (turn::APART, &["jobs_set_apart"]),
         (
@@ -68,6 +68,7 @@ async fn claiming_searches_indexes_and_sorts_nothing() {
         (share::HOLD, &["queue_shares_pkey"]),
         (share::SAVE, &["queue_shares_pkey"]),
         (&image::FIND, &["images_by_id"]),
+        (&image::FIND_MANY, &["images_by_id"]),
         (batch::END_IMAGES, &["batch_images_pkey", "batches_pkey"]),
     ];
     let statements = &statements;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dlcs_core::catalogue::{CatalogueError, Subject};
+use dlcs_core::catalogue::{CatalogueError, Subject, UpdateProblem};
 use dlcs_core::queue::{QueueError, SubmissionProblem};
 use rusqlite::ErrorCode;
 use thiserror::Error;
@@ -45,8 +45,8 @@ pub(super) enum SqliteError {
     SpaceNotEmpty(u64),
     #[error("this is the last key of an administrator")]
     LastKey,
-    #[error("the changes need the image to be processed again")]
-    NeedsProcessing,
+    #[error("some of the changes cannot be made")]
+    UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
     Refused(Vec<SubmissionProblem>),
     #[error("the lease has been lost")]
@@ -92,7 +92,7 @@ impl From<SqliteError> for CatalogueError {
             }
             SqliteError::SpaceNotEmpty(images) => Self::SpaceNotEmpty { images },
             SqliteError::LastKey => Self::LastKey,
-            SqliteError::NeedsProcessing => Self::NeedsProcessing,
+            SqliteError::UpdateRefused(problems) => Self::Refused { problems },
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,
                 source: Box::new(error),

@@ -1,8 +1,9 @@
 //! The record of an image: a row, and back.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use dlcs_core::catalogue::Subject;
+use dlcs_core::catalogue::{ImageUpdate, Subject};
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageChanges, ImageState, Metadata};
 use dlcs_core::queue::Generation;
@@ -101,6 +102,12 @@ pub(super) fn find(connection: &Connection, id: &ImageId) -> Result<Option<Store
     )
 }
 
+/// Images in the order asked for; call it where nothing changes meanwhile.
+pub(super) fn find_many(connection: &Connection, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+    let find = |id| Ok(find(connection, id)?.map(|stored| stored.image));
+    ids.iter().map(find).collect()
+}
+
 pub(super) fn get_by_row(connection: &Connection, row: i64) -> Result<StoredImage> {
     let found = query_one(connection, &BY_ROW, [row], read)?;
     found.ok_or(SqliteError::NotFound(Subject::Image))
@@ -143,20 +150,27 @@ pub(super) fn save_state(connection: &Connection, stored: &StoredImage) -> Resul
     Ok(())
 }
 
-/// Merges changes that take effect without processing the image.
-pub(super) fn update(
-    connection: &Connection,
-    id: &ImageId,
-    changes: ImageChanges,
-    now: Timestamp,
-) -> Result<Image> {
-    let mut stored = find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Image))?;
-    if changes.need_processing(&stored.image) {
-        return Err(SqliteError::NeedsProcessing);
+/// Makes changes that take effect without processing the images, all or none.
+pub(super) fn update(connection: &Connection, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
+    let mut found = HashMap::with_capacity(updates.len());
+    for ImageUpdate { image, .. } in &updates {
+        if let Some(stored) = find(connection, image)? {
+            found.insert(image.clone(), stored);
+        }
     }
-    merge(connection, &mut stored.image, changes, now)?;
-    save(connection, &stored)?;
-    Ok(stored.image)
+    let problems = ImageUpdate::problems(&updates, |id| found.get(id).map(|it| &it.image));
+    if !problems.is_empty() {
+        return Err(SqliteError::UpdateRefused(problems));
+    }
+    let mut updated = Vec::with_capacity(updates.len());
+    for update in updates {
+        if let Some(mut stored) = found.remove(&update.image) {
+            update.apply(&mut stored.image);
+            save(connection, &stored)?;
+            updated.push(stored.image);
+        }
+    }
+    Ok(updated)
 }
 
 /// Merges changes; bytes that came with a registration and are no longer the source may be deleted.
@@ -174,10 +188,11 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// Deletes an image, its job, and its place in its batches.
-pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> Result<()> {
-    let StoredImage { row, image } =
-        find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Image))?;
+/// Deletes an image, its job, and its place in its batches; returns whether it was there.
+pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> Result<bool> {
+    let Some(StoredImage { row, image }) = find(connection, id)? else {
+        return Ok(false);
+    };
     job::overtake(connection, row, &image, now)?;
     if let Some(batch) = image.batch {
         batch::lose_image(connection, batch)?;
@@ -187,7 +202,8 @@ pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> R
     connection
         .prepare_cached("DELETE FROM images WHERE row_id = ?1")?
         .execute([row])?;
-    space::count_images(connection, id.customer(), id.space(), -1)
+    space::count_images(connection, id.customer(), id.space(), -1)?;
+    Ok(true)
 }
 
 fn record_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter};
-use dlcs_core::catalogue::{Catalogue, Result};
+use dlcs_core::catalogue::{Catalogue, ImageUpdate, Result};
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
-use dlcs_core::image::{Image, ImageChanges, ImageQuery};
+use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
@@ -120,21 +120,30 @@ impl Catalogue for SqliteCatalogue {
         Ok(self.caches.images.get_or_read(id, read).await?)
     }
 
+    async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+        let ids = ids.to_vec();
+        Ok(self.read(move |c| image::find_many(c, &ids)).await?)
+    }
+
     async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {
         let query = query.clone();
         Ok(self.read(move |c| list::list(c, &query, page)).await?)
     }
 
-    async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
-        let id = id.clone();
+    async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
+        let terms = Terms::DURABLE.about(updates.len());
         Ok(self
-            .write(move |c, now| image::update(c, &id, changes, now))
+            .write_on(terms, move |c, _| image::update(c, updates))
             .await?)
     }
 
-    async fn delete_image(&self, id: &ImageId) -> Result<()> {
-        let id = id.clone();
-        Ok(self.write(move |c, now| image::delete(c, &id, now)).await?)
+    async fn delete_images(&self, ids: &[ImageId]) -> Result<Vec<bool>> {
+        let ids = ids.to_vec();
+        Ok(self
+            .write_on(Terms::DURABLE.about(ids.len()), move |c, now| {
+                ids.iter().map(|id| image::delete(c, id, now)).collect()
+            })
+            .await?)
     }
 
     async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {

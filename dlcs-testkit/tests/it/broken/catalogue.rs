@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter};
-use dlcs_core::catalogue::{Catalogue, CatalogueError, Result};
+use dlcs_core::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result};
 use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
-use dlcs_core::image::{Image, ImageChanges, ImageQuery};
+use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges};
@@ -97,6 +97,10 @@ impl Catalogue for Broken {
         self.sound.find_image(id).await
     }
 
+    async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {
+        self.sound.find_images(ids).await
+    }
+
     async fn list_images(&self, query: &ImageQuery, page: PageRequest) -> Result<Page<Image>> {
         let mut query = query.clone();
         if self.has(Fault::TaglessListing) {
@@ -105,23 +109,28 @@ impl Catalogue for Broken {
         self.sound.list_images(&query, page).await
     }
 
-    async fn update_image(&self, id: &ImageId, mut changes: ImageChanges) -> Result<Image> {
+    async fn update_images(&self, mut updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
         if self.has(Fault::ErasingUpdate) {
-            for string in &mut changes.strings {
+            for string in updates.iter_mut().flat_map(|it| &mut it.changes.strings) {
                 string.get_or_insert_default();
             }
         }
-        self.sound.update_image(id, changes).await
+        if self.has(Fault::PartialUpdate) {
+            for update in &updates {
+                // Whatever comes of it.
+                let _ = self.sound.update_images(vec![update.clone()]).await;
+            }
+        }
+        self.sound.update_images(updates).await
     }
 
-    async fn delete_image(&self, id: &ImageId) -> Result<()> {
-        if let Some(image) = self.sound.find_image(id).await?
-            && self.has(Fault::LeakyDelete)
-        {
-            let key = image.service().map(|service| service.key(id));
-            self.leaked().extend(key);
+    async fn delete_images(&self, ids: &[ImageId]) -> Result<Vec<bool>> {
+        if self.has(Fault::LeakyDelete) {
+            let images = self.sound.find_images(ids).await?.into_iter().flatten();
+            let keys = images.filter_map(|image| Some(image.service()?.key(&image.id)));
+            self.leaked().extend(keys);
         }
-        self.sound.delete_image(id).await
+        self.sound.delete_images(ids).await
     }
 
     async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>> {

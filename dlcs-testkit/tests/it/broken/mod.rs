@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     EagerUploads,
     /// A change erases what it does not mention.
     ErasingUpdate,
+    /// Of changes that are refused, those that can be made are made.
+    PartialUpdate,
     /// What was served is collected at once.
     EagerCollector,
     /// Renewing a lease changes nothing.
