@@ -57,6 +57,44 @@ async fn others(raw: &tokio_postgres::Client, condition: &str) -> i64 {
 }
 
 #[tokio::test]
+async fn an_opening_whose_connection_the_server_ended_is_tried_again() {
+    let test = "an_opening_whose_connection_the_server_ended_is_tried_again";
+    let schema = schema_or_return!(test);
+    let raw = schema.raw_without_path().await;
+    // As another node holds it that migrates.
+    let lock = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(1145848659, hashtext('{}'))",
+        schema.name
+    );
+    raw.batch_execute(&lock).await.unwrap();
+    let opening = tokio::spawn(PostgresCatalogue::open(schema.config()));
+    let waiting = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE wait_event_type = 'Lock' AND pid IN (
+             SELECT pid FROM pg_locks
+             WHERE locktype = 'advisory' AND NOT granted AND objid = hashtext('{}')::bigint & 4294967295
+         )",
+        schema.name
+    );
+    let watcher = schema.raw_without_path().await;
+    let begun = Instant::now();
+    while watcher
+        .query_one(&waiting, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        == 0
+    {
+        assert!(!opening.is_finished(), "it waits for the other node");
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    raw.batch_execute("COMMIT").await.unwrap();
+    let catalogue = opening.await.unwrap().unwrap();
+    with_customer(&catalogue).await;
+}
+
+#[tokio::test]
 async fn connections_that_the_server_ended_are_replaced() {
     let schema = schema_or_return!("connections_that_the_server_ended_are_replaced");
     let name = format!("{}?application_name={}", address(), schema.name);

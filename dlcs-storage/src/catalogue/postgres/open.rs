@@ -25,6 +25,9 @@ use super::{PostgresCatalogue, origin_strategy, tls};
 
 /// Rows in memory may say for so long what another node has changed.
 const CACHE_AGE: Duration = Duration::from_millis(500);
+/// How often it is tried where the server ends the connection, and the wait between.
+const ATTEMPTS: u32 = 3;
+const REST: Duration = Duration::from_secs(1);
 /// How long opening may take, where there is nothing to migrate.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,7 +43,7 @@ pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCata
     let settings = Settings::new(schema.as_deref());
     let encryption = address.encryption.clone();
     let connector = blocking(move || tls::connector(&encryption)).await?;
-    let channel = prepare(&address, &settings, &connector, schema.as_deref()).await?;
+    let channel = prepare_patiently(&address, &settings, &connector, schema.as_deref()).await?;
     let database = Database {
         pool: pool(&address, &settings, connector.clone(), connections),
         connector: Connector(connector.clone()),
@@ -90,6 +93,38 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+/// Prepares, and once more where the server ended the connection meanwhile: each step happens whole or not at all.
+async fn prepare_patiently(
+    address: &Address,
+    settings: &Settings,
+    connector: &MakeRustlsConnect,
+    schema: Option<&str>,
+) -> Result<String, OpenError> {
+    for _ in 1..ATTEMPTS {
+        match prepare(address, settings, connector, schema).await {
+            Err(error) if was_ended(&error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the database is opened again"
+                );
+                tokio::time::sleep(REST).await;
+            }
+            prepared => return prepared,
+        }
+    }
+    prepare(address, settings, connector, schema).await
+}
+
+/// Whether a connection was ended that the server had accepted: it was told to, or nothing came over it for too long.
+fn was_ended(error: &OpenError) -> bool {
+    let OpenError::Database { source, .. } = error else {
+        return false;
+    };
+    let driver = source.downcast_ref::<tokio_postgres::Error>();
+    let code = driver.and_then(tokio_postgres::Error::code);
+    code.is_some_and(|code| code.code().starts_with("57P"))
+}
+
 /// Looks at the server and brings the schema up to date; returns the name that nodes with this schema call each other by.
 async fn prepare(
     address: &Address,
@@ -125,7 +160,8 @@ async fn prepare(
     };
     tokio::pin!(connection, work);
     tokio::select! {
-        outcome = &mut work => outcome,
+        // It knows better why there is no answer.
+        biased;
         ended = &mut connection => Err(OpenError::Database {
             host: address.host(),
             source: match ended {
@@ -133,6 +169,7 @@ async fn prepare(
                 Err(error) => error.into(),
             },
         }),
+        outcome = &mut work => outcome,
     }
 }
 
