@@ -1,5 +1,7 @@
 //! Who is asking: HTTP Basic authentication with an API key and its secret.
 
+use std::time::Instant;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dlcs_core::customer::Role;
@@ -7,17 +9,52 @@ use dlcs_core::origin::Secret;
 use dlcs_core::{Customer, Dlcs};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 
 use crate::error::{ApiError, Kind};
+use crate::failures::Failures;
+use crate::peer::TrustedProxies;
 use crate::route::Access;
+
+/// Lets requests in, and counts who tries secrets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Guard {
+    pub(crate) proxies: TrustedProxies,
+    failures: Failures,
+}
+
+impl Guard {
+    /// Checks that a request may go on to a path; returns who asks, where that needs to be known.
+    pub(crate) async fn admit(
+        &self,
+        dlcs: &Dlcs,
+        parts: &Parts,
+        access: Access,
+    ) -> Result<Option<Customer>, ApiError> {
+        let client = self.proxies.client(parts);
+        if access != Access::Open
+            && let Some(wait) = client.and_then(|client| self.failures.wait(client, Instant::now()))
+        {
+            let detail = "too many wrong keys or secrets came from your address lately: wait, and send the right ones";
+            return Err(ApiError::new(Kind::TooManyFailures, detail).with_wait(wait));
+        }
+        let count = || {
+            if let Some(client) = client {
+                self.failures.count(client, Instant::now());
+            }
+        };
+        authorise(dlcs, &parts.headers, access, count).await
+    }
+}
 
 /// Checks that the credentials of a request open a path; returns whose they are, where some are needed.
 ///
-/// Every failure is the same error, so that it never tells whether there is something at the path.
+/// Every failure is the same error, so that it never tells whether there is something at the path. `on_wrong` is called when they are nobody's.
 pub(crate) async fn authorise(
     dlcs: &Dlcs,
     headers: &HeaderMap,
     access: Access,
+    on_wrong: impl FnOnce(),
 ) -> Result<Option<Customer>, ApiError> {
     if access == Access::Open {
         return Ok(None);
@@ -29,10 +66,10 @@ pub(crate) async fn authorise(
         )
     };
     let (key, secret) = credentials(headers).ok_or_else(refused)?;
-    let caller = dlcs
-        .authenticate(&key, &secret)
-        .await?
-        .ok_or_else(refused)?;
+    let Some(caller) = dlcs.authenticate(&key, &secret).await? else {
+        on_wrong();
+        return Err(refused());
+    };
     let administrator = caller.role == Role::Administrator;
     let opens = match access {
         Access::Open | Access::AnyKey => true,

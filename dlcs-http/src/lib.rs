@@ -3,6 +3,8 @@
 mod service;
 
 mod auth;
+mod failures;
+mod peer;
 mod route;
 
 mod body;
@@ -24,6 +26,7 @@ mod delivery;
 mod serve;
 
 pub use body::{BoxError, ResponseBody};
+pub use peer::{NetworkError, PeerAddress, TrustedProxies};
 pub use resource::batch::batch_document;
 #[cfg(feature = "server")]
 pub use serve::serve;

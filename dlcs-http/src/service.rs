@@ -20,7 +20,7 @@ use http_body::Body;
 use tracing::Instrument;
 use url::Url;
 
-use crate::auth::authorise;
+use crate::auth::Guard;
 use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
 use crate::delivery;
@@ -28,6 +28,7 @@ use crate::error::{ApiError, Kind};
 use crate::events::Streams;
 use crate::hydra::base;
 use crate::payload::{BodyLimits, Payload};
+use crate::peer::TrustedProxies;
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
@@ -38,7 +39,7 @@ use crate::route::{Access, Route, RouteError};
 
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
-/// It is cheap to clone and holds no state of its own, but for how many streams of events are open.
+/// It is cheap to clone and holds no state of its own, but for how many streams of events are open, and how often authentication has failed.
 #[derive(Debug, Clone)]
 pub struct DlcsService(Arc<Inner>);
 
@@ -49,6 +50,7 @@ struct Inner {
     delivery_url: Option<Arc<str>>,
     limits: BodyLimits,
     streams: Streams,
+    guard: Guard,
     started: Timestamp,
     has_api: bool,
     has_delivery: bool,
@@ -110,6 +112,13 @@ impl DlcsServiceBuilder {
         self
     }
 
+    /// Names the proxies that are believed about who asks and by which address; without them, `X-Forwarded-` headers are ignored.
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.0.guard.proxies = proxies;
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> DlcsService {
@@ -130,6 +139,7 @@ impl DlcsService {
             has_api: true,
             has_delivery: true,
             streams: Streams::new(Streams::DEFAULT_LIMIT),
+            guard: Guard::default(),
         })
     }
 
@@ -162,9 +172,8 @@ impl DlcsService {
             AssertUnwindSafe(answer).catch_unwind().await
         } else {
             let payload = Payload::new(&parts.headers, body, self.0.limits);
-            let streams = &self.0.streams;
             let answer =
-                AssertUnwindSafe(answer(&context, &parts, streams, payload)).catch_unwind();
+                AssertUnwindSafe(answer(&context, &parts, &self.0, payload)).catch_unwind();
             // In a box, because the many handlers of the API take more room than a tile should have to move.
             Box::pin(answer.instrument(context.span(&parts))).await
         };
@@ -211,6 +220,7 @@ impl DlcsService {
             .0
             .public_url
             .clone()
+            .or_else(|| self.0.guard.proxies.base(parts).map(Into::into))
             .unwrap_or_else(|| from_host(parts));
         let delivery = self.0.delivery_url.as_ref().unwrap_or(&api);
         let delivery = Arc::clone(delivery);
@@ -257,10 +267,10 @@ fn strip(response: &mut Response<ResponseBody>) {
 async fn answer(
     context: &Context,
     parts: &Parts,
-    streams: &Streams,
+    service: &Inner,
     payload: Payload,
 ) -> Response<ResponseBody> {
-    match dispatch(context, parts, streams, payload).await {
+    match dispatch(context, parts, service, payload).await {
         Ok(response) => response,
         Err(error) => error.into_response(context),
     }
@@ -270,11 +280,11 @@ async fn answer(
 async fn dispatch(
     context: &Context,
     parts: &Parts,
-    streams: &Streams,
+    Inner { guard, streams, .. }: &Inner,
     payload: Payload,
 ) -> Outcome {
     let access = Access::of(&parts.method, parts.uri.path());
-    let caller = authorise(&context.dlcs, &parts.headers, access).await?;
+    let caller = guard.admit(&context.dlcs, parts, access).await?;
     let route = Route::parse(&parts.method, parts.uri.path())?;
     if let (Access::Customer(id), Some(caller)) = (access, &caller)
         && caller.id != id

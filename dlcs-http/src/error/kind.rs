@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     SourceTooLarge,
     ContentEncoding,
     NotAnImage,
+    TooManyFailures,
     Internal,
     OriginFailed,
     Unavailable,
@@ -44,7 +45,7 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,
@@ -63,6 +64,7 @@ impl Kind {
         Self::SourceTooLarge,
         Self::ContentEncoding,
         Self::NotAnImage,
+        Self::TooManyFailures,
         Self::Internal,
         Self::OriginFailed,
         Self::Unavailable,
@@ -93,6 +95,7 @@ impl Kind {
             Self::BodyTooLarge | Self::SourceTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAnImage => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::OriginFailed => StatusCode::BAD_GATEWAY,
             Self::Unavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -201,6 +204,12 @@ impl Kind {
                 "The source is not an image that can be served",
                 "The source was fetched, but it is not an image of a known format, is damaged, or has too many pixels. The record of \
                  the image is kept, with the error in it.",
+            ),
+            Self::TooManyFailures => (
+                "too-many-failures",
+                "Too many wrong keys or secrets",
+                "More than a hundred requests of a minute came from your address with an API key or a secret that is wrong. Wait for the time \
+                 in `Retry-After`: until then, right ones are refused, too.",
             ),
             Self::Internal => (
                 "internal",

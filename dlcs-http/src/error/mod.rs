@@ -4,6 +4,7 @@ mod kind;
 mod table;
 
 use std::fmt;
+use std::time::Duration;
 
 use dlcs_core::ImageId;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -50,6 +51,7 @@ struct Occurrence {
     problems: Vec<Problem>,
     image: Option<ImageId>,
     allow: Option<HeaderValue>,
+    wait: Option<Duration>,
     cause: Option<BoxError>,
 }
 
@@ -62,6 +64,7 @@ impl ApiError {
             problems: Vec::new(),
             image: None,
             allow: None,
+            wait: None,
             cause: None,
         }))
     }
@@ -97,6 +100,12 @@ impl ApiError {
     /// Lists the methods that the address knows.
     pub(crate) fn with_allow(mut self, allow: HeaderValue) -> Self {
         self.0.allow = Some(allow);
+        self
+    }
+
+    /// Says how long the client has to wait.
+    pub(crate) fn with_wait(mut self, wait: Duration) -> Self {
+        self.0.wait = Some(wait);
         self
     }
 
@@ -166,6 +175,10 @@ impl ApiError {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             _ => {}
+        }
+        if let Some(wait) = self.0.wait {
+            // Not a moment too early.
+            headers.insert(RETRY_AFTER, (wait.as_secs() + 1).into());
         }
         if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, allow);

@@ -26,6 +26,7 @@ use body::PatientBody;
 use connection::PatientStream;
 
 use crate::body::ResponseBody;
+use crate::peer::PeerAddress;
 use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
@@ -65,7 +66,7 @@ pub async fn serve(
     let (stopping, stopped) = watch::channel(());
     let service = service.until(stopping_of(stopped));
     loop {
-        let (stream, permit) = tokio::select! {
+        let (stream, peer, permit) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             accepted = accept(&listener, &permits) => accepted,
@@ -73,7 +74,10 @@ pub async fn serve(
         // What has ended is forgotten here, so that the set holds open connections only.
         while connections.try_join_next().is_some() {}
         let service = service.clone();
-        let patient = hyper::service::service_fn(move |request| answer(service.clone(), request));
+        let patient = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            answer(service.clone(), request)
+        });
         let io = TokioIo::new(PatientStream::new(stream));
         let connection = protocol.serve_connection(io, patient).into_owned();
         let connection = graceful.watch(connection);
@@ -161,7 +165,7 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> (TcpStream, PeerAddress, OwnedSemaphorePermit) {
     let permit = Arc::clone(permits)
         .acquire_owned()
         .await
@@ -169,12 +173,12 @@ async fn accept(
     let (mut wait, longest) = BACK_OFF;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without this, small answers wait for the acknowledgement of the one before.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection was lost at once");
                 }
-                return (stream, permit);
+                return (stream, PeerAddress(peer.ip()), permit);
             }
             // The client's fault, not the machine's: there is nothing to wait for.
             Err(error) if is_of_client(&error) => {}

@@ -15,6 +15,7 @@ mod events;
 mod image;
 mod image_refused;
 mod origin_strategy;
+mod peer;
 mod queue;
 mod reingest;
 #[cfg(feature = "server")]

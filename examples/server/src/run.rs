@@ -110,7 +110,8 @@ fn broken(error: Option<tokio::task::JoinError>) -> Stop {
 fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
     let mut service = DlcsService::builder(dlcs)
         .with_body_limit(config.max_body_size)
-        .with_upload_limit(config.max_upload_size);
+        .with_upload_limit(config.max_upload_size)
+        .with_trusted_proxies(config.proxies.clone());
     if let Some(url) = &config.public_url {
         service = service.with_public_url(url);
     }

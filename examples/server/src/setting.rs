@@ -133,6 +133,14 @@ pub(crate) const ADMIN_SECRET: Setting = Setting {
         "The secret of --admin-key; give it in the environment, because other users can see flags.",
     )
 };
+pub(crate) const TRUSTED_PROXY: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "trusted-proxy",
+        "CIDR",
+        "A proxy, or a network of them, that is believed in what its X-Forwarded- headers say: who asks, and by which address; repeatable.",
+    )
+};
 pub(crate) const ALLOW_PRIVATE: Setting = Setting {
     repeatable: true,
     ..Setting::new(
@@ -283,7 +291,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 35] = [
+pub(crate) const ALL: [&Setting; 36] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -292,6 +300,7 @@ pub(crate) const ALL: [&Setting; 35] = [
     &ROLES,
     &PUBLIC_URL,
     &DELIVERY_URL,
+    &TRUSTED_PROXY,
     &ADMIN_KEY,
     &ADMIN_SECRET,
     &ALLOW_PRIVATE,

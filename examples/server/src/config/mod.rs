@@ -15,6 +15,7 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
+use dlcs_http::TrustedProxies;
 use dlcs_storage::catalogue::SealingKey;
 use dlcs_storage::catalogue::postgres::PostgresCatalogueConfig;
 use dlcs_storage::derivative::s3::S3DerivativesConfig;
@@ -55,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) roles: Roles,
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: OpenedNetworks,
     /// Certificate authorities of origins besides those of the machine.
@@ -140,6 +142,7 @@ impl Config {
             roles: sources.required(&setting::ROLES, Roles::parse)?,
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
+            proxies: sources.together(&setting::TRUSTED_PROXY, TrustedProxies::parse)?,
             first_key: first_key(sources)?,
             allowed: sources.together(&setting::ALLOW_PRIVATE, OpenedNetworks::parse)?,
             authorities: sources
