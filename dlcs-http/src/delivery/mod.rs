@@ -119,17 +119,14 @@ async fn serve(
         .service()
         .filter(|_| image.has_channel(Channel::IiifImg))
         .ok_or_else(nothing_here)?;
+    check_open(image)?;
     match &route.wanted {
         Wanted::Base => {
             let base = service_address(context, route.target.version, &image.id);
             Ok(headers::redirect(format!("{base}/info.json")))
         }
-        Wanted::Info => {
-            check_open(image)?;
-            Ok(information(context, request, &route.target, image, service))
-        }
+        Wanted::Info => Ok(information(context, request, &route.target, image, service)),
         Wanted::Pixels(parameters) => {
-            check_open(image)?;
             pixels(context, request, &route.target, image, service, parameters).await
         }
     }
@@ -196,19 +193,9 @@ fn modified(context: &Context, service: &ImageService) -> Option<Timestamp> {
 
 fn describe(context: &Context, service: &ImageService) -> Info {
     let derivative = &service.derivative;
-    let levels: Vec<_>;
-    let stored = if derivative.thumbnails.is_empty() {
-        levels = derivative
-            .pyramid
-            .levels()
-            .map(|level| level.dimensions)
-            .collect();
-        &levels
-    } else {
-        &derivative.thumbnails
-    };
     let limits = &context.dlcs.settings().limits;
-    Info::of(derivative.pyramid, stored, limits, context.dlcs.formats())
+    let formats = context.dlcs.formats();
+    Info::of(derivative.pyramid, &derivative.thumbnails, limits, formats)
 }
 
 async fn pixels(

@@ -193,6 +193,8 @@ async fn what_is_not_open_to_everybody_is_not_delivered() {
     for changes in [roles, limited(OpenAccess::Denied), limited(some)] {
         fixture.change("map", changes).await;
         for path in [
+            "/iiif-img/1/1/map",
+            "/iiif-img/v3/1/1/map/",
             "/iiif-img/1/1/map/info.json",
             "/iiif-img/1/1/map/full/max/0/default.jpg",
             "/iiif-img/v2/1/1/map/full/100,/0/default.jpg",

@@ -11,4 +11,4 @@ mod info;
 mod oracle;
 mod pixels;
 
-pub(crate) use fixture::Fixture;
+pub(crate) use fixture::{Fixture, thumbnails};

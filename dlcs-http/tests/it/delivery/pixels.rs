@@ -149,3 +149,13 @@ async fn options_answers_every_page() {
         assert!(answer.body.is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_thumbnail_is_sent_as_it_is_stored() {
+    let fixture = Fixture::with_image("map").await;
+    for (size, decoded) in [("!400,400", 0), ("1024,", 0), ("100,67", 0), ("401,", 1)] {
+        let path = format!("/iiif-img/1/1/map/full/{size}/0/default.jpg");
+        fixture.get(&path).await.good();
+        assert_eq!(fixture.decoded(), decoded, "{path}");
+    }
+}
