@@ -1,5 +1,6 @@
 //! From a method and a raw path to a route: pure, and one table.
 
+mod family;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,7 @@ use dlcs_core::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-/// The first segment of every address of delivery.
-pub(crate) const DELIVERY: &str = "iiif-img";
+pub(crate) use family::Family;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,8 +209,8 @@ static ROUTES: &[Entry] = &[
 impl Route {
     /// Tells a request for delivery by the start of its path, without taking that apart.
     pub(crate) fn parse_delivery(method: &Method, raw_path: &str) -> Option<Self> {
-        let rest = raw_path.strip_prefix('/')?.strip_prefix(DELIVERY)?;
-        let is_delivery = *method != Method::CONNECT && (rest.is_empty() || rest.starts_with('/'));
+        let first = raw_path.strip_prefix('/')?.split('/').next()?;
+        let is_delivery = *method != Method::CONNECT && Family::of(first).is_some();
         is_delivery.then_some(Self::Delivery)
     }
 

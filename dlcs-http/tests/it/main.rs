@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod image;
 mod image_refused;
+mod links;
 mod origin_strategy;
 mod policy;
 mod queue;

@@ -104,6 +104,10 @@ async fn head_has_the_headers_of_get_and_renders_nothing() {
         "/iiif-img/1/1/map/full/max/0/default.jpg",
         "/iiif-img/1/1/map/info.json",
         "/iiif-img/1/1/map",
+        "/thumbs/1/1/map/full/200,/0/default.jpg",
+        "/thumbs/1/1/map/info.json",
+        "/thumbs/1/1/map",
+        "/iiif-manifest/1/1/map",
         "/iiif-img/1/1/map/full/0,/0/default.jpg",
         "/iiif-img/1/1/nothing/info.json",
     ] {
@@ -133,6 +137,8 @@ async fn options_answers_every_page() {
         "/iiif-img/1/1/map/info.json",
         "/iiif-img/1/1/map/full/max/0/default.jpg",
         "/iiif-img",
+        "/thumbs/1/1/map",
+        "/iiif-manifest/1/1/map",
     ] {
         let asked = [
             ("origin", "https://viewer.example.org"),
