@@ -25,7 +25,7 @@ async fn register(app: &App, properties: Value) -> Value {
     body["origin"] = json!(ORIGIN);
     let answer = app.send("PUT", IMAGE, body.to_string()).await;
     assert!(answer.status.is_success(), "{}", answer.text());
-    serde_json::from_slice(&answer.body).unwrap()
+    serde_json::from_slice(&answer.body).expect("the body is JSON")
 }
 
 /// The links that an image has, and that all of them lead somewhere.
@@ -36,7 +36,7 @@ async fn links(app: &App, image: &Value) -> Vec<&'static str> {
             continue;
         };
         let link = text(link);
-        let path = link.strip_prefix(DELIVERY).unwrap();
+        let path = link.strip_prefix(DELIVERY).expect("a link to delivery");
         let answer = app.send_as(None, "GET", path, "").await;
         let is_service = name.ends_with("Service") || name == "imageService";
         let expected = if is_service { 303 } else { 200 };

@@ -33,7 +33,8 @@ async fn with_channels(channels: &[&str]) -> Fixture {
     });
     let registration = Fixture::registration("map").with_bytes("bytes");
     let registration = registration.with_channels(channels);
-    fixture.dlcs.register(registration).await.unwrap();
+    let registered = fixture.dlcs.register(registration).await;
+    registered.expect("an image that can be registered");
     fixture
 }
 
