@@ -33,7 +33,7 @@ use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
     Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, queue, space,
+    origin_trial, policy, queue, space,
 };
 use crate::route::{Access, Route, RouteError};
 
@@ -316,6 +316,10 @@ async fn handle(
         Route::ErrorPage(slug) => entry_point::error_page(&slug),
         Route::ListStrategyKinds => origin_strategy::list_kinds(context, query),
         Route::GetStrategyKind(name) => origin_strategy::get_kind(context, &name),
+        Route::ListOptimisationPolicies => policy::list_optimisations(context, query),
+        Route::GetOptimisationPolicy(name) => policy::get_optimisation(context, &name),
+        Route::ListThumbnailPolicies => policy::list_thumbnails(context, query),
+        Route::GetThumbnailPolicy(name) => policy::get_thumbnails(context, &name),
         Route::GetTotals => queue::totals(context).await,
         Route::ListCustomers => {
             let caller = caller.expect("the route is not open, so somebody has been let in");

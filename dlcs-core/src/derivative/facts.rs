@@ -10,7 +10,7 @@ use crate::iiif::{Dimensions, Pyramid};
 pub struct DerivativeFacts {
     /// Its levels and tiles.
     pub pyramid: Pyramid,
-    /// The sizes of the whole image that it holds ready, ascending.
+    /// The sizes of the whole image that its thumbnail policy asked for, ascending: each lies ready as JPEG.
     pub thumbnails: Vec<Dimensions>,
     /// How many of its bytes are those of its thumbnails.
     pub thumbnail_bytes: u64,

@@ -47,6 +47,11 @@ pub enum RequestError {
         /// The largest size of this region.
         largest: Dimensions,
     },
+    /// A service of level 0 does not have this.
+    #[error(
+        "this is not among what lies ready: ask for the whole image, upright, as `jpg` and in a size that info.json lists"
+    )]
+    NotReady,
     /// The rotation is not written as the API says.
     #[error(
         "the rotation is not understood: use a number from 0 to 360, with `!` before it to mirror"

@@ -20,16 +20,19 @@ pub struct Info {
 }
 
 impl Info {
-    /// Describes a pyramid and the whole-image sizes that are stored beside it: only what a request for it would get.
+    /// Describes a pyramid and the thumbnails that are stored beside it: only what a request for it would get.
+    ///
+    /// The level that one tile holds is a size, too.
     #[must_use]
     pub fn of(
         pyramid: Pyramid,
-        stored: &[Dimensions],
+        thumbnails: &[Dimensions],
         limits: &Limits,
         formats: FormatSet,
     ) -> Self {
         let limits = limits.of_image(pyramid.dimensions);
-        let mut sizes = stored.to_vec();
+        let mut sizes = thumbnails.to_vec();
+        sizes.extend(pyramid.levels().next_back().map(|level| level.dimensions));
         // A size is promised in every format.
         let longest = formats.iter().map(Format::longest_side).min();
         let has_room = |size: &Dimensions| {
@@ -114,6 +117,30 @@ mod tests {
             };
             let info = Info::of(pyramid, &[], &limits, FormatSet::LEVEL_2);
             assert_eq!(info.scale_factors, factors, "{max_width}");
+        }
+    }
+
+    #[test]
+    fn the_level_that_one_tile_holds_is_a_size_among_the_thumbnails() {
+        let size = |(width, height)| Dimensions::new(width, height).unwrap();
+        let pyramid = Pyramid {
+            dimensions: size((1300, 975)),
+            tile: TileSize::Px512,
+        };
+        for (thumbnails, expected) in [
+            (vec![], vec![(325, 244)]),
+            (vec![(325, 244)], vec![(325, 244)]),
+            (
+                vec![(100, 75), (400, 300)],
+                vec![(100, 75), (325, 244), (400, 300)],
+            ),
+        ] {
+            let thumbnails: Vec<_> = thumbnails.into_iter().map(size).collect();
+            let info = Info::of(pyramid, &thumbnails, &Limits::default(), FormatSet::LEVEL_2);
+            assert_eq!(
+                info.sizes,
+                expected.into_iter().map(size).collect::<Vec<_>>()
+            );
         }
     }
 }

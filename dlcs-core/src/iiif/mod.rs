@@ -1,5 +1,6 @@
 //! The IIIF Image API as pure code: the grammar of a request, what it means for an image, and which stored tiles answer it.
 
+mod among;
 mod error;
 mod formats;
 mod geometry;

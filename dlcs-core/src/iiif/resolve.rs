@@ -54,7 +54,7 @@ pub struct ResolvedRequest {
     /// The format.
     pub format: Format,
     /// The name that version 3.0 has for the size, where it is the largest one with or without enlarging.
-    maximum: Option<&'static str>,
+    pub(super) maximum: Option<&'static str>,
 }
 
 impl ImageRequest {
@@ -89,7 +89,7 @@ impl ImageRequest {
         })
     }
 
-    fn resolve_region(&self, image: Dimensions) -> Result<Rect, RequestError> {
+    pub(super) fn resolve_region(&self, image: Dimensions) -> Result<Rect, RequestError> {
         let (width, height) = (image.width(), image.height());
         let [x, y, w, h] = match &self.region {
             Region::Full => return Ok(Rect::whole(image)),

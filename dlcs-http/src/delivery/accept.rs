@@ -1,10 +1,8 @@
-//! What a client accepts: which version of info.json, and in which media type.
+//! What a client accepts: which version of a document, and in which media type.
 
 use dlcs_core::iiif::Version;
 use http::HeaderMap;
 use http::header::ACCEPT;
-
-use super::info::context_of;
 
 const JSON: (&str, &str) = ("application", "json");
 const JSON_LD: (&str, &str) = ("application", "ld+json");
@@ -38,8 +36,8 @@ impl Accept {
         }
     }
 
-    /// Whether the client asks for version 2 by its profile, and for no other as much.
-    pub(super) fn version(&self) -> Version {
+    /// Version 2 where the client asks for its context by the profile, and for no other as much.
+    pub(super) fn version(&self, context_of: impl Fn(Version) -> &'static str) -> Version {
         let named = |version| {
             self.best(|range| {
                 let mut profiles = range.profile.split_whitespace();
@@ -55,7 +53,7 @@ impl Accept {
         }
     }
 
-    /// Whether info.json is sent as JSON-LD rather than as plain JSON.
+    /// Whether a document is sent as JSON-LD rather than as plain JSON.
     ///
     /// 2.1: only to those who name it. 3.0: to everybody who accepts it, unless they name plain JSON and not JSON-LD.
     pub(super) fn json_ld(&self, version: Version) -> bool {
@@ -134,6 +132,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::delivery::{info, manifest};
 
     const SECOND: &str = r#"application/ld+json;profile="http://iiif.io/api/image/2/context.json""#;
     const THIRD: &str = r#"application/ld+json;profile="http://iiif.io/api/image/3/context.json""#;
@@ -162,7 +161,10 @@ mod tests {
             (SECOND.replace("profile", "PROFILE"), Version::V2),
             ("application/ld+json;profile=2".to_owned(), Version::V3),
         ] {
-            assert_eq!(accept(&text).version(), version, "{text}");
+            assert_eq!(accept(&text).version(info::context_of), version, "{text}");
+            let other = text.replace("/api/image/", "/api/presentation/");
+            let found = accept(&other).version(manifest::context_of);
+            assert_eq!(found, version, "{other}");
         }
     }
 
@@ -202,7 +204,11 @@ mod tests {
     #[test]
     fn nonsense_is_ignored() {
         for text in [";;;,,,", "a", "a/b;q=x", "\"", "*/*;q=nan", "/;="] {
-            assert_eq!(accept(text).version(), Version::V3, "{text}");
+            assert_eq!(
+                accept(text).version(info::context_of),
+                Version::V3,
+                "{text}"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use dlcs_core::iiif::{Dimensions, Version};
+use dlcs_core::iiif::Dimensions;
 use dlcs_core::image::ImageService;
 use dlcs_core::time::Timestamp;
 use http::header::{
@@ -15,7 +15,6 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::info::{context_of, profile_of};
 use crate::body::{ResponseBody, empty, left_out};
 
 /// The methods of every address of delivery.
@@ -31,10 +30,10 @@ const SETTLED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Description {
     pub(super) content_type: HeaderValue,
-    pub(super) link: HeaderValue,
+    pub(super) link: Option<HeaderValue>,
     /// Names the bytes: the same tag, the same bytes.
     pub(super) etag: HeaderValue,
-    /// Since when; `None` as long as something else may still become visible in the same second, which is all that the header can say.
+    /// Since when; `None` where no date can tell, and as long as something else may still become visible in the same second, which is all that the header can say.
     pub(super) modified: Option<Timestamp>,
     /// Whether another `Accept` may give another answer.
     pub(super) by_accept: bool,
@@ -44,7 +43,9 @@ impl Description {
     /// Adds everything to the headers of an answer, be it with or without a body.
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
         headers.insert(CONTENT_TYPE, self.content_type.clone());
-        headers.insert(LINK, self.link.clone());
+        if let Some(link) = &self.link {
+            headers.insert(LINK, link.clone());
+        }
         headers.insert(ETAG, self.etag.clone());
         if let Some(modified) = self.modified {
             headers.insert(LAST_MODIFIED, value(modified.to_http_date()));
@@ -136,48 +137,48 @@ fn etag(service: &ImageService, what: &str) -> HeaderValue {
     ))
 }
 
-/// The tag of a description; the same bytes have the same one, whatever program made them.
-pub(super) fn info_etag(service: &ImageService, json_ld: bool, body: &[u8]) -> HeaderValue {
-    let kind = if json_ld { "ld" } else { "json" };
+/// The tag of a document; the same bytes have the same one, whatever program made them.
+pub(super) fn document_etag(service: &ImageService, is_json_ld: bool, body: &[u8]) -> HeaderValue {
+    let kind = if is_json_ld { "ld" } else { "json" };
     let digest = Sha256::digest(body);
     let (digest, _) = digest.split_at(8);
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    etag(service, &format!("info-{kind}-{digest}"))
+    etag(service, &format!("{kind}-{digest}"))
 }
 
 /// The links of pixels: their canonical address, which is given below the service's, and the profile.
-pub(super) fn image_link(version: Version, service: &str, canonical: &str) -> HeaderValue {
+pub(super) fn image_link(profile: &str, service: &str, canonical: &str) -> HeaderValue {
     // A caret cannot stand in an address as it is.
     let canonical = if canonical.contains('^') {
         Cow::Owned(canonical.replace('^', "%5E"))
     } else {
         Cow::Borrowed(canonical)
     };
-    let profile = profile_of(version);
     value(format!(
         "<{service}/{canonical}>;rel=\"canonical\", <{profile}>;rel=\"profile\""
     ))
 }
 
-/// The links of info.json: the profile, and the context where the body is sent as plain JSON.
-pub(super) fn info_link(version: Version, json_ld: bool) -> HeaderValue {
-    let profile = profile_of(version);
-    if json_ld {
-        return value(format!("<{profile}>;rel=\"profile\""));
-    }
-    let context = context_of(version);
-    value(format!(
-        "<{profile}>;rel=\"profile\", <{context}>;rel=\"http://www.w3.org/ns/json-ld#context\";type=\"application/ld+json\""
-    ))
+/// The links of a document: the profile of the service that it describes, and the context where the body is sent as plain JSON.
+pub(super) fn document_link(
+    profile: Option<&str>,
+    context: &str,
+    is_json_ld: bool,
+) -> Option<HeaderValue> {
+    let profile = profile.map(|profile| format!("<{profile}>;rel=\"profile\""));
+    let context = (!is_json_ld).then(|| {
+        format!(
+            "<{context}>;rel=\"http://www.w3.org/ns/json-ld#context\";type=\"application/ld+json\""
+        )
+    });
+    let links: Vec<_> = profile.into_iter().chain(context).collect();
+    (!links.is_empty()).then(|| value(links.join(", ")))
 }
 
-/// The media type of info.json.
-pub(super) fn info_type(version: Version, json_ld: bool) -> HeaderValue {
-    if json_ld {
-        value(format!(
-            "application/ld+json;profile=\"{}\"",
-            context_of(version)
-        ))
+/// The media type of a document.
+pub(super) fn document_type(context: &str, is_json_ld: bool) -> HeaderValue {
+    if is_json_ld {
+        value(format!("application/ld+json;profile=\"{context}\""))
     } else {
         HeaderValue::from_static("application/json")
     }
@@ -235,7 +236,7 @@ mod tests {
     fn description() -> Description {
         Description {
             content_type: HeaderValue::from_static("image/jpeg"),
-            link: HeaderValue::from_static("<x>"),
+            link: None,
             etag: HeaderValue::from_static("\"1-2-ab-full/200,100/0/default.jpg\""),
             modified: Some(Timestamp::from_micros(1_462_353_630_900_000)),
             by_accept: false,

@@ -3,6 +3,8 @@
 use dlcs_core::iiif::{Dimensions, Format, FormatSet, Info, Limits, Version};
 use serde::Serialize;
 
+use crate::route::Family;
+
 /// Above every width that is served.
 const LONGEST_SIDE: u32 = 65_535;
 const PROTOCOL: &str = "http://iiif.io/api/image";
@@ -35,11 +37,21 @@ pub(super) const fn context_of(version: Version) -> &'static str {
     }
 }
 
-/// The document of the level that a version is served at.
-pub(super) const fn profile_of(version: Version) -> &'static str {
-    match version {
-        Version::V2 => "http://iiif.io/api/image/2/level2.json",
-        Version::V3 => "http://iiif.io/api/image/3/level2.json",
+/// The level that the services of a family have.
+pub(super) const fn level_of(family: Family) -> &'static str {
+    match family {
+        Family::Thumbs => "level0",
+        Family::Image | Family::Manifest => "level2",
+    }
+}
+
+/// The document of that level, in a version.
+pub(super) const fn profile_of(version: Version, family: Family) -> &'static str {
+    match (version, family) {
+        (Version::V2, Family::Thumbs) => "http://iiif.io/api/image/2/level0.json",
+        (Version::V3, Family::Thumbs) => "http://iiif.io/api/image/3/level0.json",
+        (Version::V2, _) => "http://iiif.io/api/image/2/level2.json",
+        (Version::V3, _) => "http://iiif.io/api/image/3/level2.json",
     }
 }
 
@@ -48,6 +60,40 @@ pub(super) fn body(version: Version, id: &str, info: &Info) -> Vec<u8> {
     let json = match version {
         Version::V2 => serde_json::to_vec(&InfoV2::new(id, info)),
         Version::V3 => serde_json::to_vec(&InfoV3::new(id, info)),
+    };
+    json.expect("info.json has only text and numbers")
+}
+
+/// The body of info.json for the service at `id` that has nothing but these sizes, the smallest first and at least one.
+pub(super) fn body_of_sizes(version: Version, id: &str, ready: &[Dimensions]) -> Vec<u8> {
+    let full = ready.last().copied().map(Size::from);
+    let full = full.expect("there is a size");
+    let sizes = ready.iter().copied().map(Size::from).collect();
+    let json = match version {
+        Version::V2 => serde_json::to_vec(&SizesV2 {
+            context: context_of(version),
+            id,
+            protocol: PROTOCOL,
+            full,
+            sizes,
+            profile: (
+                profile_of(version, Family::Thumbs),
+                SizesProfileV2 {
+                    formats: PREFERRED,
+                    qualities: ["default", "color"],
+                    supports: ["sizeByWhListed"],
+                },
+            ),
+        }),
+        Version::V3 => serde_json::to_vec(&SizesV3 {
+            context: context_of(version),
+            id,
+            type_: "ImageService3",
+            protocol: PROTOCOL,
+            profile: level_of(Family::Thumbs),
+            full,
+            sizes,
+        }),
     };
     json.expect("info.json has only text and numbers")
 }
@@ -145,7 +191,7 @@ impl<'a> InfoV3<'a> {
             id,
             type_: "ImageService3",
             protocol: PROTOCOL,
-            profile: "level2",
+            profile: level_of(Family::Image),
             width: info.dimensions.width(),
             height: info.dimensions.height(),
             maximum: Maximum::from(&info.limits),
@@ -194,7 +240,7 @@ impl<'a> InfoV2<'a> {
             sizes: sizes(info),
             tiles: tiles(info),
             profile: (
-                profile_of(Version::V2),
+                profile_of(Version::V2, Family::Image),
                 ProfileV2 {
                     formats: formats(info, |_| true),
                     qualities: QUALITIES,
@@ -204,4 +250,38 @@ impl<'a> InfoV2<'a> {
             ),
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct SizesV3<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    id: &'a str,
+    #[serde(rename = "type")]
+    type_: &'static str,
+    protocol: &'static str,
+    profile: &'static str,
+    #[serde(flatten)]
+    full: Size,
+    sizes: Vec<Size>,
+}
+
+#[derive(Debug, Serialize)]
+struct SizesV2<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    #[serde(rename = "@id")]
+    id: &'a str,
+    protocol: &'static str,
+    #[serde(flatten)]
+    full: Size,
+    sizes: Vec<Size>,
+    profile: (&'static str, SizesProfileV2),
+}
+
+#[derive(Debug, Serialize)]
+struct SizesProfileV2 {
+    formats: [&'static str; 1],
+    qualities: [&'static str; 2],
+    supports: [&'static str; 1],
 }

@@ -1,16 +1,20 @@
-//! IIIF delivery: the Image API 2.1 and 3.0 at level 2. Public and read-only: nothing here asks who the client is.
+//! IIIF delivery: the Image API 2.1 and 3.0 at level 2, thumbnails at level 0, and manifests of the Presentation API 2.1 and 3.0.
+//!
+//! Public and read-only: nothing here asks who the client is.
 
 mod accept;
+mod document;
 mod headers;
+mod image;
 mod info;
+mod links;
+mod manifest;
 mod route;
-
-use std::borrow::Cow;
+mod thumbs;
 
 use dlcs_core::derivative::{DerivativeError, RenderError};
-use dlcs_core::iiif::{GrammarVersion, ImageRequest, Info, ResolvedRequest, Version};
+use dlcs_core::iiif::{GrammarVersion, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
-use dlcs_core::policy::Channel;
 use dlcs_core::time::Timestamp;
 use dlcs_core::{Error, Image, ImageId};
 use http::request::Parts;
@@ -19,11 +23,11 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 use crate::body::{ResponseBody, full, left_out};
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
-use crate::hydra::encode_segment;
-use crate::route::DELIVERY;
-use accept::Accept;
+use crate::route::Family;
 use headers::Description;
-use route::{CustomerRef, DeliveryRoute, Target, Wanted};
+use route::{CustomerRef, DeliveryRoute, Target};
+
+pub(crate) use links::Links;
 
 /// Room for the headers of an answer, so that their table does not grow.
 const HEADERS: usize = 16;
@@ -31,23 +35,17 @@ const HEADERS: usize = 16;
 /// How often an image is looked up again because its derivative was replaced between the look and the read.
 const LOOKS: usize = 2;
 
-/// The base of an image's service, in a version or, for handing out, in none.
-fn service_address(context: &Context, version: Option<Version>, image: &ImageId) -> String {
-    let version = match version {
-        None => "",
-        Some(Version::V2) => "v2/",
-        Some(Version::V3) => "v3/",
-    };
-    format!(
-        "{}/{DELIVERY}/{version}{}/{}/{}",
-        context.delivery,
-        image.customer(),
-        image.space(),
-        encode_segment(image.model().as_str())
-    )
+/// A request for something of an image that is served.
+#[derive(Debug)]
+struct Asked<'a> {
+    context: &'a Context,
+    request: &'a Parts,
+    route: &'a DeliveryRoute<'a>,
+    image: &'a Image,
+    service: &'a ImageService,
 }
 
-/// Answers a request below `/iiif-img`.
+/// Answers a request for something that is delivered.
 pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<ResponseBody> {
     let mut response = match request.method {
         Method::OPTIONS => headers::preflight(),
@@ -115,23 +113,22 @@ async fn serve(
     route: &DeliveryRoute<'_>,
     image: &Image,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let service = image
-        .service()
-        .filter(|_| image.has_channel(Channel::IiifImg))
-        .ok_or_else(nothing_here)?;
-    match &route.wanted {
-        Wanted::Base => {
-            let base = service_address(context, route.target.version, &image.id);
-            Ok(headers::redirect(format!("{base}/info.json")))
-        }
-        Wanted::Info => {
-            check_open(image)?;
-            Ok(information(context, request, &route.target, image, service))
-        }
-        Wanted::Pixels(parameters) => {
-            check_open(image)?;
-            pixels(context, request, &route.target, image, service, parameters).await
-        }
+    let service = image.service().ok_or_else(nothing_here)?;
+    if !is_open(image) {
+        let detail = "this image is not open to everybody";
+        return Err(ApiError::new(Kind::ImageRestricted, detail).into());
+    }
+    let asked = Asked {
+        context,
+        request,
+        route,
+        image,
+        service,
+    };
+    match route.family {
+        Family::Image => image::answer(&asked, &route.wanted).await,
+        Family::Thumbs => thumbs::answer(&asked, &route.wanted).await,
+        Family::Manifest => Ok(manifest::answer(&asked)?),
     }
 }
 
@@ -146,124 +143,71 @@ async fn find_id(context: &Context, target: &Target) -> Result<ImageId, ApiError
     Ok(ImageId::new(customer, target.space, target.model.clone()))
 }
 
-/// Refuses what only some may see: nobody can show here yet that they may.
-fn check_open(image: &Image) -> Result<(), ApiError> {
-    if image.metadata.roles.is_empty() && image.max_unauthorised == OpenAccess::Full {
-        return Ok(());
+/// Whether everybody may see all of an image: nobody can show here yet that they may see what is not open.
+fn is_open(image: &Image) -> bool {
+    image.metadata.roles.is_empty() && image.max_unauthorised == OpenAccess::Full
+}
+
+impl Asked<'_> {
+    /// The address of what is asked for, in a version or in none.
+    fn address(&self, version: Option<Version>) -> String {
+        let family = self.route.family;
+        self.context.delivery_link(family, version, &self.image.id)
     }
-    Err(ApiError::new(
-        Kind::ImageRestricted,
-        "this image is not open to everybody",
-    ))
-}
 
-fn information(
-    context: &Context,
-    request: &Parts,
-    target: &Target,
-    image: &Image,
-    service: &ImageService,
-) -> Response<ResponseBody> {
-    let accept = Accept::of(&request.headers);
-    let version = target.version.unwrap_or_else(|| accept.version());
-    let json_ld = accept.json_ld(version);
-    // Version 2 out of an address without a version names the service that always speaks it.
-    let named = match (target.version, version) {
-        (None, Version::V3) => None,
-        (_, version) => Some(version),
-    };
-    let id = service_address(context, named, &image.id);
-    let info = describe(context, service);
-    let body = info::body(version, &id, &info);
-    let description = Description {
-        content_type: headers::info_type(version, json_ld),
-        link: headers::info_link(version, json_ld),
-        etag: headers::info_etag(service, json_ld, &body),
-        modified: modified(context, service),
-        by_accept: true,
-    };
-    if let Some(response) = description.not_modified(&request.headers) {
-        return response;
+    /// The grammar that the address is written in.
+    const fn grammar(&self) -> GrammarVersion {
+        match self.route.target.version {
+            None => GrammarVersion::Unversioned,
+            Some(Version::V2) => GrammarVersion::V2,
+            Some(Version::V3) => GrammarVersion::V3,
+        }
     }
-    let mut response = Response::new(full(body));
-    description.add_to(response.headers_mut());
-    response
-}
 
-fn modified(context: &Context, service: &ImageService) -> Option<Timestamp> {
-    headers::modified(service, context.started, context.dlcs.clock().now())
-}
-
-fn describe(context: &Context, service: &ImageService) -> Info {
-    let derivative = &service.derivative;
-    let levels: Vec<_>;
-    let stored = if derivative.thumbnails.is_empty() {
-        levels = derivative
-            .pyramid
-            .levels()
-            .map(|level| level.dimensions)
-            .collect();
-        &levels
-    } else {
-        &derivative.thumbnails
-    };
-    let limits = &context.dlcs.settings().limits;
-    Info::of(derivative.pyramid, stored, limits, context.dlcs.formats())
-}
-
-async fn pixels(
-    context: &Context,
-    request: &Parts,
-    target: &Target,
-    image: &Image,
-    service: &ImageService,
-    parameters: &[Cow<'_, str>; 4],
-) -> Result<Response<ResponseBody>, Failure> {
-    let resolved = resolve(context, target.version, service, parameters)?;
-    let version = target.version.unwrap_or(Version::V3);
-    let canonical = resolved.canonical(version, service.dimensions());
-    let base = service_address(context, target.version, &image.id);
-    let description = Description {
-        content_type: HeaderValue::from_static(resolved.format.media_type()),
-        link: headers::image_link(version, &base, &canonical),
-        etag: headers::image_etag(service, &canonical, resolved.size),
-        modified: modified(context, service),
-        by_accept: false,
-    };
-    if let Some(response) = description.not_modified(&request.headers) {
-        return Ok(response);
+    fn modified(&self) -> Option<Timestamp> {
+        let now = self.context.dlcs.clock().now();
+        headers::modified(self.service, self.context.started, now)
     }
-    let mut response = Response::new(left_out());
-    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
-    description.add_to(response.headers_mut());
-    if request.method == Method::HEAD {
-        return Ok(response);
-    }
-    let rendered = match context.dlcs.render(image, &resolved).await {
-        Ok(rendered) => rendered,
-        Err(error) if is_gone(&error) => return Err(Failure::Gone),
-        Err(error) => return Err(ApiError::from(error).into()),
-    };
-    *response.body_mut() = full(rendered.bytes);
-    Ok(response)
-}
 
-fn resolve(
-    context: &Context,
-    version: Option<Version>,
-    service: &ImageService,
-    [region, size, rotation, file]: &[Cow<'_, str>; 4],
-) -> Result<ResolvedRequest, ApiError> {
-    let grammar = match version {
-        None => GrammarVersion::Unversioned,
-        Some(Version::V2) => GrammarVersion::V2,
-        Some(Version::V3) => GrammarVersion::V3,
-    };
-    let limits = &context.dlcs.settings().limits;
-    ImageRequest::parse(grammar, region, size, rotation, file)
-        .and_then(|request| request.served_in(context.dlcs.formats()))
-        .and_then(|request| request.resolve(service.dimensions(), limits))
-        .map_err(|error| ApiError::new(Kind::InvalidImageRequest, error.to_string()))
+    /// From the base of a service to its information.
+    fn to_information(&self) -> Response<ResponseBody> {
+        let base = self.address(self.route.target.version);
+        headers::redirect(format!("{base}/info.json"))
+    }
+
+    /// Pixels of the image, whose canonical address ends like this.
+    async fn pixels(
+        &self,
+        canonical: &str,
+        resolved: &ResolvedRequest,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let DeliveryRoute { family, target, .. } = self.route;
+        let profile = info::profile_of(target.version.unwrap_or(Version::V3), *family);
+        let base = self.address(target.version);
+        let description = Description {
+            content_type: HeaderValue::from_static(resolved.format.media_type()),
+            link: Some(headers::image_link(profile, &base, canonical)),
+            etag: headers::image_etag(self.service, canonical, resolved.size),
+            modified: self.modified(),
+            by_accept: false,
+        };
+        if let Some(response) = description.not_modified(&self.request.headers) {
+            return Ok(response);
+        }
+        let mut response = Response::new(left_out());
+        *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
+        description.add_to(response.headers_mut());
+        if self.request.method == Method::HEAD {
+            return Ok(response);
+        }
+        let rendered = match self.context.dlcs.render(self.image, resolved).await {
+            Ok(rendered) => rendered,
+            Err(error) if is_gone(&error) => return Err(Failure::Gone),
+            Err(error) => return Err(ApiError::from(error).into()),
+        };
+        *response.body_mut() = full(rendered.bytes);
+        Ok(response)
+    }
 }
 
 /// Whether the derivative is not there any more.

@@ -6,7 +6,7 @@ use dlcs_core::customer::CustomerName;
 use dlcs_core::iiif::Version;
 use dlcs_core::{CustomerId, ModelId, SpaceId};
 
-use crate::route::{DELIVERY, RouteError, decode};
+use crate::route::{Family, RouteError, decode};
 
 /// The most segments that an address has: all others are too many.
 const SEGMENTS: usize = 9;
@@ -20,7 +20,7 @@ pub(super) enum CustomerRef {
     Name(CustomerName),
 }
 
-/// The image in an address, and the version of the Image API that it names.
+/// The image in an address, and the version of the API that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     /// `None`: the address names no version.
@@ -33,7 +33,7 @@ pub(super) struct Target {
 /// What is asked for of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted<'a> {
-    /// The base of the service, which redirects to the information.
+    /// What its family has at the image itself: a manifest, or the base of a service, which redirects to the information.
     Base,
     /// The information.
     Info,
@@ -44,6 +44,7 @@ pub(super) enum Wanted<'a> {
 /// An address of delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeliveryRoute<'a> {
+    pub(super) family: Family,
     pub(super) target: Target,
     pub(super) wanted: Wanted<'a>,
 }
@@ -59,15 +60,14 @@ impl<'a> DeliveryRoute<'a> {
         for segment in path.split('/') {
             segments.push(decode(segment)?);
         }
-        let (version, rest) = match segments.as_slice() {
-            [root, version, rest @ ..] if root == DELIVERY && version == "v2" => {
-                (Some(Version::V2), rest)
-            }
-            [root, version, rest @ ..] if root == DELIVERY && version == "v3" => {
-                (Some(Version::V3), rest)
-            }
-            [root, rest @ ..] if root == DELIVERY => (None, rest),
-            _ => return Err(RouteError::NotFound),
+        let [root, rest @ ..] = segments.as_slice() else {
+            return Err(RouteError::NotFound);
+        };
+        let family = Family::of(root).ok_or(RouteError::NotFound)?;
+        let (version, rest) = match rest {
+            [version, rest @ ..] if version == "v2" => (Some(Version::V2), rest),
+            [version, rest @ ..] if version == "v3" => (Some(Version::V3), rest),
+            rest => (None, rest),
         };
         let [customer, space, model, wanted @ ..] = rest else {
             return Err(RouteError::NotFound);
@@ -81,13 +81,18 @@ impl<'a> DeliveryRoute<'a> {
         let wanted = match wanted {
             [] => Wanted::Base,
             [slash] if slash.is_empty() => Wanted::Base,
+            _ if family == Family::Manifest => return Err(RouteError::NotFound),
             [info] if info == "info.json" => Wanted::Info,
             [region, size, rotation, file] => {
                 Wanted::Pixels([region, size, rotation, file].map(Cow::clone))
             }
             _ => return Err(RouteError::NotFound),
         };
-        Ok(Self { target, wanted })
+        Ok(Self {
+            family,
+            target,
+            wanted,
+        })
     }
 }
 
@@ -115,9 +120,30 @@ mod tests {
             ("/iiif-img/vam/4/a/info.json", None, "vam"),
             ("/iiif-img/v2/vam/4/a/info.json", Some(Version::V2), "vam"),
         ] {
-            let DeliveryRoute { target, wanted } = route(path).unwrap();
+            let DeliveryRoute {
+                family,
+                target,
+                wanted,
+            } = route(path).unwrap();
+            assert_eq!(family, Family::Image, "{path}");
             assert_eq!((target.version, wanted), (version, Wanted::Info), "{path}");
             assert_eq!(Some(target.customer), parse_customer(customer), "{path}");
+        }
+    }
+
+    #[test]
+    fn each_family_has_its_first_segment() {
+        for (path, family) in [
+            ("/iiif-img/v2/3/4/a", Family::Image),
+            ("/thumbs/v2/3/4/a", Family::Thumbs),
+            ("/iiif-manifest/v2/3/4/a", Family::Manifest),
+        ] {
+            let route = route(path).unwrap();
+            assert_eq!((route.family, route.wanted), (family, Wanted::Base));
+            assert_eq!(route.target.version, Some(Version::V2), "{path}");
+        }
+        for path in ["/iiif-manifests/3/4/a", "/thumb/3/4/a", "/Thumbs/3/4/a"] {
+            assert_eq!(route(path), Err(RouteError::NotFound), "{path}");
         }
     }
 

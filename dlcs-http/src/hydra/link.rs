@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use dlcs_core::iiif::Version;
 use dlcs_core::origin::OriginStrategyId;
 use dlcs_core::{BatchId, CustomerId, ImageId, SpaceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
 
 use crate::context::Context;
-use crate::route::DELIVERY;
+use crate::route::Family;
 
 /// What stands in a segment of a path as it is: RFC 3986's `pchar`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -86,14 +87,25 @@ impl Context {
         )
     }
 
-    /// The base URI of the image service of an image.
-    pub(crate) fn service_link(&self, image: &ImageId) -> String {
-        let model = encode_segment(image.model().as_str());
+    /// The address of what a family of delivery has of an image, in a version or, for handing out, in none.
+    pub(crate) fn delivery_link(
+        &self,
+        family: Family,
+        version: Option<Version>,
+        image: &ImageId,
+    ) -> String {
+        let version = match version {
+            None => "",
+            Some(Version::V2) => "v2/",
+            Some(Version::V3) => "v3/",
+        };
         format!(
-            "{}/{DELIVERY}/{}/{}/{model}",
+            "{}/{}/{version}{}/{}/{}",
             self.delivery,
+            family.segment(),
             image.customer(),
-            image.space()
+            image.space(),
+            encode_segment(image.model().as_str())
         )
     }
 }

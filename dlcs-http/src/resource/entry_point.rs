@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Outcome;
+use super::{Outcome, policy};
 use crate::body::full;
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
@@ -19,6 +19,8 @@ struct EntryPoint {
     customers: String,
     origin_strategies: String,
     queue: String,
+    image_optimisation_policies: String,
+    thumbnail_policies: String,
 }
 
 /// `GET /`
@@ -28,6 +30,8 @@ pub(crate) fn get(context: &Context) -> Outcome {
         customers: format!("{}/customers", context.api),
         origin_strategies: format!("{}/originStrategies", context.api),
         queue: format!("{}/queue", context.api),
+        image_optimisation_policies: policy::optimisations_link(context),
+        thumbnail_policies: policy::thumbnails_link(context),
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

@@ -9,6 +9,7 @@ pub(crate) mod image;
 pub(crate) mod key;
 pub(crate) mod origin_strategy;
 pub(crate) mod origin_trial;
+pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod space;
 

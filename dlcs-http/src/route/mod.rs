@@ -1,5 +1,6 @@
 //! From a method and a raw path to a route: pure, and one table.
 
+mod family;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,7 @@ use dlcs_core::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-/// The first segment of every address of delivery.
-pub(crate) const DELIVERY: &str = "iiif-img";
+pub(crate) use family::Family;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(crate) enum Route {
     ErrorPage(String),
     ListStrategyKinds,
     GetStrategyKind(String),
+    ListOptimisationPolicies,
+    GetOptimisationPolicy(String),
+    ListThumbnailPolicies,
+    GetThumbnailPolicy(String),
     GetTotals,
     ListCustomers,
     CreateCustomer,
@@ -165,6 +169,10 @@ static ROUTES: &[Entry] = &[
     entry(Method::GET, "/docs/errors/{slug}", |s| Ok(Route::ErrorPage(s[2].clone()))),
     entry(Method::GET, "/originStrategies", |_| Ok(Route::ListStrategyKinds)),
     entry(Method::GET, "/originStrategies/{name}", |s| Ok(Route::GetStrategyKind(s[1].clone()))),
+    entry(Method::GET, "/imageOptimisationPolicies", |_| Ok(Route::ListOptimisationPolicies)),
+    entry(Method::GET, "/imageOptimisationPolicies/{name}", |s| Ok(Route::GetOptimisationPolicy(s[1].clone()))),
+    entry(Method::GET, "/thumbnailPolicies", |_| Ok(Route::ListThumbnailPolicies)),
+    entry(Method::GET, "/thumbnailPolicies/{name}", |s| Ok(Route::GetThumbnailPolicy(s[1].clone()))),
     entry(Method::GET, "/queue", |_| Ok(Route::GetTotals)),
     entry(Method::GET, "/customers", |_| Ok(Route::ListCustomers)),
     entry(Method::POST, "/customers", |_| Ok(Route::CreateCustomer)),
@@ -221,8 +229,8 @@ static ROUTES: &[Entry] = &[
 impl Route {
     /// Tells a request for delivery by the start of its path, without taking that apart.
     pub(crate) fn parse_delivery(method: &Method, raw_path: &str) -> Option<Self> {
-        let rest = raw_path.strip_prefix('/')?.strip_prefix(DELIVERY)?;
-        let is_delivery = *method != Method::CONNECT && (rest.is_empty() || rest.starts_with('/'));
+        let first = raw_path.strip_prefix('/')?.split('/').next()?;
+        let is_delivery = *method != Method::CONNECT && Family::of(first).is_some();
         is_delivery.then_some(Self::Delivery)
     }
 

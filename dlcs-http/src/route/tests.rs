@@ -48,7 +48,8 @@ fn the_documentation_lists_the_table() {
             continue;
         };
         let paths = paths.split('`').filter(|path| path.starts_with('/'));
-        for path in paths.filter(|path| !path.starts_with("/iiif-img")) {
+        let is_delivery = |path: &&str| Route::parse_delivery(&Method::GET, path).is_some();
+        for path in paths.filter(|path| !is_delivery(path)) {
             for method in methods.split(", ") {
                 let method = method.split_whitespace().next().unwrap();
                 listed.push(format!("{method} {path}"));
@@ -171,12 +172,33 @@ fn empty_segments_and_other_methods_are_told_apart() {
 }
 
 #[test]
+fn delivery_is_told_by_the_first_segment_as_it_is_written() {
+    for family in Family::ALL {
+        let segment = family.segment();
+        for path in [
+            format!("/{segment}"),
+            format!("/{segment}/"),
+            format!("/{segment}/%zz//"),
+        ] {
+            for method in [Method::GET, Method::OPTIONS, Method::PUT] {
+                let route = Route::parse(&method, &path);
+                assert_eq!(route, Ok(Route::Delivery), "{method} {path}");
+            }
+        }
+        assert_ne!(get(&format!("/{segment}s")), Ok(Route::Delivery));
+        assert_ne!(get(&format!("//{segment}")), Ok(Route::Delivery));
+    }
+}
+
+#[test]
 fn rights_depend_on_nothing_below_the_customer() {
     let one = Access::Customer(CustomerId::FIRST);
     for (path, access) in [
         ("/", Access::Open),
         ("/nothing", Access::Open),
         ("/iiif-img/1/1/a", Access::Open),
+        ("/thumbs/1/1/a", Access::Open),
+        ("/thumbnailPolicies", Access::Open),
         ("/customers", Access::AnyKey),
         ("/customers/", Access::AnyKey),
         ("/customers//1", Access::Administrator),

@@ -28,6 +28,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use url::Url;
 
+use crate::delivery::thumbnails;
+
 /// What the tests' processor takes for an image of 1200 by 900 pixels.
 pub(crate) const PICTURE: &str = "IMAGE 1200 900";
 
@@ -321,6 +323,10 @@ impl ImageProcessor for FakeProcessor {
                 seen: "plain text".to_owned(),
             });
         };
+        let pyramid = Pyramid {
+            dimensions,
+            tile: TileSize::Px512,
+        };
         let length = bytes.len() as u64;
         let body = futures_util::stream::once(async { Ok(Bytes::from(bytes)) }).boxed();
         Ok(Processed {
@@ -329,15 +335,10 @@ impl ImageProcessor for FakeProcessor {
                 size: length,
                 checksum: Checksum([7; 32]),
             },
-            derivative: DerivativeFacts::new(
-                Pyramid {
-                    dimensions,
-                    tile: TileSize::Px512,
-                },
-                0..length,
-                length,
-                Checksum([8; 32]),
-            ),
+            derivative: DerivativeFacts {
+                thumbnails: thumbnails(dimensions, options),
+                ..DerivativeFacts::new(pyramid, 0..length, length, Checksum([8; 32]))
+            },
             body,
         })
     }

@@ -22,7 +22,13 @@ async fn the_entry_point_needs_no_key_and_links_to_what_exists() {
     let entry = answer.json(200);
     insta::assert_snapshot!(masked(&entry));
     assert_eq!(answer.header("content-type"), "application/json");
-    for link in ["customers", "originStrategies", "queue"] {
+    for link in [
+        "customers",
+        "originStrategies",
+        "queue",
+        "imageOptimisationPolicies",
+        "thumbnailPolicies",
+    ] {
         let path = entry[link]
             .as_str()
             .unwrap()

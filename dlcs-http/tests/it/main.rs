@@ -14,8 +14,10 @@ mod errors;
 mod events;
 mod image;
 mod image_refused;
+mod links;
 mod origin_strategy;
 mod peer;
+mod policy;
 mod queue;
 mod reingest;
 #[cfg(feature = "server")]

@@ -90,8 +90,10 @@ pub(super) fn build(
         TileCoding::Lossless => rows.channels(),
     };
     let mut sizes = thumbnail_sizes(pyramid.dimensions, options.thumbnails);
-    // What one tile of the pyramid holds alone needs no thumbnail.
-    sizes.retain(|size| !single_tiles(pyramid).any(|single| single == *size));
+    if let TileCoding::Jpeg { .. } = options.coding {
+        // What one tile of the pyramid holds alone can be sent as it is, and needs no thumbnail.
+        sizes.retain(|size| !single_tiles(pyramid).any(|single| single == *size));
+    }
     let mut thumbnails = ThumbnailMaker::new(pyramid, channels, sizes);
     let mut levels = LevelBuilder::new(pyramid, channels);
     let (cutter, cut) = match full {
@@ -309,7 +311,7 @@ impl<'a> TileWriter<'a> {
             hash.update(&piece?);
         }
         let facts = DerivativeFacts {
-            thumbnails: stored_sizes(pyramid, &outline.thumbnails),
+            thumbnails: thumbnail_sizes(pyramid.dimensions, self.options.thumbnails),
             thumbnail_bytes: outline
                 .thumbnails
                 .iter()
@@ -383,14 +385,6 @@ fn single_tiles(pyramid: Pyramid) -> impl Iterator<Item = Dimensions> {
         .levels()
         .filter(|level| level.columns * level.rows == 1)
         .map(|level| level.dimensions)
-}
-
-/// The sizes of the whole image that a derivative holds ready, ascending: its thumbnails, and the level that is one tile.
-fn stored_sizes(pyramid: Pyramid, thumbnails: &[(Dimensions, u32)]) -> Vec<Dimensions> {
-    let mut sizes: Vec<Dimensions> = thumbnails.iter().map(|(size, _)| *size).collect();
-    sizes.extend(single_tiles(pyramid));
-    sizes.sort_by_key(|size| (size.width(), size.height()));
-    sizes
 }
 
 #[cfg(test)]

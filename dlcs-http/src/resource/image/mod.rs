@@ -11,7 +11,6 @@ use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{
     DeliveryChannel, Image, ImageQuery, ImageSource, OriginUrl, RegistrationMode,
 };
-use dlcs_core::policy::Channel;
 use dlcs_core::{CustomerId, Error, ImageId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
@@ -19,6 +18,7 @@ use serde::Serialize;
 use self::register::Wanted;
 use super::{Object, Outcome};
 use crate::context::Context;
+use crate::delivery::Links;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
 use crate::payload::Payload;
@@ -68,10 +68,8 @@ pub(crate) struct ImageResource {
     error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    info_json: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_service: Option<String>,
+    #[serde(flatten)]
+    links: Links,
     source_checksum: String,
     source_size: u64,
 }
@@ -100,10 +98,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
         image.state.error().unwrap_or_default().to_owned(),
     );
     let ingesting = image.state.is_pending();
-    let service_link = image
-        .service()
-        .filter(|_| image.has_channel(Channel::IiifImg))
-        .map(|_| context.service_link(&image.id));
+    let links = Links::of(context, &image);
     let found_type = image
         .service()
         .map(|service| service.source.media_type.clone());
@@ -152,10 +147,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
         ingesting,
         error,
         batch: image.batch.map(|batch| context.batch_link(customer, batch)),
-        info_json: service_link
-            .as_ref()
-            .map(|link| format!("{link}/info.json")),
-        image_service: service_link,
+        links,
         source_checksum: checksum,
         source_size: size,
     }

@@ -7,6 +7,20 @@ use dlcs_core::image::{ImageChanges, OpenAccess};
 
 use super::fixture::{Answer, Fixture, Mood};
 
+const FAMILIES: [&str; 3] = ["/iiif-img", "/thumbs", "/iiif-manifest"];
+
+/// An address of `/iiif-img` as another family has it.
+fn among(family: &str, path: &str) -> String {
+    let path = path.replacen("/iiif-img", family, 1);
+    if family == "/iiif-manifest" {
+        // There is nothing below the image.
+        let base = path.trim_end_matches("/info.json");
+        base.trim_end_matches("/full/max/0/default.jpg").to_owned()
+    } else {
+        path
+    }
+}
+
 /// Errors have one shape, are never kept, and can be read by every page.
 #[track_caller]
 fn is_error(answer: &Answer, status: u16, slug: &str, path: &str) {
@@ -60,6 +74,12 @@ async fn what_cannot_be_there_is_not_found() {
         &format!("/iiif-img/1/1/{long}/info.json"),
         "/iiif-img/v4/1/1/map/info.json",
     ] {
+        for family in FAMILIES {
+            let path = among(family, path);
+            is_error(&fixture.get(&path).await, 404, "not-found", &path);
+        }
+    }
+    for path in ["/iiif-manifest/1/1/map/info.json", "/iiif-manifest/v2"] {
         is_error(&fixture.get(path).await, 404, "not-found", path);
     }
 }
@@ -68,8 +88,10 @@ async fn what_cannot_be_there_is_not_found() {
 async fn what_is_no_path_is_refused() {
     let fixture = Fixture::with_image("map").await;
     for bad in ["%00", "%0d%0a", "%", "%zz", "%c0%ae", "%ff"] {
-        let path = format!("/iiif-img/1/1/{bad}/info.json");
-        is_error(&fixture.get(&path).await, 400, "invalid-path", &path);
+        for family in FAMILIES {
+            let path = among(family, &format!("/iiif-img/1/1/{bad}/info.json"));
+            is_error(&fixture.get(&path).await, 400, "invalid-path", &path);
+        }
     }
 }
 
@@ -117,7 +139,12 @@ async fn image_requests_that_mean_nothing_are_refused() {
         "full/max/0/DEFAULT.jpg",
         long_region.as_str(),
     ] {
-        for base in ["/iiif-img/1/1/map", "/iiif-img/v3/1/1/map"] {
+        for base in [
+            "/iiif-img/1/1/map",
+            "/iiif-img/v3/1/1/map",
+            "/thumbs/1/1/map",
+            "/thumbs/v3/1/1/map",
+        ] {
             let path = format!("{base}/{request}");
             let answer = fixture.get(&path).await;
             is_error(
@@ -153,10 +180,12 @@ async fn more_than_the_limit_is_refused_and_max_is_confined() {
 async fn other_methods_are_not_allowed() {
     let fixture = Fixture::with_image("map").await;
     for method in ["PUT", "POST", "DELETE", "PATCH", "TRACE", "NONSENSE"] {
-        let path = "/iiif-img/1/1/map/info.json";
-        let answer = fixture.ask(method, path, &[]).await;
-        is_error(&answer, 405, "method-not-allowed", method);
-        assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
+        for family in FAMILIES {
+            let path = among(family, "/iiif-img/1/1/map/info.json");
+            let answer = fixture.ask(method, &path, &[]).await;
+            is_error(&answer, 405, "method-not-allowed", method);
+            assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
+        }
     }
 }
 
@@ -173,7 +202,10 @@ async fn an_image_that_was_never_processed_is_not_found() {
         "/iiif-img/1/1/map/full/max/0/default.jpg",
         "/iiif-img/1/1/other/info.json",
     ] {
-        is_error(&fixture.get(path).await, 404, "not-found", path);
+        for family in FAMILIES {
+            let path = among(family, path);
+            is_error(&fixture.get(&path).await, 404, "not-found", &path);
+        }
     }
 }
 
@@ -193,9 +225,16 @@ async fn what_is_not_open_to_everybody_is_not_delivered() {
     for changes in [roles, limited(OpenAccess::Denied), limited(some)] {
         fixture.change("map", changes).await;
         for path in [
+            "/iiif-img/1/1/map",
+            "/iiif-img/v3/1/1/map/",
             "/iiif-img/1/1/map/info.json",
             "/iiif-img/1/1/map/full/max/0/default.jpg",
             "/iiif-img/v2/1/1/map/full/100,/0/default.jpg",
+            "/thumbs/1/1/map/",
+            "/thumbs/v2/1/1/map/info.json",
+            "/thumbs/1/1/map/full/100,/0/default.jpg",
+            "/iiif-manifest/1/1/map",
+            "/iiif-manifest/v2/1/1/map",
         ] {
             let answer = fixture.ask("GET", path, &[("if-none-match", "*")]).await;
             is_error(&answer, 401, "image-restricted", path);

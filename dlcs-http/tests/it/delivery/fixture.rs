@@ -10,7 +10,9 @@ use dlcs_core::derivative::{
     ImageRenderer, ProcessError, ProcessOptions, Processed, RenderError, Rendered, SourceFacts,
 };
 use dlcs_core::dlcs::{FirstKey, Settings};
-use dlcs_core::iiif::{Dimensions, FormatSet, Limits, Pyramid, ResolvedRequest, TileSize};
+use dlcs_core::iiif::{
+    Dimensions, FormatSet, Limits, Plan, Pyramid, ResolvedRequest, Stored, TileSize, plan,
+};
 use dlcs_core::image::{ImageChanges, ImageService};
 use dlcs_core::memory::MemoryCatalogue;
 use dlcs_core::origin::{OriginResponse, Secret};
@@ -40,6 +42,8 @@ pub(crate) enum Mood {
 pub(crate) struct Renderer {
     pub(crate) mood: Mutex<Mood>,
     pub(crate) rendered: Mutex<Vec<ResolvedRequest>>,
+    /// How many of them are no thumbnail, so that something had to be decoded.
+    pub(crate) decoded: Mutex<usize>,
 }
 
 #[async_trait]
@@ -52,7 +56,7 @@ impl ImageRenderer for Renderer {
         &self,
         _: &dyn DerivativeStore,
         key: &DerivativeKey,
-        _: &ImageService,
+        service: &ImageService,
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
         let mut mood = self.mood.lock().expect("no test panics here");
@@ -68,6 +72,15 @@ impl ImageRenderer for Renderer {
                     reason: "canary".to_owned(),
                 });
             }
+        }
+        let stored = Stored {
+            pyramid: service.derivative.pyramid,
+            is_grey: false,
+            levels: &[],
+            thumbnails: &service.derivative.thumbnails,
+        };
+        if let Plan::Render { .. } = plan(&stored, request) {
+            *self.decoded.lock().expect("no test panics here") += 1;
         }
         self.rendered
             .lock()
@@ -109,7 +122,7 @@ impl ImageProcessor for Processor {
     async fn process(
         &self,
         source: OriginResponse,
-        _: &ProcessOptions,
+        options: &ProcessOptions,
     ) -> Result<Processed, ProcessError> {
         let chunks: Vec<Bytes> = source.into_body().try_collect().await?;
         let bytes = Bytes::from(chunks.concat());
@@ -118,24 +131,36 @@ impl ImageProcessor for Processor {
                 seen: "text".to_owned(),
             });
         }
+        let pyramid = Pyramid {
+            dimensions: size_of(&bytes),
+            tile: TileSize::Px512,
+        };
+        let (length, first) = (bytes.len() as u64, bytes.first().copied());
+        let checksum = Checksum([first.unwrap_or_default(); 32]);
         Ok(Processed {
             source: SourceFacts {
                 media_type: "image/jpeg".to_owned(),
-                size: bytes.len() as u64,
+                size: length,
                 checksum: Checksum([1; 32]),
             },
-            derivative: DerivativeFacts::new(
-                Pyramid {
-                    dimensions: size_of(&bytes),
-                    tile: TileSize::Px512,
-                },
-                0..1,
-                bytes.len() as u64,
-                Checksum([bytes.first().copied().unwrap_or_default(); 32]),
-            ),
+            derivative: DerivativeFacts {
+                thumbnails: thumbnails(pyramid.dimensions, options),
+                ..DerivativeFacts::new(pyramid, 0..1, length, checksum)
+            },
             body: stream::once(async { Ok(bytes) }).boxed(),
         })
     }
+}
+
+/// The sizes of the thumbnails of an image, ascending.
+pub(crate) fn thumbnails(image: Dimensions, options: &ProcessOptions) -> Vec<Dimensions> {
+    let squares = options.thumbnails.iter();
+    let mut sizes: Vec<_> = squares
+        .map(|side| image.confined_to(*side, *side))
+        .collect();
+    sizes.sort_by_key(|size| (size.width(), size.height()));
+    sizes.dedup();
+    sizes
 }
 
 fn size_of(bytes: &[u8]) -> Dimensions {
@@ -171,6 +196,7 @@ impl Fixture {
         let renderer = Arc::new(Renderer {
             mood: Mutex::new(Mood::Well),
             rendered: Mutex::default(),
+            decoded: Mutex::default(),
         });
         let dlcs = Dlcs::builder()
             .with_catalogue(MemoryCatalogue::with_clock(Arc::clone(&clock) as _))
@@ -235,6 +261,11 @@ impl Fixture {
             .lock()
             .expect("no test panics here")
             .len()
+    }
+
+    /// How many requests were no thumbnails.
+    pub(crate) fn decoded(&self) -> usize {
+        *self.renderer.decoded.lock().expect("no test panics here")
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

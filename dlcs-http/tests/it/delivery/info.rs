@@ -178,7 +178,7 @@ async fn limits_are_said_in_both_versions() {
     }
     assert_eq!(
         third["sizes"],
-        json!([{"width": 375, "height": 251}, {"width": 750, "height": 501}])
+        json!([{"width": 100, "height": 67}, {"width": 200, "height": 133}, {"width": 375, "height": 251}, {"width": 400, "height": 267}])
     );
 }
 

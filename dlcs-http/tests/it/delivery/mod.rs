@@ -1,14 +1,16 @@
-//! `/iiif-img`.
+//! What is delivered: `/iiif-img`, `/thumbs`, `/iiif-manifest`.
 
 mod caching;
 mod errors;
 mod fixture;
 mod info;
+mod manifest;
 #[expect(
     clippy::unwrap_used,
     reason = "helpers of tests end the test where they fail"
 )]
 mod oracle;
 mod pixels;
+mod thumbs;
 
-pub(crate) use fixture::Fixture;
+pub(crate) use fixture::{Fixture, thumbnails};

@@ -104,6 +104,10 @@ async fn head_has_the_headers_of_get_and_renders_nothing() {
         "/iiif-img/1/1/map/full/max/0/default.jpg",
         "/iiif-img/1/1/map/info.json",
         "/iiif-img/1/1/map",
+        "/thumbs/1/1/map/full/200,/0/default.jpg",
+        "/thumbs/1/1/map/info.json",
+        "/thumbs/1/1/map",
+        "/iiif-manifest/1/1/map",
         "/iiif-img/1/1/map/full/0,/0/default.jpg",
         "/iiif-img/1/1/nothing/info.json",
     ] {
@@ -133,6 +137,8 @@ async fn options_answers_every_page() {
         "/iiif-img/1/1/map/info.json",
         "/iiif-img/1/1/map/full/max/0/default.jpg",
         "/iiif-img",
+        "/thumbs/1/1/map",
+        "/iiif-manifest/1/1/map",
     ] {
         let asked = [
             ("origin", "https://viewer.example.org"),
@@ -147,5 +153,15 @@ async fn options_answers_every_page() {
         );
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert!(answer.body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_thumbnail_is_sent_as_it_is_stored() {
+    let fixture = Fixture::with_image("map").await;
+    for (size, decoded) in [("!400,400", 0), ("1024,", 0), ("100,67", 0), ("401,", 1)] {
+        let path = format!("/iiif-img/1/1/map/full/{size}/0/default.jpg");
+        fixture.get(&path).await.good();
+        assert_eq!(fixture.decoded(), decoded, "{path}");
     }
 }

@@ -105,6 +105,21 @@ impl Service<'_> {
         request.send().await.unwrap()
     }
 
+    /// Asks the service of the thumbnails of the same image for all that it has.
+    async fn keeps_thumbnails(&self) {
+        let mut thumbnails = Self {
+            base: self.base.replacen("/iiif-img/", "/thumbs/", 1),
+            info: Value::Null,
+            ..*self
+        };
+        let info = thumbnails.get("info.json").await;
+        thumbnails.info = serde_json::from_slice(&info.bytes().await.unwrap()).unwrap();
+        let whole = if self.version == 2 { "full" } else { "max" };
+        let path = format!("full/{whole}/0/default.jpg");
+        thumbnails.is_kept(&path, thumbnails.size()).await;
+        thumbnails.keeps_tiles_and_sizes().await;
+    }
+
     async fn is_refused(&self, path: &str) {
         let status = self.get(path).await.status().as_u16();
         assert_eq!(status, 400, "{}/{path}", self.base);
@@ -384,6 +399,7 @@ async fn info_json_promises_nothing_that_a_request_does_not_get() {
     let client = Client::new();
     for service in services(&client, &program, scratch.path(), &vipsheader).await {
         service.keeps_tiles_and_sizes().await;
+        service.keeps_thumbnails().await;
         service.keeps_formats_and_qualities().await;
         service.keeps_features().await;
     }
@@ -407,6 +423,7 @@ async fn limits_of_an_operator_hold_as_info_json_says() {
         assert_eq!(limits["maxWidth"], 400, "{}", service.base);
         assert_eq!(limits["maxArea"], 60_000, "{}", service.base);
         service.keeps_tiles_and_sizes().await;
+        service.keeps_thumbnails().await;
         for format in ["webp", "gif", "tif", "jp2", "avif", "pdf"] {
             service
                 .is_refused(&format!("full/max/0/default.{format}"))

@@ -1,0 +1,33 @@
+//! What delivery serves: the first segment of its addresses.
+
+/// What an address of delivery is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// The Image API, with every size there can be.
+    Image,
+    /// The Image API over the thumbnails that lie ready.
+    Thumbs,
+    /// Manifests of the Presentation API.
+    Manifest,
+}
+
+impl Family {
+    /// Every one.
+    pub(crate) const ALL: [Self; 3] = [Self::Image, Self::Thumbs, Self::Manifest];
+
+    /// The first segment of its addresses.
+    pub(crate) const fn segment(self) -> &'static str {
+        match self {
+            Self::Image => "iiif-img",
+            Self::Thumbs => "thumbs",
+            Self::Manifest => "iiif-manifest",
+        }
+    }
+
+    /// The one whose addresses start with a segment.
+    pub(crate) fn of(segment: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|family| family.segment() == segment)
+    }
+}
