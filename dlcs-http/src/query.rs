@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use dlcs_core::image::shorten;
 use dlcs_core::page::{PageRequest, PageSize};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::error::{ApiError, Kind, Problem};
+use crate::fields::meant_by;
 
 /// What stands in a query string as it is: RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -13,6 +15,29 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// What listings are asked for by.
+const PARAMETERS: &[&str] = &[
+    "page",
+    "pageSize",
+    "orderBy",
+    "orderByDescending",
+    "q",
+    "string1",
+    "string2",
+    "string3",
+    "number1",
+    "number2",
+    "number3",
+    "tags",
+    "id",
+    "batch",
+    "error",
+    "ingesting",
+];
+
+/// What images are filtered by, as parameters and in `q`.
+pub(crate) const FILTERS: &[&str] = PARAMETERS.split_at(5).1;
 
 /// The parameters of a query string, in their order; names are matched ignoring case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +82,10 @@ impl Query {
     }
 
     /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
+    ///
+    /// A name that is nearly that of a parameter is refused; any other that nobody knows may be there to get past a cache.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
+        self.check_names()?;
         let integer = |name: &str| match self.get(name) {
             None => Ok(None),
             Some(text) => text
@@ -71,6 +99,25 @@ impl Query {
             index: u64::try_from(page).unwrap_or(u64::MAX),
             size: size.map_or_else(PageSize::default, PageSize::new),
         })
+    }
+
+    fn check_names(&self) -> Result<(), ApiError> {
+        let slips = self.0.iter().filter_map(|(name, _)| {
+            let meant = meant_by(name, PARAMETERS)?;
+            let name = shorten(name);
+            Some(Problem {
+                pointer: String::new(),
+                detail: format!(
+                    "the parameter `{name}` is not known here: did you mean '{meant}'?"
+                ),
+            })
+        });
+        let slips: Vec<_> = slips.collect();
+        if slips.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(slips))
+        }
     }
 
     /// The property that a listing is to be ordered by, as it is written in `names`, and whether downwards.
@@ -134,7 +181,7 @@ impl Query {
 pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> ApiError {
     let detail = format!(
         "the parameter `{name}` is `{}`; give {wanted}",
-        dlcs_core::image::shorten(value)
+        shorten(value)
     );
     ApiError::invalid(vec![Problem {
         pointer: String::new(),
@@ -171,6 +218,17 @@ mod tests {
         assert_eq!(page("page=99999999999999999999999").unwrap().0, u64::MAX);
         for bad in ["page=x", "page=", "pageSize=1.5", "page=1e3"] {
             assert!(page(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_nearly_known_are_refused() {
+        let refused = |raw: &str| Query::parse(Some(raw)).unwrap().page().is_err();
+        for slip in ["pagesize_=1", "order_by=id", "sting1=a", "tag=a", "pge=2"] {
+            assert!(refused(slip), "{slip}");
+        }
+        for other in ["_=1", "t=2", "cb=3", "v2=x", "rand=4", "colour=red", "TAGS=a"] {
+            assert!(!refused(other), "{other}");
         }
     }
 

@@ -9,12 +9,12 @@ pub struct ImageQuery {
     pub customer: CustomerId,
     /// In this space.
     pub space: Option<SpaceId>,
-    /// Last submitted in this batch.
-    pub batch: Option<BatchId>,
+    /// Last submitted in one of these batches.
+    pub batches: Option<Vec<BatchId>>,
     /// That this batch was made of, wherever they were submitted last.
     pub made_of: Option<BatchId>,
-    /// With this id.
-    pub model: Option<ModelId>,
+    /// With one of these ids.
+    pub models: Option<Vec<ModelId>>,
     /// `string1` to `string3` is one of these.
     pub strings: [Option<Vec<String>>; 3],
     /// `number1` to `number3` is one of these.
@@ -36,9 +36,9 @@ impl ImageQuery {
         Self {
             customer,
             space: None,
-            batch: None,
+            batches: None,
             made_of: None,
-            model: None,
+            models: None,
             strings: [None, None, None],
             numbers: [None, None, None],
             tags: None,
@@ -57,8 +57,8 @@ impl ImageQuery {
 
     /// Only those last submitted in a batch.
     #[must_use]
-    pub const fn in_batch(mut self, batch: BatchId) -> Self {
-        self.batch = Some(batch);
+    pub fn in_batch(mut self, batch: BatchId) -> Self {
+        self.batches = Some(vec![batch]);
         self
     }
 

@@ -19,8 +19,14 @@ pub(super) fn selects(query: &ImageQuery, image: &Image) -> bool {
     let tagged = |tags: &Vec<String>| tags.iter().any(|tag| image.metadata.tags.contains(tag));
     query.customer == image.id.customer()
         && allows(query.space.as_ref(), &image.id.space())
-        && query.batch.is_none_or(|batch| image.batch == Some(batch))
-        && allows(query.model.as_ref(), image.id.model())
+        && query
+            .batches
+            .as_ref()
+            .is_none_or(|any| image.batch.is_some_and(|batch| any.contains(&batch)))
+        && query
+            .models
+            .as_ref()
+            .is_none_or(|any| any.contains(image.id.model()))
         && all_among(&query.strings, &image.metadata.strings)
         && all_among(&query.numbers, &image.metadata.numbers)
         && query.tags.as_ref().is_none_or(tagged)

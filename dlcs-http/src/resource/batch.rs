@@ -141,7 +141,7 @@ pub(crate) async fn list_images(
     let mut images = ImageQuery::of(customer);
     match members {
         Members::Made => images.made_of = Some(id),
-        Members::All | Members::Completed | Members::Failed => images.batch = Some(id),
+        Members::All | Members::Completed | Members::Failed => images.batches = Some(vec![id]),
     }
     let name = match members {
         Members::All => "images",

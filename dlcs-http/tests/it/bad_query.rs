@@ -19,6 +19,11 @@ async fn queries_are_read_as_data() {
         ("error=perhaps", 400),
         ("string1=%ff", 400),
         ("q=%7B%22sting1%22:%22a%22%7D", 400),
+        ("q=%7B%22batch%22:[1,%20true]%7D", 400),
+        ("q=%7B%22batch%22:[1,2],%22id%22:[%22a%22],%22error%22:[true,false]%7D", 200),
+        ("_=1732656000", 200),
+        ("sting1=a", 400),
+        ("pagesze=1", 400),
     ] {
         assert_eq!(
             app.get(&format!("{images}?{query}")).await.status,

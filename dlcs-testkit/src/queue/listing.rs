@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dlcs_core::id::BatchId;
 use dlcs_core::image::{ImageChanges, ImageOrder, ImageOrderBy, ImageQuery, Third};
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::space::Space;
@@ -20,7 +21,7 @@ async fn models(on: &QueueContext<'_>, query: &ImageQuery) -> String {
 }
 
 /// Registers an image with a string, a number and tags, a second after the one before.
-async fn register(on: &QueueContext<'_>, space: &Space, model: &str, string: &str, number: i64) {
+async fn register(on: &QueueContext<'_>, space: &Space, model: &str, string: &str, number: i64) -> BatchId {
     let mut item = fixture::item(space, model);
     item.changes = ImageChanges {
         strings: [Some(string.to_owned()), Some("100%_x".to_owned()), None],
@@ -28,11 +29,10 @@ async fn register(on: &QueueContext<'_>, space: &Space, model: &str, string: &st
         tags: Some(vec![format!("tag{number}"), "a, b".to_owned()]),
         ..item.changes
     };
-    on.queue
-        .submit(fixture::submission(space, [item]))
-        .await
-        .unwrap();
+    let submission = fixture::submission(space, [item]);
+    let batch = on.queue.submit(submission).await.unwrap();
     on.clock.advance(Duration::from_secs(1));
+    batch.id
 }
 
 /// Every condition that is set must hold.
@@ -40,7 +40,7 @@ pub async fn every_condition_must_hold(on: &QueueContext<'_>) {
     let (space, theirs) = (on.space().await, on.space().await);
     let second = fixture::space_of(on.catalogue, space.customer, "second").await;
     register(on, &space, "a", "x", 1).await;
-    register(on, &space, "b", "x", 2).await;
+    let before = register(on, &space, "b", "x", 2).await;
     let ready = on.claimed().await.lease;
     on.complete(ready, 100).await;
     let failed = on.claimed().await.lease;
@@ -52,6 +52,7 @@ pub async fn every_condition_must_hold(on: &QueueContext<'_>) {
 
     let all = ImageQuery::of(space.customer);
     let is = |text: &str| Some(vec![text.to_owned()]);
+    let model = |text: &str| fixture::image_id(&space, text).model().clone();
     let with = |change: &dyn Fn(&mut ImageQuery)| {
         let mut query = all.clone();
         change(&mut query);
@@ -62,9 +63,16 @@ pub async fn every_condition_must_hold(on: &QueueContext<'_>) {
         (all.clone().in_space(second.id), "a"),
         (all.clone().in_batch(batch), "c"),
         (
-            with(&|q| q.model = Some(fixture::image_id(&space, "a").model().clone())),
-            "a a",
+            with(&|q| q.batches = Some(vec![batch, before])),
+            "b c",
         ),
+        (with(&|q| q.batches = Some(Vec::new())), ""),
+        (with(&|q| q.models = Some(vec![model("a")])), "a a"),
+        (
+            with(&|q| q.models = Some(vec![model("c"), model("missing"), model("b")])),
+            "b c",
+        ),
+        (with(&|q| q.models = Some(Vec::new())), ""),
         (with(&|q| q.strings[0] = is("x")), "a b"),
         (with(&|q| q.strings[0] = is("")), "a"),
         (

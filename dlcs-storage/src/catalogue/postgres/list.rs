@@ -48,6 +48,10 @@ async fn total(session: &Session, query: &ImageQuery, selection: &Selection) -> 
     Ok(count.unwrap_or(0))
 }
 
+/// The types of one value and of several.
+const TEXT: [Type; 2] = [Type::TEXT, Type::TEXT_ARRAY];
+const NUMBER: [Type; 2] = [Type::INT8, Type::INT8_ARRAY];
+
 /// Conditions that must all hold, and their values in order.
 struct Selection {
     terms: Vec<String>,
@@ -64,8 +68,10 @@ impl Selection {
         if let Some(space) = query.space {
             selection.equal("space", of_space(space), Type::INT8);
         }
-        if let Some(batch) = query.batch {
-            selection.equal("batch", stored("batch", batch.get())?, Type::INT8);
+        if let Some(batches) = &query.batches {
+            let numbers = batches.iter().map(|batch| stored("batch", batch.get()));
+            let numbers: Vec<i64> = numbers.collect::<Result<_>>()?;
+            selection.among("batch", &numbers, NUMBER);
         }
         if let Some(batch) = query.made_of {
             let place = selection.value(stored("batch", batch.get())?, Type::INT8);
@@ -75,31 +81,23 @@ impl Selection {
                  WHERE b.id = {place} AND b.customer = $1)"
             ));
         }
-        if let Some(model) = &query.model {
-            selection.equal("model", model.as_str().to_owned(), Type::TEXT);
+        if let Some(models) = &query.models {
+            let names = models.iter().map(|model| model.as_str().to_owned());
+            let names: Vec<String> = names.collect();
+            selection.among("model", &names, TEXT);
         }
         for (place, wanted) in (1..).zip(&query.strings) {
             if let Some(wanted) = wanted {
                 let set = wanted.iter().all(|text| !text.is_empty());
                 let unset = set.then_some("''");
-                selection.any(
-                    &format!("string{place}"),
-                    wanted.clone(),
-                    Type::TEXT_ARRAY,
-                    unset,
-                );
+                selection.metadata(&format!("string{place}"), wanted, TEXT, unset);
             }
         }
         for (place, wanted) in (1..).zip(&query.numbers) {
             if let Some(wanted) = wanted {
                 let set = wanted.iter().all(|number| *number != 0);
                 let unset = set.then_some("0");
-                selection.any(
-                    &format!("number{place}"),
-                    wanted.clone(),
-                    Type::INT8_ARRAY,
-                    unset,
-                );
+                selection.metadata(&format!("number{place}"), wanted, NUMBER, unset);
             }
         }
         if let Some(tags) = &query.tags {
@@ -126,19 +124,34 @@ impl Selection {
         self.terms.push(format!("i.{column} = {place}"));
     }
 
-    /// The partial indexes leave out the value that stands for "not set"; it is given when it is not asked for, to say that they may be used.
-    fn any<T: ToSql + Sync + Send + 'static>(
+    /// One value is compared, and leaves an index its order.
+    fn among<T: ToSql + Clone + Sync + Send + 'static>(
         &mut self,
         column: &str,
-        wanted: T,
-        kind: Type,
+        wanted: &[T],
+        [kind, list]: [Type; 2],
+    ) {
+        match wanted {
+            [one] => self.equal(column, one.clone(), kind),
+            several => {
+                let place = self.value(several.to_vec(), list);
+                self.terms.push(format!("i.{column} = ANY ({place})"));
+            }
+        }
+    }
+
+    /// The partial indexes leave out the value that stands for "not set"; it is given when it is not asked for, to say that they may be used.
+    fn metadata<T: ToSql + Clone + Sync + Send + 'static>(
+        &mut self,
+        column: &str,
+        wanted: &[T],
+        kinds: [Type; 2],
         unset: Option<&str>,
     ) {
         if let Some(unset) = unset {
             self.terms.push(format!("i.{column} <> {unset}"));
         }
-        let place = self.value(wanted, kind);
-        self.terms.push(format!("i.{column} = ANY ({place})"));
+        self.among(column, wanted, kinds);
     }
 
     fn term(&mut self, holds: bool, term: &str) {
@@ -192,7 +205,7 @@ mod tests {
     #[test]
     fn values_never_stand_in_the_sql() {
         let mut query = ImageQuery::of(CustomerId::FIRST).in_space(SpaceId::FIRST);
-        query.strings[1] = Some(vec!["canary' OR TRUE --".to_owned()]);
+        query.strings[1] = Some(vec!["canary' OR TRUE --".to_owned(), "b".to_owned()]);
         query.numbers[2] = Some(vec![4_711]);
         query.tags = Some(vec!["canary".to_owned()]);
         query.pending = Some(false);
@@ -200,7 +213,7 @@ mod tests {
         assert_eq!(
             selection.sql(),
             "i.customer = $1 AND i.space = $2 AND i.string2 <> '' AND i.string2 = ANY ($3) AND i.number3 <> 0 \
-             AND i.number3 = ANY ($4) AND i.tags::jsonb ?| $5 AND NOT (i.state IN ('waiting', 'ingesting'))"
+             AND i.number3 = $4 AND i.tags::jsonb ?| $5 AND NOT (i.state IN ('waiting', 'ingesting'))"
         );
         assert_eq!(selection.params().len(), 5);
     }

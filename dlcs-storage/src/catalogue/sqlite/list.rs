@@ -4,6 +4,7 @@ use dlcs_core::image::{Image, ImageOrderBy, ImageQuery};
 use dlcs_core::page::{Page, PageRequest};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
+use serde::Serialize;
 
 use super::error::Result;
 use super::row::{json, stored};
@@ -70,24 +71,26 @@ impl Selection {
         if let Some(space) = query.space {
             selection.add("space = ?", Value::from(space.get()));
         }
-        if let Some(batch) = query.batch {
-            selection.add("batch = ?", stored("batch", batch.get())?.into());
+        if let Some(batches) = &query.batches {
+            let numbers = batches.iter().map(|batch| stored("batch", batch.get()));
+            selection.add_among("batch", &numbers.collect::<Result<Vec<_>>>()?);
         }
-        if let Some(model) = &query.model {
-            selection.add("model = ?", model.as_str().to_owned().into());
+        if let Some(models) = &query.models {
+            let names = models.iter().map(|model| model.as_str().to_owned());
+            selection.add_among("model", &names.collect::<Vec<_>>());
         }
         for (place, wanted) in (1..).zip(&query.strings) {
             if let Some(wanted) = wanted {
                 let set = wanted.iter().all(|text| !text.is_empty());
                 let unset = set.then_some("''");
-                selection.add_any(&format!("string{place}"), json(wanted), unset);
+                selection.add_metadata(&format!("string{place}"), wanted, unset);
             }
         }
         for (place, wanted) in (1..).zip(&query.numbers) {
             if let Some(wanted) = wanted {
                 let set = wanted.iter().all(|number| *number != 0);
                 let unset = set.then_some("0");
-                selection.add_any(&format!("number{place}"), json(wanted), unset);
+                selection.add_metadata(&format!("number{place}"), wanted, unset);
             }
         }
         if let Some(batch) = query.made_of {
@@ -96,7 +99,7 @@ impl Selection {
             let customer = Value::from(query.customer.get());
             selection.values.extend([Value::from(batch), customer]);
         }
-        if query.batch.is_some() || query.made_of.is_some() || query.model.is_some() {
+        if query.batches.is_some() || query.made_of.is_some() || query.models.is_some() {
             selection.index = None;
         }
         if let Some(tags) = &query.tags {
@@ -119,19 +122,30 @@ impl Selection {
         self.values.push(value);
     }
 
-    /// The text is a JSON list: the SQL is the same for any number of values, and is prepared once.
-    ///
+    /// One value is compared, and leaves an index its order; several are a JSON list, so that the SQL is the same for any number of them.
+    fn add_among<T: Clone + Serialize + Into<Value>>(&mut self, column: &str, wanted: &[T]) {
+        match wanted {
+            [one] => self.add(&format!("{column} = ?"), one.clone().into()),
+            several => self.add(
+                &format!("{column} IN (SELECT value FROM json_each(?))"),
+                json(several).into(),
+            ),
+        }
+    }
+
     /// The partial indexes leave out the value that stands for "not set"; it is given when it is not asked for, to say that they may be used.
-    fn add_any(&mut self, column: &str, wanted: String, unset: Option<&str>) {
+    fn add_metadata<T: Clone + Serialize + Into<Value>>(
+        &mut self,
+        column: &str,
+        wanted: &[T],
+        unset: Option<&str>,
+    ) {
         if let Some(unset) = unset {
             self.terms.push(format!("{column} <> {unset}"));
             self.index
                 .get_or_insert_with(|| format!("images_by_{column}"));
         }
-        self.add(
-            &format!("{column} IN (SELECT value FROM json_each(?))"),
-            wanted.into(),
-        );
+        self.add_among(column, wanted);
     }
 
     fn add_if(&mut self, holds: bool, term: &str) {
