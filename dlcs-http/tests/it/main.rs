@@ -13,6 +13,7 @@ mod events;
 mod image;
 mod image_refused;
 mod origin_strategy;
+mod paging;
 mod queue;
 #[cfg(feature = "server")]
 mod serve;

@@ -1,6 +1,6 @@
 //! Clauses about submissions.
 
-use dlcs_core::batch::BatchFilter;
+use dlcs_core::batch::{BatchFilter, BatchOrder, BatchOrderBy};
 use dlcs_core::image::{ImageChanges, ImageQuery, ImageState, OpenAccess, RegistrationMode};
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
@@ -26,9 +26,12 @@ pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {
     let query = ImageQuery::of(space.customer);
     let images = on.catalogue.list_images(&query, PageRequest::FIRST).await;
     same(images.unwrap().items, vec![existing], why);
-    let batches = on
-        .catalogue
-        .list_batches(space.customer, BatchFilter::All, PageRequest::FIRST);
+    let batches = on.catalogue.list_batches(
+        space.customer,
+        BatchFilter::All,
+        BatchOrder::ascending(BatchOrderBy::Id),
+        PageRequest::FIRST,
+    );
     same(batches.await.unwrap().total, 0, why);
     on.assert_nothing_due(why).await;
 }

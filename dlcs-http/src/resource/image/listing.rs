@@ -1,32 +1,20 @@
 //! Which images a listing asks for, and in which order.
 
+use dlcs_core::image::{ImageCursor, ImageQuery};
+use dlcs_core::page::PageRequest;
 use dlcs_core::{BatchId, ModelId};
-use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery, Third};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::resource;
+use super::order::order;
+use super::{cursor, resource};
 use crate::body::parse_object;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::fields::meant_by;
-use crate::hydra::collection;
+use crate::hydra::collection_before;
 use crate::query::{FILTERS, Query, wrong};
 use crate::resource::Outcome;
-
-/// The properties that images can be ordered by.
-const ORDERS: [(&str, ImageOrderBy); 10] = [
-    ("created", ImageOrderBy::Created),
-    ("id", ImageOrderBy::Id),
-    ("width", ImageOrderBy::Width),
-    ("height", ImageOrderBy::Height),
-    ("string1", ImageOrderBy::String(Third::First)),
-    ("string2", ImageOrderBy::String(Third::Second)),
-    ("string3", ImageOrderBy::String(Third::Third)),
-    ("number1", ImageOrderBy::Number(Third::First)),
-    ("number2", ImageOrderBy::Number(Third::Second)),
-    ("number3", ImageOrderBy::Number(Third::Third)),
-];
 
 /// Answers with a page of the images that a query string selects among those of `base`.
 pub(crate) async fn list_matching(
@@ -36,14 +24,24 @@ pub(crate) async fn list_matching(
     query: &Query,
 ) -> Outcome {
     let page = query.page()?;
-    let selected = select(base, query)?;
+    let mut selected = select(base, query)?;
+    selected.after = cursor::read(query, &selected.order)?;
+    let index = match selected.after {
+        Some(_) => 0,
+        None => page.index,
+    };
     let listed = context
         .dlcs
         .catalogue()
-        .list_images(&selected, page)
+        .list_images(&selected, PageRequest { index, ..page })
         .await?;
+    let next = listed.items.last().and_then(|last| {
+        let following = query.at_page(page.index.saturating_add(2), page.size);
+        cursor::write(&following, &ImageCursor::behind(last, &selected.order))
+    });
     let listed = listed.map(|image| resource(context, image));
-    Ok(context.json(StatusCode::OK, &collection(address, query, page, listed)))
+    let page = collection_before(address, query, page, listed, next);
+    Ok(context.json(StatusCode::OK, &page))
 }
 
 /// The values that a listing is filtered by: those of plain parameters, and else those of `q`, a JSON object of the same names.
@@ -178,19 +176,11 @@ fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<
     }
 }
 
-fn order(query: &Query) -> Result<ImageOrder, ApiError> {
-    let asked = query.order(&ORDERS.map(|(name, _)| name))?;
-    let found = asked.and_then(|(asked, descending)| {
-        let (_, by) = ORDERS.into_iter().find(|(name, _)| *name == asked)?;
-        Some(ImageOrder { by, descending })
-    });
-    Ok(found.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use dlcs_core::CustomerId;
+    use dlcs_core::image::{ImageOrder, ImageOrderBy};
 
     fn batch(number: u64) -> BatchId {
         BatchId::new(number).unwrap()
@@ -217,13 +207,7 @@ mod tests {
             ("a b", vec![batch(7)])
         );
         assert_eq!((query.failed, query.pending), (Some(true), Some(false)));
-        assert_eq!(
-            query.order,
-            ImageOrder {
-                by: ImageOrderBy::Width,
-                descending: true
-            }
-        );
+        assert_eq!(query.order, [ImageOrder::descending(ImageOrderBy::Width)]);
     }
 
     #[test]
@@ -274,7 +258,7 @@ mod tests {
             "error=maybe",
             "ingesting=1",
             "orderBy=id;drop",
-            "orderBy=roles",
+            "orderBy=colour",
             "id=a/b",
             "q=x",
             "q=[]",

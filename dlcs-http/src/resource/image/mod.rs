@@ -1,8 +1,10 @@
 //! Images.
 
 mod channels;
+mod cursor;
 mod input;
 mod listing;
+mod order;
 mod preflight;
 mod register;
 
