@@ -14,10 +14,11 @@ pub(crate) enum Part {
     Overload,
     Queue,
     Claims,
+    Queries,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Tiles,
         Self::Session,
         Self::Regions,
@@ -25,6 +26,7 @@ impl Part {
         Self::Overload,
         Self::Queue,
         Self::Claims,
+        Self::Queries,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Part {
             Self::Overload => "overload",
             Self::Queue => "queue",
             Self::Claims => "claims",
+            Self::Queries => "queries",
         }
     }
 
@@ -52,6 +55,7 @@ impl Part {
             Self::Overload => "many whole gigapixel images at once, and what tiles take meanwhile",
             Self::Queue => "submitting batches over HTTP, durable before the answer",
             Self::Claims => "claiming an image, by how many wait",
+            Self::Queries => "listing the images of a large space over HTTP",
         }
     }
 }
@@ -73,7 +77,7 @@ pub(crate) struct Options {
     pub(crate) postgres: Option<String>,
 }
 
-const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS] [--postgres URL]";
+const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims|queries …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS] [--postgres URL]";
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
@@ -109,6 +113,12 @@ impl Options {
             .into());
         }
         Ok(options)
+    }
+
+    /// Whether anything is measured beside other programs, or loaded by them.
+    pub(crate) fn needs_peers(&self) -> bool {
+        let alone = [Part::Queue, Part::Claims, Part::Queries];
+        self.parts().iter().any(|part| !alone.contains(part))
     }
 
     /// What is measured: everything where nothing is named.

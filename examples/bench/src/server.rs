@@ -78,6 +78,17 @@ impl Server {
         Err(format!("POST /customers/1/queue: {}: {text}", answer.status).into())
     }
 
+    /// Lists what there is at a path.
+    pub(crate) fn list(&self, path: &str) -> Result<Vec<u8>> {
+        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
+        let answer = http::ask(self.port, "GET", path, &key, "")?;
+        if answer.status == 200 {
+            return Ok(answer.body);
+        }
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(format!("GET {path}: {}: {text}", answer.status).into())
+    }
+
     /// Registers an image, and returns when it is served.
     pub(crate) fn register(&self, name: &str, origin: &str) -> Result<()> {
         let path = format!("/customers/1/spaces/1/images/{name}");
