@@ -1,6 +1,7 @@
 //! Batches: images that were submitted together.
 
 use crate::id::{BatchId, CustomerId};
+use crate::order::{Key, Order};
 use crate::time::Timestamp;
 
 /// A batch and how far it has come.
@@ -26,6 +27,45 @@ pub struct Batch {
     pub finished: Option<Timestamp>,
     /// Whether all its images have been registered again elsewhere, or deleted.
     pub superseded: bool,
+}
+
+/// An order of batches; what is equal goes by number.
+pub type BatchOrder = Order<BatchOrderBy>;
+
+/// A property to order batches by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BatchOrderBy {
+    /// The number: batches that came later have higher ones.
+    Id,
+    /// When it was submitted.
+    Submitted,
+    /// How many images it was made of.
+    Count,
+    /// How many of them have ended well.
+    Completed,
+    /// How many of them have failed.
+    Errors,
+    /// When the last of them ended.
+    Finished,
+    /// Whether it is superseded.
+    Superseded,
+}
+
+impl BatchOrderBy {
+    /// What a batch has of the property.
+    #[must_use]
+    pub fn key(self, batch: &Batch) -> Key {
+        match self {
+            Self::Id => batch.id.get().into(),
+            Self::Submitted => batch.submitted.into(),
+            Self::Count => batch.count.into(),
+            Self::Completed => batch.completed.into(),
+            Self::Errors => batch.errors.into(),
+            Self::Finished => batch.finished.into(),
+            Self::Superseded => batch.superseded.into(),
+        }
+    }
 }
 
 /// Selects batches of a customer.

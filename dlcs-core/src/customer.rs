@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use crate::id::CustomerId;
+use crate::order::{Key, Order};
 use crate::origin::Secret;
 use crate::time::Timestamp;
 
@@ -74,6 +75,39 @@ pub struct Customer {
     pub role: Role,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// An order of customers; what is equal goes by number.
+pub type CustomerOrder = Order<CustomerOrderBy>;
+
+/// A property to order customers by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CustomerOrderBy {
+    /// The number.
+    Id,
+    /// The name in addresses, ignoring case.
+    Name,
+    /// The name for people.
+    DisplayName,
+    /// Whether it is an administrator.
+    Administrator,
+    /// When it was made.
+    Created,
+}
+
+impl CustomerOrderBy {
+    /// What a customer has of the property.
+    #[must_use]
+    pub fn key(self, customer: &Customer) -> Key {
+        match self {
+            Self::Id => i64::from(customer.id.get()).into(),
+            Self::Name => Key::Text(customer.name.as_str().to_ascii_lowercase()),
+            Self::DisplayName => customer.display_name.as_str().into(),
+            Self::Administrator => (customer.role == Role::Administrator).into(),
+            Self::Created => customer.created.into(),
+        }
+    }
 }
 
 /// A customer to be made.

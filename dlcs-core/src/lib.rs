@@ -13,6 +13,7 @@ pub mod time;
 pub mod catalogue;
 pub mod derivative;
 pub mod notifier;
+pub mod order;
 pub mod origin;
 pub mod queue;
 

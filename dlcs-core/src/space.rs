@@ -3,6 +3,7 @@
 use crate::id::{CustomerId, SpaceId};
 use crate::image::OpenAccess;
 use crate::merge::{set, set_or_clear};
+use crate::order::{Key, Order};
 use crate::time::Timestamp;
 
 /// The longest name of a space, in characters.
@@ -31,6 +32,51 @@ pub struct Space {
     pub created: Timestamp,
     /// How many images it holds.
     pub image_count: u64,
+}
+
+/// An order of spaces; what is equal goes by number.
+pub type SpaceOrder = Order<SpaceOrderBy>;
+
+/// A property to order spaces by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SpaceOrderBy {
+    /// The number.
+    Id,
+    /// The name.
+    Name,
+    /// When it was made.
+    Created,
+    /// Tags of images that come without.
+    DefaultTags,
+    /// Roles of images that come without.
+    DefaultRoles,
+    /// How large images that do not say may be seen without a role; -1: as large as they are.
+    DefaultMaxUnauthorised,
+    /// The policy of pyramids.
+    ImageOptimisationPolicy,
+    /// The policy of thumbnails.
+    ThumbnailPolicy,
+    /// How many images it holds.
+    ImageCount,
+}
+
+impl SpaceOrderBy {
+    /// What a space has of the property.
+    #[must_use]
+    pub fn key(self, space: &Space) -> Key {
+        match self {
+            Self::Id => i64::from(space.id.get()).into(),
+            Self::Name => space.name.as_str().into(),
+            Self::Created => space.created.into(),
+            Self::DefaultTags => Key::list(&space.default_tags),
+            Self::DefaultRoles => Key::list(&space.default_roles),
+            Self::DefaultMaxUnauthorised => space.default_max_unauthorised.to_wire().into(),
+            Self::ImageOptimisationPolicy => space.image_optimisation_policy.as_deref().into(),
+            Self::ThumbnailPolicy => space.thumbnail_policy.as_deref().into(),
+            Self::ImageCount => space.image_count.into(),
+        }
+    }
 }
 
 /// Changes to a space: what is left out keeps its value.

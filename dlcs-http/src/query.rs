@@ -1,11 +1,15 @@
 //! The query string of a listing.
 
-use std::fmt::Write as _;
+use std::fmt;
 
+use dlcs_core::image::shorten;
+use dlcs_core::order::Order;
 use dlcs_core::page::{PageRequest, PageSize};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256};
 
 use crate::error::{ApiError, Kind, Problem};
+use crate::fields::meant_by;
 
 /// What stands in a query string as it is: RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -13,6 +17,33 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// Where the next page begins: only links to it have this.
+pub(crate) const AFTER: &str = "after";
+
+/// What listings are asked for by.
+const PARAMETERS: &[&str] = &[
+    "page",
+    "pageSize",
+    "orderBy",
+    "orderByDescending",
+    AFTER,
+    "q",
+    "string1",
+    "string2",
+    "string3",
+    "number1",
+    "number2",
+    "number3",
+    "tags",
+    "id",
+    "batch",
+    "error",
+    "ingesting",
+];
+
+/// What images are filtered by, as parameters and in `q`.
+pub(crate) const FILTERS: &[&str] = PARAMETERS.split_at(6).1;
 
 /// The parameters of a query string, in their order; names are matched ignoring case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +88,10 @@ impl Query {
     }
 
     /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
+    ///
+    /// A name that is nearly that of a parameter is refused; any other that nobody knows may be there to get past a cache.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
+        self.check_names()?;
         let integer = |name: &str| match self.get(name) {
             None => Ok(None),
             Some(text) => text
@@ -73,60 +107,98 @@ impl Query {
         })
     }
 
-    /// The property that a listing is to be ordered by, as it is written in `names`, and whether downwards.
-    pub(crate) fn order<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, bool)>, ApiError> {
+    fn check_names(&self) -> Result<(), ApiError> {
+        let slips = self.0.iter().filter_map(|(name, _)| {
+            let meant = meant_by(name, PARAMETERS)?;
+            let name = shorten(name);
+            Some(Problem {
+                pointer: String::new(),
+                detail: format!(
+                    "the parameter `{name}` is not known here: did you mean '{meant}'?"
+                ),
+            })
+        });
+        let slips: Vec<_> = slips.collect();
+        if slips.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(slips))
+        }
+    }
+
+    /// The order that is asked for, by one of these properties.
+    pub(crate) fn order<P: Copy>(
+        &self,
+        properties: &[(&str, P)],
+    ) -> Result<Option<Order<P>>, ApiError> {
         for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
             let Some(text) = self.get(parameter) else {
                 continue;
             };
-            let found = names.iter().find(|name| name.eq_ignore_ascii_case(text));
+            let mut properties = properties.iter();
+            let found = properties
+                .clone()
+                .find(|(name, _)| name.eq_ignore_ascii_case(text));
             return match found {
-                Some(name) => Ok(Some((name, descending))),
-                None => Err(wrong(
-                    parameter,
-                    text,
-                    &format!("one of {}", names.join(", ")),
-                )),
+                Some((_, by)) => Ok(Some(Order {
+                    by: *by,
+                    descending,
+                })),
+                None => {
+                    let names: Vec<_> = properties.by_ref().map(|(name, _)| *name).collect();
+                    let wanted = format!("one of {}", names.join(", "));
+                    Err(wrong(parameter, text, &wanted))
+                }
             };
         }
         Ok(None)
     }
 
-    /// Refuses every order of a listing but the one that it has.
-    pub(crate) fn check_order(&self, names: &[&str], descending: bool) -> Result<(), ApiError> {
-        match self.order(names)? {
-            Some((name, asked)) if asked != descending => {
-                let parameter = |descending| {
-                    if descending {
-                        "orderByDescending"
-                    } else {
-                        "orderBy"
-                    }
-                };
-                let only = format!(
-                    "it to `{}`: this listing has only that order",
-                    parameter(descending)
-                );
-                Err(wrong(parameter(asked), name, &only))
-            }
-            _ => Ok(()),
-        }
+    /// The same query for another page; it begins where pages of that size do.
+    pub(crate) fn at_page(&self, page: u64, size: PageSize) -> Self {
+        let pairs = self.0.iter();
+        let kept = pairs.filter(|(name, _)| {
+            let replaced = ["page", "pageSize", AFTER];
+            !replaced
+                .iter()
+                .any(|other| name.eq_ignore_ascii_case(other))
+        });
+        let mut pairs: Vec<_> = kept.cloned().collect();
+        pairs.push(("page".to_owned(), page.to_string()));
+        pairs.push(("pageSize".to_owned(), size.get().to_string()));
+        Self(pairs)
     }
 
-    /// The query string of another page: every parameter is kept.
-    pub(crate) fn for_page(&self, page: u64, size: PageSize) -> String {
-        let mut text = String::from("?");
-        let paging =
-            |name: &str| name.eq_ignore_ascii_case("page") || name.eq_ignore_ascii_case("pageSize");
-        for (name, value) in self.0.iter().filter(|(name, _)| !paging(name)) {
-            let (name, value) = (
-                utf8_percent_encode(name, QUERY),
-                utf8_percent_encode(value, QUERY),
-            );
-            let _ = write!(text, "{name}={value}&");
+    /// What tells this query from others that begin elsewhere, in however many pages they go on.
+    pub(crate) fn fingerprint(&self) -> String {
+        let pairs = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value));
+        let mut pairs: Vec<_> = pairs.filter(|(name, _)| name != AFTER).collect();
+        // The first of several values may count: only names are put in order.
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut hash = Sha256::new();
+        for text in pairs.iter().flat_map(|(name, value)| [name, *value]) {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
         }
-        let _ = write!(text, "page={page}&pageSize={}", size.get());
-        text
+        hash.finalize()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// As it follows a path.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (name, value)) in self.0.iter().enumerate() {
+            let mark = if place == 0 { '?' } else { '&' };
+            let name = utf8_percent_encode(name, QUERY);
+            write!(f, "{mark}{name}={}", utf8_percent_encode(value, QUERY))?;
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +206,7 @@ impl Query {
 pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> ApiError {
     let detail = format!(
         "the parameter `{name}` is `{}`; give {wanted}",
-        dlcs_core::image::shorten(value)
+        shorten(value)
     );
     ApiError::invalid(vec![Problem {
         pointer: String::new(),
@@ -175,10 +247,45 @@ mod tests {
     }
 
     #[test]
+    fn a_fingerprint_is_that_of_what_is_asked_for() {
+        let print = |raw: &str| Query::parse(Some(raw)).unwrap().fingerprint();
+        let asked = print("string1=a&page=2");
+        assert_eq!(asked, print("PAGE=2&after=x&string1=%61"));
+        for other in [
+            "string1=a&page=3",
+            "string1=ap&age=2",
+            "string1=b&page=2",
+            "page=2",
+        ] {
+            assert_ne!(asked, print(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_nearly_known_are_refused() {
+        let refused = |raw: &str| Query::parse(Some(raw)).unwrap().page().is_err();
+        for slip in ["pagesize_=1", "order_by=id", "sting1=a", "tag=a", "pge=2"] {
+            assert!(refused(slip), "{slip}");
+        }
+        for other in [
+            "_=1",
+            "t=2",
+            "cb=3",
+            "v2=x",
+            "rand=4",
+            "colour=red",
+            "TAGS=a",
+        ] {
+            assert!(!refused(other), "{other}");
+        }
+    }
+
+    #[test]
     fn other_pages_keep_every_parameter() {
-        let query = Query::parse(Some("string1=a%26b+c&page=2&x&tags=%C3%A9,b")).unwrap();
+        let raw = "string1=a%26b+c&page=2&x&tags=%C3%A9,b&after=abc";
+        let query = Query::parse(Some(raw)).unwrap();
         assert_eq!(
-            query.for_page(3, PageSize::new(10)),
+            query.at_page(3, PageSize::new(10)).to_string(),
             "?string1=a%26b%20c&x=&tags=%C3%A9%2Cb&page=3&pageSize=10"
         );
         assert_eq!(query.get("String1"), Some("a&b c"));

@@ -13,14 +13,14 @@ use async_trait::async_trait;
 pub use error::{CatalogueError, Result, Subject};
 pub use update::{ImageUpdate, ListEdit, UpdateProblem, UpdateProblemKind};
 
-use crate::batch::{Batch, BatchFilter};
-use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use crate::batch::{Batch, BatchFilter, BatchOrder};
+use crate::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer};
 use crate::derivative::{DerivativeKey, UploadId};
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
-use crate::space::{Space, SpaceChanges};
+use crate::space::{Space, SpaceChanges, SpaceOrder};
 
 const MISSING_IMAGE: CatalogueError = CatalogueError::NotFound {
     subject: Subject::Image,
@@ -62,11 +62,18 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn find_customer_by_name(&self, name: &CustomerName) -> Result<Option<Customer>>;
 
-    /// Lists customers by number.
+    /// Lists customers.
+    ///
+    /// # Behaviour
+    /// * Customers go by the order asked for; what is equal goes the same way by number.
     ///
     /// # Errors
     /// The backend's failure.
-    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>>;
+    async fn list_customers(
+        &self,
+        order: CustomerOrder,
+        page: PageRequest,
+    ) -> Result<Page<Customer>>;
 
     /// Changes the name that people see.
     ///
@@ -136,11 +143,19 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn find_space(&self, customer: CustomerId, id: SpaceId) -> Result<Option<Space>>;
 
-    /// Lists a customer's spaces by number.
+    /// Lists a customer's spaces.
+    ///
+    /// # Behaviour
+    /// * Spaces go by the order asked for; what is equal goes the same way by number.
     ///
     /// # Errors
     /// The backend's failure.
-    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>>;
+    async fn list_spaces(
+        &self,
+        customer: CustomerId,
+        order: SpaceOrder,
+        page: PageRequest,
+    ) -> Result<Page<Space>>;
 
     /// Changes a space.
     ///
@@ -190,6 +205,7 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// * Every condition that is set must hold.
     /// * What a batch was made of is found wherever it was submitted last, and not once it has been deleted.
     /// * The order is total: pages neither repeat nor miss an image while images are added.
+    /// * Behind a place in the listing comes what offsets give, also when the image that the place was taken from has gone.
     ///
     /// # Errors
     /// The backend's failure.
@@ -262,10 +278,11 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn find_batch(&self, customer: CustomerId, id: BatchId) -> Result<Option<Batch>>;
 
-    /// Lists a customer's batches, newest first.
+    /// Lists a customer's batches.
     ///
     /// # Behaviour
     /// * The filter selects as [`BatchFilter::selects`] says.
+    /// * Batches go by the order asked for; what is equal goes the same way by number.
     ///
     /// # Errors
     /// The backend's failure.
@@ -273,6 +290,7 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         &self,
         customer: CustomerId,
         filter: BatchFilter,
+        order: BatchOrder,
         page: PageRequest,
     ) -> Result<Page<Batch>>;
 

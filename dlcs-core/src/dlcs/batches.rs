@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::catalogue::Subject;
 use crate::error::{Error, Result};
 use crate::id::{BatchId, CustomerId};
-use crate::image::{Image, ImageQuery};
+use crate::image::{Image, ImageCursor, ImageQuery};
 use crate::page::{PageRequest, PageSize};
 use crate::queue::QueueError;
 
@@ -36,16 +36,17 @@ impl Dlcs {
         let mut query = ImageQuery::of(customer).in_batch(batch.id);
         query.failed = Some(true);
         let mut failed = Vec::new();
-        for index in 0.. {
-            let page = PageRequest {
-                index,
-                size: PageSize::new(PageSize::MAX),
-            };
+        let page = PageRequest {
+            index: 0,
+            size: PageSize::new(PageSize::MAX),
+        };
+        loop {
             let listed = self.0.catalogue.list_images(&query, page).await?;
-            failed.extend(listed.items);
-            if page.offset() + u64::from(PageSize::MAX) >= listed.total {
+            let Some(last) = listed.items.last() else {
                 break;
-            }
+            };
+            query.after = Some(ImageCursor::behind(last, &query.order));
+            failed.extend(listed.items);
         }
         Ok(BatchReport { batch, failed })
     }

@@ -6,7 +6,7 @@ use crate::customer::{CustomerName, NewCustomer, Role};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, SpaceId};
 use crate::page::{Page, PageRequest};
-use crate::space::{Space, SpaceChanges};
+use crate::space::{Space, SpaceChanges, SpaceOrder};
 
 /// The spaces of one customer; made by [`Dlcs::spaces`].
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +52,15 @@ impl<'a> Spaces<'a> {
         found.ok_or(Error::not_found(Subject::Space))
     }
 
-    /// Lists the spaces by number.
+    /// Lists the spaces.
     ///
     /// # Errors
     /// The catalogue's.
-    pub async fn list(self, page: PageRequest) -> Result<Page<Space>> {
+    pub async fn list(self, order: SpaceOrder, page: PageRequest) -> Result<Page<Space>> {
         Ok(self
             .dlcs
             .catalogue()
-            .list_spaces(self.customer, page)
+            .list_spaces(self.customer, order, page)
             .await?)
     }
 }

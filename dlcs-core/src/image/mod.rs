@@ -2,6 +2,7 @@
 
 mod check;
 mod metadata;
+mod order;
 mod processing;
 mod query;
 mod registration;
@@ -10,8 +11,9 @@ mod state;
 
 pub use check::{FieldProblem, shorten, text_problem};
 pub use metadata::{LIST_MAX_ITEMS, Metadata, OpenAccess, STRING_MAX_CHARS};
+pub use order::{ImageCursor, ImageOrder, ImageOrderBy, Third};
 pub use processing::{Processing, UnknownPolicy};
-pub use query::{ImageOrder, ImageOrderBy, ImageQuery, Third};
+pub use query::ImageQuery;
 pub use registration::{DeliveryChannel, ImageChanges, Registration, RegistrationMode};
 pub use source::{ImageSource, ORIGIN_MAX_BYTES, OriginUrl, OriginUrlError};
 pub use state::{ImageService, ImageState};

@@ -1,5 +1,6 @@
 //! Which images of a catalogue, and in which order.
 
+use super::{ImageCursor, ImageOrder};
 use crate::id::{BatchId, CustomerId, ModelId, SpaceId};
 
 /// Selects images of one customer; every condition that is set must hold.
@@ -9,12 +10,12 @@ pub struct ImageQuery {
     pub customer: CustomerId,
     /// In this space.
     pub space: Option<SpaceId>,
-    /// Last submitted in this batch.
-    pub batch: Option<BatchId>,
+    /// Last submitted in one of these batches.
+    pub batches: Option<Vec<BatchId>>,
     /// That this batch was made of, wherever they were submitted last.
     pub made_of: Option<BatchId>,
-    /// With this id.
-    pub model: Option<ModelId>,
+    /// With one of these ids.
+    pub models: Option<Vec<ModelId>>,
     /// `string1` to `string3` is one of these.
     pub strings: [Option<Vec<String>>; 3],
     /// `number1` to `number3` is one of these.
@@ -25,8 +26,10 @@ pub struct ImageQuery {
     pub failed: Option<bool>,
     /// That wait or are being processed, or do not.
     pub pending: Option<bool>,
-    /// The order of the listing.
-    pub order: ImageOrder,
+    /// The order of the listing: by each of these in turn, then by creation, by space and by model id, in the direction of the last.
+    pub order: Vec<ImageOrder>,
+    /// Only what comes behind this place, of a listing of the same order; its total is of all.
+    pub after: Option<ImageCursor>,
 }
 
 impl ImageQuery {
@@ -36,15 +39,16 @@ impl ImageQuery {
         Self {
             customer,
             space: None,
-            batch: None,
+            batches: None,
             made_of: None,
-            model: None,
+            models: None,
             strings: [None, None, None],
             numbers: [None, None, None],
             tags: None,
             failed: None,
             pending: None,
-            order: ImageOrder::default(),
+            order: Vec::new(),
+            after: None,
         }
     }
 
@@ -57,8 +61,8 @@ impl ImageQuery {
 
     /// Only those last submitted in a batch.
     #[must_use]
-    pub const fn in_batch(mut self, batch: BatchId) -> Self {
-        self.batch = Some(batch);
+    pub fn in_batch(mut self, batch: BatchId) -> Self {
+        self.batches = Some(vec![batch]);
         self
     }
 
@@ -68,51 +72,4 @@ impl ImageQuery {
         self.made_of = Some(batch);
         self
     }
-}
-
-/// A property to order by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum ImageOrderBy {
-    /// When it was first registered.
-    #[default]
-    Created,
-    /// The model id, byte by byte.
-    Id,
-    /// The width.
-    Width,
-    /// The height.
-    Height,
-    /// `string1` (0) to `string3` (2), byte by byte.
-    String(Third),
-    /// `number1` (0) to `number3` (2).
-    Number(Third),
-}
-
-/// One of three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Third {
-    /// The first.
-    First,
-    /// The second.
-    Second,
-    /// The third.
-    Third,
-}
-
-impl Third {
-    /// Its place in an array of three.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-}
-
-/// The order of a listing; ties go by creation, then by space and model id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ImageOrder {
-    /// The property.
-    pub by: ImageOrderBy,
-    /// Whether the largest comes first.
-    pub descending: bool,
 }

@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 
 use super::MemoryCatalogue;
-use super::listing::{compare, page, selects};
+use super::listing::{page, selects, sort, sort_by};
 use super::state::{GRACE_OF_SERVED, GRACE_OF_UNCLAIMED, State};
-use crate::batch::{Batch, BatchFilter};
+use crate::batch::{Batch, BatchFilter, BatchOrder};
 use crate::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result, Subject};
-use crate::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role};
+use crate::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer, Role};
 use crate::derivative::{DerivativeKey, UploadId};
 use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
-use crate::space::{Space, SpaceChanges};
+use crate::space::{Space, SpaceChanges, SpaceOrder};
 use crate::time::Timestamp;
 
 const fn missing(subject: Subject) -> CatalogueError {
@@ -62,8 +62,15 @@ impl Catalogue for MemoryCatalogue {
         Ok(self.lock().customer_named(name).cloned())
     }
 
-    async fn list_customers(&self, request: PageRequest) -> Result<Page<Customer>> {
-        let all = self.lock().customers.values().cloned().collect();
+    async fn list_customers(
+        &self,
+        order: CustomerOrder,
+        request: PageRequest,
+    ) -> Result<Page<Customer>> {
+        let mut all: Vec<_> = self.lock().customers.values().cloned().collect();
+        sort_by(&mut all, order.descending, |customer| {
+            (order.by.key(customer), customer.id.get().into())
+        });
         Ok(page(all, request))
     }
 
@@ -140,14 +147,22 @@ impl Catalogue for MemoryCatalogue {
         Ok(self.lock().space(customer, id))
     }
 
-    async fn list_spaces(&self, customer: CustomerId, request: PageRequest) -> Result<Page<Space>> {
+    async fn list_spaces(
+        &self,
+        customer: CustomerId,
+        order: SpaceOrder,
+        request: PageRequest,
+    ) -> Result<Page<Space>> {
         let state = self.lock();
-        let all = state
+        let mut all: Vec<_> = state
             .spaces
             .keys()
             .filter(|(owner, _)| *owner == customer)
             .filter_map(|(owner, id)| state.space(*owner, *id))
             .collect();
+        sort_by(&mut all, order.descending, |space| {
+            (order.by.key(space), space.id.get().into())
+        });
         Ok(page(all, request))
     }
 
@@ -193,8 +208,9 @@ impl Catalogue for MemoryCatalogue {
                 .is_none_or(|id| state.is_made_of(id, &image.id))
         });
         let mut images: Vec<_> = images.cloned().collect();
-        images.sort_by(|a, b| compare(query.order, a, b));
-        Ok(page(images, request))
+        let total = sort(&mut images, query);
+        let items = page(images, request).items;
+        Ok(Page { items, total })
     }
 
     async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
@@ -230,15 +246,19 @@ impl Catalogue for MemoryCatalogue {
         &self,
         customer: CustomerId,
         filter: BatchFilter,
+        order: BatchOrder,
         request: PageRequest,
     ) -> Result<Page<Batch>> {
         let state = self.lock();
-        let newest_first = state.batches.iter().rev();
-        let batches = newest_first
+        let batches = state.batches.iter();
+        let mut batches: Vec<_> = batches
             .filter(|(_, record)| record.customer == customer)
             .map(|(id, record)| record.to_batch(*id))
             .filter(|batch| filter.selects(batch))
             .collect();
+        sort_by(&mut batches, order.descending, |batch| {
+            (order.by.key(batch), batch.id.get())
+        });
         Ok(page(batches, request))
     }
 

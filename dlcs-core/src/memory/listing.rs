@@ -1,8 +1,7 @@
 //! Which images a query selects, in which order, and pages of anything.
 
-use std::cmp::Ordering;
-
-use crate::image::{Image, ImageOrder, ImageOrderBy, ImageQuery};
+use crate::image::{Image, ImageCursor, ImageQuery};
+use crate::order::Key;
 use crate::page::{Page, PageRequest};
 
 /// Whether every condition of a query that is set holds for an image.
@@ -19,8 +18,14 @@ pub(super) fn selects(query: &ImageQuery, image: &Image) -> bool {
     let tagged = |tags: &Vec<String>| tags.iter().any(|tag| image.metadata.tags.contains(tag));
     query.customer == image.id.customer()
         && allows(query.space.as_ref(), &image.id.space())
-        && query.batch.is_none_or(|batch| image.batch == Some(batch))
-        && allows(query.model.as_ref(), image.id.model())
+        && query
+            .batches
+            .as_ref()
+            .is_none_or(|any| image.batch.is_some_and(|batch| any.contains(&batch)))
+        && query
+            .models
+            .as_ref()
+            .is_none_or(|any| any.contains(image.id.model()))
         && all_among(&query.strings, &image.metadata.strings)
         && all_among(&query.numbers, &image.metadata.numbers)
         && query.tags.as_ref().is_none_or(tagged)
@@ -28,26 +33,28 @@ pub(super) fn selects(query: &ImageQuery, image: &Image) -> bool {
         && allows(query.pending.as_ref(), &image.state.is_pending())
 }
 
-/// Compares two images by an order; only an image itself is equal to it.
-pub(super) fn compare(order: ImageOrder, a: &Image, b: &Image) -> Ordering {
-    let (first, second) = if order.descending { (b, a) } else { (a, b) };
-    let by_property = match order.by {
-        ImageOrderBy::Created => first.created.cmp(&second.created),
-        ImageOrderBy::Id => first.id.model().cmp(second.id.model()),
-        ImageOrderBy::Width => first.width().cmp(&second.width()),
-        ImageOrderBy::Height => first.height().cmp(&second.height()),
-        ImageOrderBy::String(third) => {
-            let at = third.index();
-            first.metadata.strings[at].cmp(&second.metadata.strings[at])
-        }
-        ImageOrderBy::Number(third) => {
-            let at = third.index();
-            first.metadata.numbers[at].cmp(&second.metadata.numbers[at])
-        }
-    };
-    by_property
-        .then_with(|| a.created.cmp(&b.created))
-        .then_with(|| a.id.cmp(&b.id))
+/// Sorts images as a query asks, and leaves out what does not come behind its place; returns how many there were.
+pub(super) fn sort(images: &mut Vec<Image>, query: &ImageQuery) -> u64 {
+    let total = images.len() as u64;
+    let places = images.drain(..).map(|image| {
+        let place = ImageCursor::behind(&image, &query.order);
+        (place, image)
+    });
+    let mut places: Vec<_> = places.collect();
+    places.sort_by(|(a, _), (b, _)| a.compare(b, &query.order));
+    if let Some(after) = &query.after {
+        places.retain(|(place, _)| place.compare(after, &query.order).is_gt());
+    }
+    images.extend(places.into_iter().map(|(_, image)| image));
+    total
+}
+
+/// Sorts anything by a key and, where that is equal, by a number; both in one direction.
+pub(super) fn sort_by<T>(all: &mut [T], descending: bool, key: impl Fn(&T) -> (Key, u64)) {
+    all.sort_by_cached_key(key);
+    if descending {
+        all.reverse();
+    }
 }
 
 /// Cuts one page out of a whole listing.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Header;
 use crate::error::ApiError;
-use crate::query::Query;
+use crate::query::{AFTER, Query};
 
 /// A Hydra collection, or one page of it.
 #[derive(Debug, Serialize)]
@@ -48,17 +48,29 @@ pub(crate) fn collection<T>(
     request: PageRequest,
     listed: Page<T>,
 ) -> Collection<T> {
+    collection_before(address, query, request, listed, None)
+}
+
+/// One page of the collection at an address, and where the page behind it begins.
+pub(crate) fn collection_before<T>(
+    address: String,
+    query: &Query,
+    request: PageRequest,
+    listed: Page<T>,
+    next: Option<String>,
+) -> Collection<T> {
     let size = request.size;
     let page = request.index.saturating_add(1);
     let pages = listed.total.div_ceil(u64::from(size.get())).max(1);
-    let link = |page: u64| format!("{address}{}", query.for_page(page, size));
+    let link = |page: u64| format!("{address}{}", query.at_page(page, size));
+    let after = next.map_or_else(String::new, |place| format!("&{AFTER}={place}"));
     let view = (pages > 1 || page > 1).then(|| View {
         id: link(page),
         type_: "PartialCollectionView",
         first: (page > 1).then(|| link(1)),
         // Past the end, the page before is the last that has something.
         previous: (page > 1).then(|| link((page - 1).min(pages))),
-        next: (page < pages).then(|| link(page + 1)),
+        next: (page < pages).then(|| link(page + 1) + &after),
         last: (page < pages).then(|| link(pages)),
         page,
         page_size: size.get(),
@@ -92,9 +104,10 @@ pub(crate) fn whole<T: Serialize>(
     mut items: Vec<T>,
 ) -> Result<Collection<T>, ApiError> {
     let request = query.page()?;
-    if let Some((name, descending)) = query.order(orders)? {
-        items.sort_by_cached_key(|item| SortKey::of(item, name));
-        if descending {
+    let orders: Vec<_> = orders.iter().map(|name| (*name, *name)).collect();
+    if let Some(order) = query.order(&orders)? {
+        items.sort_by_cached_key(|item| SortKey::of(item, order.by));
+        if order.descending {
             items.reverse();
         }
     }

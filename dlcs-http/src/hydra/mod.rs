@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-pub(crate) use collection::{Collection, collection, entire, whole};
+pub(crate) use collection::{Collection, collection, collection_before, entire, whole};
 pub(crate) use context::HYDRA;
 pub(crate) use link::{base, batch_link, encode_segment};
 

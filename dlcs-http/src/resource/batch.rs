@@ -1,6 +1,6 @@
 //! Batches.
 
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder, BatchOrderBy};
 use dlcs_core::image::ImageQuery;
 use dlcs_core::time::Timestamp;
 use dlcs_core::{BatchId, CustomerId};
@@ -13,6 +13,22 @@ use super::{Outcome, image};
 use crate::context::Context;
 use crate::hydra::{Header, base, batch_link, collection};
 use crate::query::Query;
+
+/// What batches can be ordered by; links go by number. When a batch will be finished is guessed anew each time: no listing goes by it.
+const ORDERS: &[(&str, BatchOrderBy)] = &[
+    ("submitted", BatchOrderBy::Submitted),
+    ("count", BatchOrderBy::Count),
+    ("completed", BatchOrderBy::Completed),
+    ("errors", BatchOrderBy::Errors),
+    ("finished", BatchOrderBy::Finished),
+    ("superseded", BatchOrderBy::Superseded),
+    ("id", BatchOrderBy::Id),
+    ("images", BatchOrderBy::Id),
+    ("assets", BatchOrderBy::Id),
+    ("completedImages", BatchOrderBy::Id),
+    ("errorImages", BatchOrderBy::Id),
+    ("events", BatchOrderBy::Id),
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,11 +112,12 @@ pub(crate) async fn list(
     query: &Query,
 ) -> Outcome {
     let page = query.page()?;
-    query.check_order(&["submitted"], true)?;
+    let order = query.order(ORDERS)?;
+    let order = order.unwrap_or(BatchOrder::descending(BatchOrderBy::Id));
     let listed = context
         .dlcs
         .catalogue()
-        .list_batches(customer, filter, page)
+        .list_batches(customer, filter, order, page)
         .await?;
     let listed = listed.map(|batch| resource(context, &batch));
     let name = match filter {
@@ -143,7 +160,7 @@ pub(crate) async fn list_images(
     let mut images = ImageQuery::of(customer);
     match members {
         Members::Made => images.made_of = Some(id),
-        Members::All | Members::Completed | Members::Failed => images.batch = Some(id),
+        Members::All | Members::Completed | Members::Failed => images.batches = Some(vec![id]),
     }
     let name = match members {
         Members::All => "images",

@@ -1,7 +1,9 @@
 //! Customers.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::customer::{Customer, CustomerName, NewCustomer, Role};
+use dlcs_core::customer::{
+    Customer, CustomerName, CustomerOrder, CustomerOrderBy, NewCustomer, Role,
+};
 use dlcs_core::image::text_problem;
 use dlcs_core::{CustomerId, catalogue::CatalogueError};
 use http::StatusCode;
@@ -14,6 +16,15 @@ use crate::hydra::{Header, collection, whole};
 use crate::query::Query;
 
 const KNOWN: &[&str] = &["name", "displayName", "administrator", "created"];
+
+/// What customers can be ordered by.
+const ORDERS: &[(&str, CustomerOrderBy)] = &[
+    ("created", CustomerOrderBy::Created),
+    ("id", CustomerOrderBy::Id),
+    ("name", CustomerOrderBy::Name),
+    ("displayName", CustomerOrderBy::DisplayName),
+    ("administrator", CustomerOrderBy::Administrator),
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,9 +78,11 @@ fn stub(context: &Context, customer: &Customer) -> CustomerStub {
 pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) -> Outcome {
     let page = query.page()?;
     let address = format!("{}/customers", context.api);
-    query.check_order(&["id"], false)?;
+    let order = query.order(ORDERS)?;
+    let order = order.unwrap_or(CustomerOrder::ascending(CustomerOrderBy::Created));
     let resource = if caller.role == Role::Administrator {
-        let listed = context.dlcs.catalogue().list_customers(page).await?;
+        let catalogue = context.dlcs.catalogue();
+        let listed = catalogue.list_customers(order, page).await?;
         collection(
             address,
             query,
@@ -77,7 +90,8 @@ pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) ->
             listed.map(|customer| stub(context, &customer)),
         )
     } else {
-        whole(address, query, &["id"], vec![stub(context, caller)])?
+        let names: Vec<_> = ORDERS.iter().map(|(name, _)| *name).collect();
+        whole(address, query, &names, vec![stub(context, caller)])?
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

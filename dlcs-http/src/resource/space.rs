@@ -2,7 +2,7 @@
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{ImageChanges, OpenAccess, text_problem};
-use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges};
+use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges, SpaceOrder, SpaceOrderBy};
 use dlcs_core::{CustomerId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
@@ -25,6 +25,26 @@ const KNOWN: &[&str] = &[
     "imageOptimisationPolicy",
     "thumbnailPolicy",
     "approximateNumberOfImages",
+];
+/// What spaces can be ordered by; links go by number.
+const ORDERS: &[(&str, SpaceOrderBy)] = &[
+    ("created", SpaceOrderBy::Created),
+    ("id", SpaceOrderBy::Id),
+    ("name", SpaceOrderBy::Name),
+    ("defaultTags", SpaceOrderBy::DefaultTags),
+    ("defaultRoles", SpaceOrderBy::DefaultRoles),
+    (
+        "defaultMaxUnauthorised",
+        SpaceOrderBy::DefaultMaxUnauthorised,
+    ),
+    ("maxUnauthorised", SpaceOrderBy::DefaultMaxUnauthorised),
+    (
+        "imageOptimisationPolicy",
+        SpaceOrderBy::ImageOptimisationPolicy,
+    ),
+    ("thumbnailPolicy", SpaceOrderBy::ThumbnailPolicy),
+    ("approximateNumberOfImages", SpaceOrderBy::ImageCount),
+    ("images", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
 const NAMES_TRIED: u32 = 100;
@@ -70,8 +90,9 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
 /// `GET /customers/{customer}/spaces`
 pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
     let page = query.page()?;
-    query.check_order(&["id"], false)?;
-    let listed = context.dlcs.spaces_of(customer).list(page).await?;
+    let order = query.order(ORDERS)?;
+    let order = order.unwrap_or(SpaceOrder::ascending(SpaceOrderBy::Created));
+    let listed = context.dlcs.spaces_of(customer).list(order, page).await?;
     let address = format!("{}/spaces", context.customer_link(customer));
     let listed = listed.map(|space| resource(context, space));
     Ok(context.json(StatusCode::OK, &collection(address, query, page, listed)))

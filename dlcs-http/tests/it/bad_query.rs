@@ -19,6 +19,15 @@ async fn queries_are_read_as_data() {
         ("error=perhaps", 400),
         ("string1=%ff", 400),
         ("q=%7B%22sting1%22:%22a%22%7D", 400),
+        ("q=%7B%22batch%22:[1,%20true]%7D", 400),
+        (
+            "q=%7B%22batch%22:[1,2],%22id%22:[%22a%22],%22error%22:[true,false]%7D",
+            200,
+        ),
+        ("_=1732656000", 200),
+        ("sting1=a", 400),
+        ("after=x", 400),
+        ("pagesze=1", 400),
     ] {
         assert_eq!(
             app.get(&format!("{images}?{query}")).await.status,
@@ -54,14 +63,25 @@ async fn an_unknown_name_in_q_is_named_with_the_one_that_was_meant() {
 }
 
 #[tokio::test]
-async fn an_order_is_kept_or_refused() {
+async fn an_order_is_by_a_property_of_the_member() {
     let app = App::new().await;
     for (path, order, status) in [
         ("/customers", "orderBy=id", 200),
-        ("/customers", "orderByDescending=id", 400),
+        ("/customers", "orderByDescending=displayName", 200),
         ("/customers", "orderBy=colour", 400),
         ("/customers/1/spaces", "orderBy=ID", 200),
-        ("/customers/1/spaces", "orderBy=name", 400),
+        (
+            "/customers/1/spaces",
+            "orderBy=approximateNumberOfImages",
+            200,
+        ),
+        ("/customers/1/spaces", "orderBy=count", 400),
+        (
+            "/customers/1/spaces/1/images",
+            "orderByDescending=ROLES",
+            200,
+        ),
+        ("/customers/1/spaces/1/images", "orderBy=colour", 400),
         ("/customers/1/keys", "orderByDescending=key", 200),
         ("/customers/1/keys", "orderBy=secret", 400),
         (
@@ -69,7 +89,8 @@ async fn an_order_is_kept_or_refused() {
             "orderByDescending=submitted",
             200,
         ),
-        ("/customers/1/queue/active", "orderBy=submitted", 400),
+        ("/customers/1/queue/active", "orderBy=errors", 200),
+        ("/customers/1/queue/batches", "orderBy=estCompletion", 400),
         ("/customers/1/queue/recent", "orderBy=colour", 400),
         ("/customers/1/originStrategies", "orderBy=regex", 200),
         ("/customers/1/originStrategies", "orderBy=credentials", 400),

@@ -90,9 +90,11 @@ async fn what_waits_is_listed_like_other_images() {
     assert_eq!(of("orderByDescending=id").await, ["bad", "a"]);
     assert_eq!(of("string1=bad&ingesting=true").await, ["bad"]);
     let page = app.get(&format!("{images}?pageSize=1")).await.json(200);
-    assert_eq!(
-        page["view"]["next"],
-        "https://api.example.org/customers/1/queue/images?page=2&pageSize=1"
+    let next = page["view"]["next"].as_str().unwrap();
+    let images_url = "https://api.example.org/customers/1/queue/images";
+    assert!(
+        next.starts_with(&format!("{images_url}?page=2&pageSize=1&after=")),
+        "{next}"
     );
     let ended = app.get(&format!("{images}?ingesting=false")).await;
     assert_eq!(ended.status, 400, "{}", ended.text());

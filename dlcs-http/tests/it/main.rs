@@ -16,6 +16,7 @@ mod image;
 mod image_refused;
 mod links;
 mod origin_strategy;
+mod paging;
 mod peer;
 mod policy;
 mod queue;

@@ -8,6 +8,8 @@ pub mod sqlite;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod cache;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod order;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod record;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod seal;

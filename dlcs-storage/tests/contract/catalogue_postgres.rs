@@ -11,7 +11,7 @@ use dlcs_core::origin::{
     OriginStrategyKind,
 };
 use dlcs_core::page::PageRequest;
-use dlcs_core::space::SpaceChanges;
+use dlcs_core::space::{SpaceChanges, SpaceOrder, SpaceOrderBy};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::postgres::OpenError;
 use dlcs_storage::catalogue::{PostgresCatalogue, PostgresCatalogueConfig, SealingKey};
@@ -77,7 +77,11 @@ async fn nodes_may_start_at_once_and_share_everything() {
     assert!(made.await.iter().all(Result::is_ok));
     for node in &nodes {
         let page = node
-            .list_spaces(customer, PageRequest::FIRST)
+            .list_spaces(
+                customer,
+                SpaceOrder::ascending(SpaceOrderBy::Id),
+                PageRequest::FIRST,
+            )
             .await
             .unwrap();
         let numbers: Vec<_> = page.items.iter().map(|space| space.id.get()).collect();

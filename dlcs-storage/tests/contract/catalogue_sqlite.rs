@@ -3,19 +3,21 @@
 
 use std::path::Path;
 
+use dlcs_core::batch::BatchOrderBy;
 use dlcs_core::catalogue::Catalogue;
-use dlcs_core::customer::{ApiKey, SecretHash};
+use dlcs_core::customer::{ApiKey, CustomerOrderBy, SecretHash};
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::image::{
     DeliveryChannel, ImageChanges, ImageQuery, ImageSource, OpenAccess, OriginUrl,
 };
+use dlcs_core::order::Order;
 use dlcs_core::origin::{
     Credentials, CustomerOriginStrategy, OriginAccess, OriginPattern, OriginStrategyId,
     OriginStrategyKind, Secret,
 };
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::IngestQueue;
-use dlcs_core::space::SpaceChanges;
+use dlcs_core::space::{SpaceChanges, SpaceOrderBy};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::SqliteCatalogue;
 use dlcs_storage::catalogue::sqlite::{OpenError, SealingKey};
@@ -67,7 +69,11 @@ async fn concurrent_writes_succeed_and_fail_each_for_itself() {
     drop(catalogue);
     let catalogue = place.open().await;
     let page = catalogue
-        .list_spaces(FIRST, PageRequest::FIRST)
+        .list_spaces(
+            FIRST,
+            Order::ascending(SpaceOrderBy::Id),
+            PageRequest::FIRST,
+        )
         .await
         .unwrap();
     assert_eq!(page.total, 1 + 270);
@@ -149,11 +155,22 @@ async fn snapshot(catalogue: &SqliteCatalogue) -> String {
     format!(
         "{:#?}",
         (
-            catalogue.list_customers(page).await.unwrap(),
-            catalogue.list_spaces(FIRST, page).await.unwrap(),
+            catalogue
+                .list_customers(Order::ascending(CustomerOrderBy::Id), page)
+                .await
+                .unwrap(),
+            catalogue
+                .list_spaces(FIRST, Order::ascending(SpaceOrderBy::Id), page)
+                .await
+                .unwrap(),
             catalogue.list_images(&query, page).await.unwrap(),
             catalogue
-                .list_batches(FIRST, Default::default(), page)
+                .list_batches(
+                    FIRST,
+                    Default::default(),
+                    Order::ascending(BatchOrderBy::Id),
+                    page
+                )
                 .await
                 .unwrap(),
             catalogue.size(FIRST).await.unwrap(),
@@ -181,7 +198,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = place.try_open().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema version 77, and this program knows versions up to 3: use a newer program"
+        "the database has schema version 77, and this program knows versions up to 4: use a newer program"
     );
     let kept: u32 = place
         .raw()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dlcs_core::catalogue::{Catalogue, CatalogueError};
 use dlcs_core::customer::{CustomerName, NewCustomer, Role};
 use dlcs_core::id::CustomerId;
-use dlcs_core::space::SpaceChanges;
+use dlcs_core::space::{SpaceChanges, SpaceOrder, SpaceOrderBy};
 use dlcs_storage::catalogue::{PostgresCatalogue, PostgresCatalogueConfig, SealingKey};
 
 use crate::postgres_fixture::{Schema, address, schema_or_return};
@@ -228,7 +228,11 @@ async fn an_operation_that_is_given_up_leaves_nothing_behind() {
         raw.batch_execute("ROLLBACK").await.unwrap();
     }
     let page = catalogue
-        .list_spaces(FIRST, dlcs_core::page::PageRequest::FIRST)
+        .list_spaces(
+            FIRST,
+            SpaceOrder::ascending(SpaceOrderBy::Id),
+            dlcs_core::page::PageRequest::FIRST,
+        )
         .await
         .unwrap();
     assert_eq!(page.total, 0);
@@ -252,7 +256,11 @@ async fn an_operation_may_be_dropped_anywhere() {
     }
     assert!(done > 0, "some had the time to end");
     let page = catalogue
-        .list_spaces(FIRST, dlcs_core::page::PageRequest::FIRST)
+        .list_spaces(
+            FIRST,
+            SpaceOrder::ascending(SpaceOrderBy::Id),
+            dlcs_core::page::PageRequest::FIRST,
+        )
         .await
         .unwrap();
     assert!(page.total >= done, "{} {done}", page.total);

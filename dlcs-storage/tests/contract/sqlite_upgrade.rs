@@ -154,7 +154,7 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     let database = place.raw();
     let number = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(number("PRAGMA user_version"), 3);
+    assert_eq!(number("PRAGMA user_version"), 4);
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let orphan = "INSERT INTO jobs (image, customer, lane, host, generation, attempt, crashes, crashes_alone, set_apart, run_at)
         VALUES (999, 1, 0, '', 1, 0, 0, 0, 0, 0)";

@@ -1,7 +1,7 @@
 //! Clauses about customers.
 
 use dlcs_core::catalogue::{Catalogue, CatalogueError, Subject};
-use dlcs_core::customer::{CustomerName, NewCustomer, Role};
+use dlcs_core::customer::{CustomerName, CustomerOrder, CustomerOrderBy, NewCustomer, Role};
 use dlcs_core::page::{PageRequest, PageSize};
 
 use crate::contract::race;
@@ -81,24 +81,39 @@ pub async fn one_of_two_racing_customer_names_wins(catalogue: &dyn Catalogue) {
     same(made, 1, "a name leads to one customer");
 }
 
-/// Lists customers by number.
-pub async fn customers_are_listed_by_number(catalogue: &dyn Catalogue) {
-    for _ in 0..3 {
-        fixture::customer(catalogue, Role::Ordinary).await;
+/// Customers go by the order asked for; what is equal goes the same way by number.
+pub async fn customers_go_by_the_order_asked_for(catalogue: &dyn Catalogue) {
+    for role in [Role::Ordinary, Role::Administrator, Role::Ordinary] {
+        fixture::customer(catalogue, role).await;
     }
-    let mut ids = Vec::new();
-    for index in 0.. {
-        let size = PageSize::new(2);
-        let request = PageRequest { index, size };
-        let page = catalogue.list_customers(request).await.unwrap();
-        if page.items.is_empty() {
-            break;
+    for by in [
+        CustomerOrderBy::Id,
+        CustomerOrderBy::Name,
+        CustomerOrderBy::DisplayName,
+        CustomerOrderBy::Administrator,
+        CustomerOrderBy::Created,
+    ] {
+        for descending in [false, true] {
+            let order = CustomerOrder { by, descending };
+            let mut listed = Vec::new();
+            for index in 0.. {
+                let size = PageSize::new(2);
+                let request = PageRequest { index, size };
+                let page = catalogue.list_customers(order, request).await.unwrap();
+                if page.items.is_empty() {
+                    break;
+                }
+                listed.extend(page.items);
+            }
+            same(listed.len() >= 3, true, "every customer is listed");
+            let sorted = listed.windows(2).all(|pair| {
+                let [a, b] = [&pair[0], &pair[1]].map(|customer| (by.key(customer), customer.id));
+                if descending { a > b } else { a < b }
+            });
+            let why = format!("pages do not overlap and go by {order:?}");
+            same(sorted, true, &why);
         }
-        ids.extend(page.items.into_iter().map(|customer| customer.id));
     }
-    same(ids.len() >= 3, true, "every customer is listed");
-    let sorted = ids.windows(2).all(|pair| pair[0] < pair[1]);
-    same(sorted, true, "pages go by number and do not overlap");
 }
 
 /// Returns a customer; `None` when there is none.

@@ -5,7 +5,7 @@ use dlcs_core::customer::Role;
 use dlcs_core::id::SpaceId;
 use dlcs_core::image::OpenAccess;
 use dlcs_core::page::{PageRequest, PageSize};
-use dlcs_core::space::SpaceChanges;
+use dlcs_core::space::{SpaceChanges, SpaceOrder, SpaceOrderBy};
 
 use crate::fixture;
 use crate::verdict::{matching, same};
@@ -82,8 +82,8 @@ pub async fn space_of_a_missing_customer_is_refused(catalogue: &dyn Catalogue) {
     );
 }
 
-/// Lists a customer's spaces by number.
-pub async fn spaces_are_listed_by_number(catalogue: &dyn Catalogue) {
+/// Lists a customer's spaces, and no other's.
+pub async fn spaces_are_listed_in_pages(catalogue: &dyn Catalogue) {
     let customer = fixture::space(catalogue).await.customer;
     fixture::space(catalogue).await;
     for number in [20, 10] {
@@ -94,7 +94,11 @@ pub async fn spaces_are_listed_by_number(catalogue: &dyn Catalogue) {
     let mut ids = Vec::new();
     for index in 0..3 {
         let size = PageSize::new(2);
-        let page = catalogue.list_spaces(customer, PageRequest { index, size });
+        let page = catalogue.list_spaces(
+            customer,
+            SpaceOrder::ascending(SpaceOrderBy::Id),
+            PageRequest { index, size },
+        );
         let page = page.await.unwrap();
         same(
             page.total,
@@ -104,6 +108,58 @@ pub async fn spaces_are_listed_by_number(catalogue: &dyn Catalogue) {
         ids.extend(page.items.iter().map(|space| space.id.get()));
     }
     same(ids, vec![1, 10, 20], "pages go by number");
+}
+
+/// Spaces go by the order asked for; what is equal goes the same way by number.
+pub async fn spaces_go_by_the_order_asked_for(catalogue: &dyn Catalogue) {
+    let customer = fixture::customer(catalogue, Role::Ordinary).await.id;
+    for (number, name, tag, wire, policy) in [
+        (3, "b", "x", -1, ""),
+        (1, "a", "a \"b\"", 400, "fast-lossy"),
+        (2, "é", "a\nb", 400, ""),
+        (4, "B", "x", 0, "lossless"),
+    ] {
+        let changes = SpaceChanges {
+            default_tags: Some(vec![tag.to_owned()]),
+            default_roles: Some(vec!["https://role.example/r".to_owned(); number % 2]),
+            default_max_unauthorised: OpenAccess::from_wire(wire),
+            image_optimisation_policy: Some(policy.to_owned()),
+            ..SpaceChanges::named(name)
+        };
+        let number = SpaceId::new(u32::try_from(number).unwrap());
+        let made = catalogue.create_space(customer, number, changes);
+        made.await.unwrap();
+    }
+    for (by, expected) in [
+        (SpaceOrderBy::Id, [1, 2, 3, 4]),
+        (SpaceOrderBy::Name, [4, 1, 3, 2]),
+        (SpaceOrderBy::DefaultTags, [1, 2, 3, 4]),
+        (SpaceOrderBy::DefaultRoles, [1, 3, 2, 4]),
+        (SpaceOrderBy::DefaultMaxUnauthorised, [3, 4, 1, 2]),
+        (SpaceOrderBy::ImageOptimisationPolicy, [2, 3, 1, 4]),
+        (SpaceOrderBy::ThumbnailPolicy, [1, 2, 3, 4]),
+        (SpaceOrderBy::ImageCount, [1, 2, 3, 4]),
+    ] {
+        for descending in [false, true] {
+            let order = SpaceOrder { by, descending };
+            let listed = catalogue.list_spaces(customer, order, PageRequest::FIRST);
+            let listed = listed.await.unwrap().items;
+            let mut ids: Vec<_> = listed.iter().map(|space| space.id.get()).collect();
+            if descending {
+                ids.reverse();
+            }
+            let why = format!("this order was asked for: {order:?}");
+            same(ids, expected.to_vec(), &why);
+        }
+    }
+    let order = SpaceOrder::ascending(SpaceOrderBy::Created);
+    let listed = catalogue.list_spaces(customer, order, PageRequest::FIRST);
+    let listed = listed.await.unwrap().items;
+    let keys: Vec<_> = listed
+        .iter()
+        .map(|space| (space.created, space.id))
+        .collect();
+    same(keys.is_sorted(), true, "the oldest comes first");
 }
 
 /// What the changes leave out keeps its value.

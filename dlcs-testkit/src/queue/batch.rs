@@ -1,8 +1,9 @@
 //! Clauses about batches and the size of the queue.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use dlcs_core::batch::{Batch, BatchFilter, QueueSize};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder, BatchOrderBy, QueueSize};
 use dlcs_core::id::BatchId;
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::queue::{Failure, Lane};
@@ -66,7 +67,8 @@ struct Observer<'a> {
 
 impl Observer<'_> {
     async fn look(&self, after: &str) {
-        for batch in list(self.on, self.space, BatchFilter::All).await {
+        let newest = BatchOrder::descending(BatchOrderBy::Id);
+        for batch in list(self.on, self.space, BatchFilter::All, newest).await {
             let ended = batch.completed + batch.errors;
             let (adds_up, finished) = (ended <= batch.count, batch.finished.is_some());
             assert!(
@@ -160,7 +162,8 @@ pub async fn batches_are_listed_newest_first_by_filter(on: &QueueContext<'_>) {
         (BatchFilter::Active, active.to_vec()),
         (BatchFilter::Recent, vec![recent]),
     ] {
-        let listed = list(on, &space, filter).await;
+        let newest = BatchOrder::descending(BatchOrderBy::Id);
+        let listed = list(on, &space, filter, newest).await;
         for batch in &listed {
             let selected = filter.selects(batch);
             same(selected, true, "a listing agrees with its filter");
@@ -171,6 +174,46 @@ pub async fn batches_are_listed_newest_first_by_filter(on: &QueueContext<'_>) {
     }
     let distinct = BTreeSet::from([deserted, recent, active[0], active[1]]);
     same(distinct.len(), 4, "each batch has its number");
+}
+
+/// Batches go by the order asked for; what is equal goes the same way by number.
+pub async fn batches_go_by_the_order_asked_for(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let mut ids = Vec::new();
+    for models in [["a", "b"].as_slice(), &["c"], &["d", "e"], &["a"]] {
+        ids.push(on.submit(&space, models).await.id);
+        on.clock.advance(Duration::from_secs(1));
+    }
+    let (failed, ready) = (on.claimed().await.lease, on.claimed().await.lease);
+    on.fail(failed).await;
+    on.complete(ready, 100).await;
+    for by in [
+        BatchOrderBy::Id,
+        BatchOrderBy::Submitted,
+        BatchOrderBy::Count,
+        BatchOrderBy::Completed,
+        BatchOrderBy::Errors,
+        BatchOrderBy::Finished,
+        BatchOrderBy::Superseded,
+    ] {
+        for descending in [false, true] {
+            let order = BatchOrder { by, descending };
+            let listed = list(on, &space, BatchFilter::All, order).await;
+            let keys: Vec<_> = listed
+                .iter()
+                .map(|batch| (by.key(batch), batch.id))
+                .collect();
+            let sorted = keys.windows(2).all(|pair| {
+                if descending {
+                    pair[0] > pair[1]
+                } else {
+                    pair[0] < pair[1]
+                }
+            });
+            let why = format!("pages do not overlap and go by {order:?}");
+            same((sorted, keys.len()), (true, ids.len()), &why);
+        }
+    }
 }
 
 /// Returns a customer's batch; `None` for another customer's.
@@ -186,12 +229,19 @@ pub async fn batch_is_its_customers_only(on: &QueueContext<'_>) {
 }
 
 /// The whole listing, in pages of three.
-async fn list(on: &QueueContext<'_>, space: &Space, filter: BatchFilter) -> Vec<Batch> {
+async fn list(
+    on: &QueueContext<'_>,
+    space: &Space,
+    filter: BatchFilter,
+    order: BatchOrder,
+) -> Vec<Batch> {
     let mut all = Vec::new();
     for index in 0.. {
         let size = PageSize::new(3);
         let request = PageRequest { index, size };
-        let page = on.catalogue.list_batches(space.customer, filter, request);
+        let page = on
+            .catalogue
+            .list_batches(space.customer, filter, order, request);
         let page = page.await.unwrap();
         if page.items.is_empty() {
             same(page.total, all.len() as u64, "the total is of the listing");

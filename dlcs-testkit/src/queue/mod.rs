@@ -94,6 +94,7 @@ macro_rules! queue_contract {
                 size_counts_images_and_batches,
                 lane_sizes_add_up_to_the_queue,
                 batches_are_listed_newest_first_by_filter,
+                batches_go_by_the_order_asked_for,
                 batch_is_its_customers_only,
             }
             $crate::queue::image {
@@ -117,7 +118,9 @@ macro_rules! queue_contract {
             $crate::queue::listing {
                 every_condition_must_hold,
                 listing_goes_by_the_order_asked_for,
+                listing_goes_by_several_properties_in_turn,
                 pages_neither_repeat_nor_miss_while_images_are_added,
+                behind_a_place_comes_what_offsets_give,
             }
             $crate::queue::lane {
                 priority_goes_first_and_leaves_the_other_lane_its_part,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::batch::{Batch, QueueTotals};
 use dlcs_core::id::BatchId;
-use dlcs_core::image::{ImageOrderBy, ImageQuery};
+use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery};
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::queue::{BatchNotice, Lane, QueueError};
 
@@ -265,9 +265,9 @@ pub async fn what_a_batch_was_made_of_is_listed(on: &QueueContext<'_>) {
         models.join(" ")
     };
     let mut by_id = made.clone();
-    by_id.order.by = ImageOrderBy::Id;
+    by_id.order = vec![ImageOrder::ascending(ImageOrderBy::Id)];
     same(listed(&by_id).await, "a b d".to_owned(), "each once");
-    by_id.order.descending = true;
+    by_id.order = vec![ImageOrder::descending(ImageOrderBy::Id)];
     same(listed(&by_id).await, "d b a".to_owned(), "in any order");
     let moved = made.clone().in_batch(later.id);
     same(listed(&moved).await, "b".to_owned(), "it went elsewhere");

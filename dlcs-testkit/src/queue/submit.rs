@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use dlcs_core::batch::BatchFilter;
+use dlcs_core::batch::{BatchFilter, BatchOrder, BatchOrderBy};
 use dlcs_core::image::{ImageChanges, ImageQuery, ImageState, OpenAccess, RegistrationMode};
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
@@ -30,9 +30,12 @@ pub async fn one_faulty_item_stores_nothing(on: &QueueContext<'_>) {
     let query = ImageQuery::of(space.customer);
     let images = on.catalogue.list_images(&query, PageRequest::FIRST).await;
     same(images.unwrap().items, vec![existing], why);
-    let batches = on
-        .catalogue
-        .list_batches(space.customer, BatchFilter::All, PageRequest::FIRST);
+    let batches = on.catalogue.list_batches(
+        space.customer,
+        BatchFilter::All,
+        BatchOrder::ascending(BatchOrderBy::Id),
+        PageRequest::FIRST,
+    );
     same(batches.await.unwrap().total, 0, why);
     on.assert_nothing_due(why).await;
 }
@@ -59,9 +62,12 @@ pub async fn parted_submission_is_stored_whole_or_not_at_all(on: &QueueContext<'
     let images = ImageQuery::of(space.customer);
     let images = on.catalogue.list_images(&images, PageRequest::FIRST).await;
     same(images.unwrap().total, 0, why);
-    let batches = on
-        .catalogue
-        .list_batches(space.customer, BatchFilter::All, PageRequest::FIRST);
+    let batches = on.catalogue.list_batches(
+        space.customer,
+        BatchFilter::All,
+        BatchOrder::ascending(BatchOrderBy::Id),
+        PageRequest::FIRST,
+    );
     same(batches.await.unwrap().total, 0, why);
     on.assert_nothing_due(why).await;
 }

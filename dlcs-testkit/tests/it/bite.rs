@@ -165,6 +165,10 @@ bites! {
         listing::every_condition_must_hold,
         not listing::listing_goes_by_the_order_asked_for
     }
+    wrong_place_is_found_out: WrongPlace => queue {
+        listing::behind_a_place_comes_what_offsets_give,
+        not listing::listing_goes_by_the_order_asked_for
+    }
     case_sensitive_names_are_found_out: CaseSensitiveNames => catalogue {
         customer::taken_customer_name_is_refused_ignoring_case,
         not customer::assigned_number_is_new

@@ -34,11 +34,22 @@ impl Database {
         Ok(format!("{server}/{}", self.name))
     }
 
+    /// Runs statements in the database, one after the other.
+    pub(crate) fn fill(&self, statements: &[String]) -> Result<()> {
+        self.run_at(&self.url()?, statements)
+    }
+
     fn run(&self, sql: &str) -> Result<()> {
+        self.run_at(&self.server, &[sql.to_owned()])
+    }
+
+    fn run_at(&self, address: &str, statements: &[String]) -> Result<()> {
         self.runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&self.server, NoTls).await?;
+            let (client, connection) = tokio_postgres::connect(address, NoTls).await?;
             let speaking = tokio::spawn(connection);
-            client.batch_execute(sql).await?;
+            for sql in statements {
+                client.batch_execute(sql).await?;
+            }
             speaking.abort();
             Ok(())
         })

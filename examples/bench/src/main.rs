@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode> {
     let options = Options::read(std::env::args().skip(1))?;
     let missing = tools::missing();
-    if !missing.is_empty() {
+    if options.needs_peers() && !missing.is_empty() {
         let list = missing.join(", ");
         say(&format!("SKIPPED: dlcs-bench needs {list}"));
         return Ok(if tools::are_required() {
@@ -60,6 +60,7 @@ fn run() -> Result<ExitCode> {
             Part::Queue => part::queue::run(&bench, &mut table)?,
             Part::Claims => part::claims::run(&bench, &mut table)?,
             Part::Fairness => part::fairness::run(&bench, &mut table)?,
+            Part::Queries => part::queries::run(&bench, &mut table)?,
         }
     }
     say(&format!("\n{table}"));

@@ -15,10 +15,11 @@ pub(crate) enum Part {
     Queue,
     Claims,
     Fairness,
+    Queries,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Tiles,
         Self::Session,
         Self::Regions,
@@ -27,6 +28,7 @@ impl Part {
         Self::Queue,
         Self::Claims,
         Self::Fairness,
+        Self::Queries,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Part {
             Self::Queue => "queue",
             Self::Claims => "claims",
             Self::Fairness => "fairness",
+            Self::Queries => "queries",
         }
     }
 
@@ -56,6 +59,7 @@ impl Part {
             Self::Queue => "submitting batches over HTTP, durable before the answer",
             Self::Claims => "claiming an image, by how many wait",
             Self::Fairness => "what a quiet customer waits beside a busy one",
+            Self::Queries => "listing the images of a large space over HTTP",
         }
     }
 }
@@ -77,7 +81,7 @@ pub(crate) struct Options {
     pub(crate) postgres: Option<String>,
 }
 
-const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims|fairness …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS] [--postgres URL]";
+const USAGE: &str = "usage: dlcs-bench [tiles|session|regions|ingest|overload|queue|claims|fairness|queries …] [--smoke] [--rounds N] [--seconds N] [--images DIRECTORY] [--program DLCS] [--postgres URL]";
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
@@ -113,6 +117,12 @@ impl Options {
             .into());
         }
         Ok(options)
+    }
+
+    /// Whether anything is measured beside other programs, or loaded by them.
+    pub(crate) fn needs_peers(&self) -> bool {
+        let alone = [Part::Queue, Part::Claims, Part::Queries];
+        self.parts().iter().any(|part| !alone.contains(part))
     }
 
     /// What is measured: everything where nothing is named.

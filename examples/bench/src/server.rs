@@ -86,6 +86,17 @@ impl Server {
         Ok(id[path..].to_owned())
     }
 
+    /// Lists what there is at a path.
+    pub(crate) fn list(&self, path: &str) -> Result<Vec<u8>> {
+        let key = STANDARD.encode(format!("{KEY}:{SECRET}"));
+        let answer = http::ask(self.port, "GET", path, &key, "")?;
+        if answer.status == 200 {
+            return Ok(answer.body);
+        }
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(format!("GET {path}: {}: {text}", answer.status).into())
+    }
+
     /// Registers an image, and returns when it is served.
     pub(crate) fn register(&self, name: &str, origin: &str) -> Result<()> {
         let path = format!("/customers/1/spaces/1/images/{name}");

@@ -1,47 +1,20 @@
 //! Which images a listing asks for, and in which order.
 
-use dlcs_core::ModelId;
-use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery, Third};
+use dlcs_core::image::{ImageCursor, ImageQuery};
+use dlcs_core::page::PageRequest;
+use dlcs_core::{BatchId, ModelId};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::resource;
+use super::order::order;
+use super::{cursor, resource};
 use crate::body::parse_object;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::fields::meant_by;
-use crate::hydra::collection;
-use crate::query::{Query, wrong};
+use crate::hydra::collection_before;
+use crate::query::{FILTERS, Query, wrong};
 use crate::resource::Outcome;
-
-/// The properties that images can be ordered by.
-const ORDERS: [(&str, ImageOrderBy); 10] = [
-    ("created", ImageOrderBy::Created),
-    ("id", ImageOrderBy::Id),
-    ("width", ImageOrderBy::Width),
-    ("height", ImageOrderBy::Height),
-    ("string1", ImageOrderBy::String(Third::First)),
-    ("string2", ImageOrderBy::String(Third::Second)),
-    ("string3", ImageOrderBy::String(Third::Third)),
-    ("number1", ImageOrderBy::Number(Third::First)),
-    ("number2", ImageOrderBy::Number(Third::Second)),
-    ("number3", ImageOrderBy::Number(Third::Third)),
-];
-
-/// The names that `q` may hold.
-const KNOWN: &[&str] = &[
-    "string1",
-    "string2",
-    "string3",
-    "number1",
-    "number2",
-    "number3",
-    "tags",
-    "id",
-    "batch",
-    "error",
-    "ingesting",
-];
 
 /// Answers with a page of the images that a query string selects among those of `base`.
 pub(crate) async fn list_matching(
@@ -51,14 +24,24 @@ pub(crate) async fn list_matching(
     query: &Query,
 ) -> Outcome {
     let page = query.page()?;
-    let selected = select(base, query)?;
+    let mut selected = select(base, query)?;
+    selected.after = cursor::read(query, &selected.order)?;
+    let index = match selected.after {
+        Some(_) => 0,
+        None => page.index,
+    };
     let listed = context
         .dlcs
         .catalogue()
-        .list_images(&selected, page)
+        .list_images(&selected, PageRequest { index, ..page })
         .await?;
+    let next = listed.items.last().and_then(|last| {
+        let following = query.at_page(page.index.saturating_add(2), page.size);
+        cursor::write(&following, &ImageCursor::behind(last, &selected.order))
+    });
     let listed = listed.map(|image| resource(context, image));
-    Ok(context.json(StatusCode::OK, &collection(address, query, page, listed)))
+    let page = collection_before(address, query, page, listed, next);
+    Ok(context.json(StatusCode::OK, &page))
 }
 
 /// The values that a listing is filtered by: those of plain parameters, and else those of `q`, a JSON object of the same names.
@@ -75,12 +58,12 @@ impl<'a> Filters<'a> {
                 .map_err(|_| wrong("q", text, "a JSON object of filters"))?,
         };
         for name in q.keys() {
-            if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            if FILTERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 continue;
             }
-            let wanted = match meant_by(name, KNOWN) {
+            let wanted = match meant_by(name, FILTERS) {
                 Some(meant) => format!("known names: did you mean '{meant}'?"),
-                None => format!("names among {}", KNOWN.join(", ")),
+                None => format!("names among {}", FILTERS.join(", ")),
             };
             return Err(wrong("q", name, &wanted));
         }
@@ -108,13 +91,20 @@ impl<'a> Filters<'a> {
         Ok(Some(values).filter(|values| !values.is_empty()))
     }
 
-    /// The only value of a filter that takes one.
-    fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
-        match self.all(name)?.unwrap_or_default().as_slice() {
-            [] => Ok(None),
-            [only] => Ok(Some(only.clone())),
-            several => Err(wrong(name, &several.join(", "), "one value")),
-        }
+    /// Every value of a filter, read; `None` when it is not asked for.
+    fn each<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, ApiError> {
+        let Some(texts) = self.all(name)? else {
+            return Ok(None);
+        };
+        let values = texts
+            .iter()
+            .map(|text| read(text).ok_or_else(|| wrong(name, text, wanted)));
+        values.collect::<Result<_, _>>().map(Some)
     }
 
     /// A value of `q`, whose type must be that of the property.
@@ -141,39 +131,24 @@ fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError>
         images.strings[place] = filters.all(name)?;
     }
     for (place, name) in ["number1", "number2", "number3"].into_iter().enumerate() {
-        let number = |text: String| {
-            let number = text.parse::<i64>();
-            number.map_err(|_| wrong(name, &text, "a whole number of 64 bits"))
-        };
-        let values = filters.all(name)?.unwrap_or_default();
-        let values = values
-            .into_iter()
-            .map(number)
-            .collect::<Result<Vec<_>, _>>()?;
-        images.numbers[place] = Some(values).filter(|values| !values.is_empty());
+        images.numbers[place] =
+            filters.each(name, "a whole number of 64 bits", |text| text.parse().ok())?;
     }
     // Only a plain parameter is a list with commas: through `q`, a tag may hold one.
     images.tags = match query.get("tags") {
         Some(tags) => Some(tags.split(',').map(str::to_owned).collect()),
         None => filters.all("tags")?,
     };
-    if let Some(text) = filters.one("id")? {
-        let model = ModelId::parse(text.as_str());
-        images.model = Some(model.map_err(|_| wrong("id", &text, "the id of an image"))?);
-    }
-    if let Some(text) = filters.one("batch")? {
-        let batch = text
-            .parse()
-            .map_err(|_| wrong("batch", &text, "the number of a batch"))?;
-        if images.batch.is_some_and(|within| within != batch) {
-            return Err(wrong(
-                "batch",
-                &text,
-                "the batch of the address, or leave it out",
-            ));
+    images.models = filters.each("id", "the id of an image", |text| ModelId::parse(text).ok())?;
+    let batches = filters.each("batch", "the number of a batch", |text| text.parse().ok())?;
+    images.batches = match (images.batches, batches) {
+        (Some(within), Some(asked)) if !within.iter().any(|batch| asked.contains(batch)) => {
+            let asked = asked.iter().map(BatchId::to_string).collect::<Vec<_>>();
+            let wanted = "the batch of the address, or leave it out";
+            return Err(wrong("batch", &asked.join(", "), wanted));
         }
-        images.batch = Some(batch);
-    }
+        (within, asked) => within.or(asked),
+    };
     images.failed = truth(&filters, "error", images.failed)?;
     images.pending = truth(&filters, "ingesting", images.pending)?;
     images.order = order(query)?;
@@ -182,11 +157,15 @@ fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError>
 
 /// A filter that is true or false, and no other than the listing itself has set.
 fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<bool>, ApiError> {
-    let asked = match filters.one(name)?.as_deref() {
-        None => None,
-        Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        Some(text) => return Err(wrong(name, text, "true or false")),
+    let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    // Whoever asks for both asks for nothing in particular.
+    let asked = match filters.each(name, "true or false", read)?.as_deref() {
+        Some([first, others @ ..]) if others.iter().all(|other| other == first) => Some(*first),
+        _ => None,
     };
     match (set, asked) {
         (Some(set), Some(asked)) if set != asked => {
@@ -197,19 +176,15 @@ fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<
     }
 }
 
-fn order(query: &Query) -> Result<ImageOrder, ApiError> {
-    let asked = query.order(&ORDERS.map(|(name, _)| name))?;
-    let found = asked.and_then(|(asked, descending)| {
-        let (_, by) = ORDERS.into_iter().find(|(name, _)| *name == asked)?;
-        Some(ImageOrder { by, descending })
-    });
-    Ok(found.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use dlcs_core::CustomerId;
+    use dlcs_core::image::{ImageOrder, ImageOrderBy};
+
+    fn batch(number: u64) -> BatchId {
+        BatchId::new(number).unwrap()
+    }
 
     fn selected(raw: &str) -> Result<ImageQuery, ApiError> {
         select(
@@ -228,17 +203,11 @@ mod tests {
         assert_eq!(query.numbers, [None, Some(vec![-5]), None]);
         assert_eq!(query.tags.unwrap(), ["x", "y"]);
         assert_eq!(
-            (query.model.unwrap().as_str(), query.batch.unwrap().get()),
-            ("a b", 7)
+            (query.models.unwrap()[0].as_str(), query.batches.unwrap()),
+            ("a b", vec![batch(7)])
         );
         assert_eq!((query.failed, query.pending), (Some(true), Some(false)));
-        assert_eq!(
-            query.order,
-            ImageOrder {
-                by: ImageOrderBy::Width,
-                descending: true
-            }
-        );
+        assert_eq!(query.order, [ImageOrder::descending(ImageOrderBy::Width)]);
     }
 
     #[test]
@@ -252,7 +221,31 @@ mod tests {
         assert_eq!(query.strings[1].as_deref().unwrap(), ["d"]);
         assert_eq!(query.numbers[0].as_deref().unwrap(), [1, -2]);
         assert_eq!(query.tags.unwrap(), ["x,y"]);
-        assert_eq!((query.failed, query.batch.unwrap().get()), (Some(false), 3));
+        assert_eq!(query.failed, Some(false));
+        assert_eq!(query.batches.unwrap(), [batch(3)]);
+    }
+
+    #[test]
+    fn every_filter_may_have_several_values() {
+        let query = selected(r#"q={"id":["a","b"],"batch":[1,2],"error":[true,false],"ingesting":[true,true],"tags":[]}"#).unwrap();
+        let models = query.models.unwrap();
+        assert_eq!(models.iter().map(ModelId::as_str).collect::<String>(), "ab");
+        assert_eq!(query.batches.unwrap(), [batch(1), batch(2)]);
+        assert_eq!((query.failed, query.pending), (None, Some(true)));
+        assert_eq!(query.tags, None);
+        assert_eq!(selected("id=a&id=b").unwrap().models.unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_listing_stays_within_its_batch() {
+        let within = |raw: &str| {
+            let base = ImageQuery::of(CustomerId::FIRST).in_batch(batch(2));
+            select(base, &Query::parse(Some(raw)).unwrap()).map(|query| query.batches.unwrap())
+        };
+        for raw in ["", "batch=2", "q={\"batch\":[1,2]}"] {
+            assert_eq!(within(raw).unwrap(), [batch(2)], "{raw}");
+        }
+        assert!(within("batch=1").is_err() && within("q={\"batch\":[1,3]}").is_err());
     }
 
     #[test]
@@ -265,12 +258,13 @@ mod tests {
             "error=maybe",
             "ingesting=1",
             "orderBy=id;drop",
-            "orderBy=roles",
+            "orderBy=colour",
             "id=a/b",
-            "id=a&id=b",
-            "q={\"batch\":[1,2]}",
             "q=x",
             "q=[]",
+            "q={\"batch\":[1,\"2\"]}",
+            "q={\"id\":[[\"a\"]]}",
+            "q={\"error\":[true,1]}",
             "q={\"number1\":\"1\"}",
             "q={\"number1\":1.5}",
             "q={\"string1\":1}",

@@ -2,8 +2,10 @@
 
 mod bulk;
 mod channels;
+mod cursor;
 mod input;
 mod listing;
+mod order;
 mod preflight;
 mod register;
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::id::{BatchId, CustomerId, ImageId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::queue::Lane;
 
 use super::error::{PgError, Result};
 use super::image::{self, StoredImage};
+use super::order;
 use super::query::{count, page_bounds};
 use super::row::{Columns, of_customer, of_space, read_all, read_one, stored, unreadable};
 use super::session::Session;
@@ -255,15 +256,16 @@ pub(super) async fn list(
     session: &Session,
     customer: CustomerId,
     filter: BatchFilter,
+    order: BatchOrder,
     page: PageRequest,
 ) -> Result<Page<Batch>> {
     let [limit, offset] = page_bounds(page);
-    let selected = selection(filter);
+    let (selected, order) = (selection(filter), order::batches(order));
     let customer = of_customer(customer);
     let rows = session
         .rows(
             &format!(
-                "SELECT {COLUMNS} FROM batches WHERE customer = $1 AND {selected} ORDER BY id DESC LIMIT $2 OFFSET $3"
+                "SELECT {COLUMNS} FROM batches WHERE customer = $1 AND {selected} ORDER BY {order} LIMIT $2 OFFSET $3"
             ),
             &[&customer, &limit, &offset],
         )

@@ -1,11 +1,14 @@
 //! Customers and their API keys.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role, SecretHash};
+use dlcs_core::customer::{
+    ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer, Role, SecretHash,
+};
 use dlcs_core::id::CustomerId;
 use dlcs_core::page::{Page, PageRequest};
 
 use super::error::{PgError, Result};
+use super::order;
 use super::query::{count, page_bounds};
 use super::record::{read_role, role_text};
 use super::row::{Columns, of_customer, read_all, read_one, unreadable};
@@ -94,11 +97,16 @@ pub(super) async fn hold(session: &Session, id: CustomerId) -> Result<Customer> 
     read_one(row, read)?.ok_or(PgError::NotFound(Subject::Customer))
 }
 
-pub(super) async fn list(session: &Session, page: PageRequest) -> Result<Page<Customer>> {
+pub(super) async fn list(
+    session: &Session,
+    order: CustomerOrder,
+    page: PageRequest,
+) -> Result<Page<Customer>> {
     let [limit, offset] = page_bounds(page);
+    let order = order::customers(order);
     let rows = session
         .rows(
-            &format!("SELECT {COLUMNS} FROM customers ORDER BY id LIMIT $1 OFFSET $2"),
+            &format!("SELECT {COLUMNS} FROM customers ORDER BY {order} LIMIT $1 OFFSET $2"),
             &[&limit, &offset],
         )
         .await?;

@@ -8,10 +8,16 @@ use super::connection::quoted;
 use super::error::OpenError;
 
 /// Every step, and the schema version that it leads to.
-const MIGRATIONS: [(u32, &str); 1] = [(
-    3,
-    include_str!("../../../migrations/postgres/0003_create-catalogue-and-queue.sql"),
-)];
+const MIGRATIONS: [(u32, &str); 2] = [
+    (
+        3,
+        include_str!("../../../migrations/postgres/0003_create-catalogue-and-queue.sql"),
+    ),
+    (
+        4,
+        include_str!("../../../migrations/postgres/0004_list-in-order.sql"),
+    ),
+];
 
 /// The schema version that this program works with.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -62,7 +62,7 @@ pub use migrate::SCHEMA_VERSION;
 
 #[cfg(feature = "catalogue-sqlite")]
 use super::table;
-use super::{cache, record, seal, sound};
+use super::{cache, order, record, seal, sound};
 use database::Database;
 use seal::Sealer;
 use token::Tokens;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result, Subject};
-use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use dlcs_core::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
-use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::query::Sequence;
 use super::{PostgresCatalogue, batch, collectable, customer, image, list, origin_strategy, space};
@@ -43,8 +43,12 @@ impl Catalogue for PostgresCatalogue {
         Ok(customers.get_or_read(&key, read).await?)
     }
 
-    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
-        let read = |session| async move { customer::list(&session, page).await };
+    async fn list_customers(
+        &self,
+        order: CustomerOrder,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        let read = |session| async move { customer::list(&session, order, page).await };
         Ok(self.database.snapshot(read).await?)
     }
 
@@ -99,8 +103,13 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.database.read(read).await?)
     }
 
-    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>> {
-        let read = |session| async move { space::list(&session, customer, page).await };
+    async fn list_spaces(
+        &self,
+        customer: CustomerId,
+        order: SpaceOrder,
+        page: PageRequest,
+    ) -> Result<Page<Space>> {
+        let read = |session| async move { space::list(&session, customer, order, page).await };
         Ok(self.database.snapshot(read).await?)
     }
 
@@ -161,9 +170,11 @@ impl Catalogue for PostgresCatalogue {
         &self,
         customer: CustomerId,
         filter: BatchFilter,
+        order: BatchOrder,
         page: PageRequest,
     ) -> Result<Page<Batch>> {
-        let read = |session| async move { batch::list(&session, customer, filter, page).await };
+        let read =
+            |session| async move { batch::list(&session, customer, filter, order, page).await };
         Ok(self.database.snapshot(read).await?)
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
-use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::customer;
 use super::error::{PgError, Result};
+use super::order;
 use super::query::{count, page_bounds};
 use super::row::{Columns, json, of_customer, of_space, read_all, read_one};
 use super::session::Session;
@@ -129,14 +130,16 @@ pub(super) async fn keep(
 pub(super) async fn list(
     session: &Session,
     customer: CustomerId,
+    order: SpaceOrder,
     page: PageRequest,
 ) -> Result<Page<Space>> {
     let [limit, offset] = page_bounds(page);
+    let order = order::spaces(order);
     let number = of_customer(customer);
     let rows = session
         .rows(
             &format!(
-                "SELECT {COLUMNS} FROM spaces WHERE customer = $1 ORDER BY id LIMIT $2 OFFSET $3"
+                "SELECT {COLUMNS} FROM spaces WHERE customer = $1 ORDER BY {order} LIMIT $2 OFFSET $3"
             ),
             &[&number, &limit, &offset],
         )

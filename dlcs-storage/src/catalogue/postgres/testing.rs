@@ -1,10 +1,15 @@
 //! What the server means to do with the statements that everything waits for.
 
+use dlcs_core::id::{CustomerId, ModelId, SpaceId};
+use dlcs_core::image::{ImageCursor, ImageOrder, ImageOrderBy, ImageQuery};
+use dlcs_core::order::Key;
+use dlcs_core::page::PageRequest;
+use dlcs_core::time::Timestamp;
 use dlcs_testkit::program;
 
 use super::connection::quoted;
 use super::session::Session;
-use super::{PostgresCatalogue, PostgresCatalogueConfig, batch, image, line, share, turn};
+use super::{PostgresCatalogue, PostgresCatalogueConfig, batch, image, line, list, share, turn};
 use crate::catalogue::SealingKey;
 
 /// A catalogue in a schema of this name, which is empty; `None` when there is no database, which is said.
@@ -99,6 +104,88 @@ async fn claiming_searches_indexes_and_sorts_nothing() {
     };
     catalogue.database.read(look).await.unwrap();
     assert!(!schema.is_empty());
+}
+
+/// Listings that are to be walked, and the index of each.
+fn listings() -> Vec<(ImageQuery, &'static str)> {
+    let of_space = || ImageQuery::of(CustomerId::FIRST).in_space(SpaceId::FIRST);
+    let ordered = |order: ImageOrder| {
+        let mut query = of_space();
+        query.order = vec![order];
+        query
+    };
+    let mut by_string = of_space();
+    by_string.strings[0] = Some(vec!["volume 3".to_owned()]);
+    vec![
+        (of_space(), "images_of_space"),
+        (
+            ordered(ImageOrder::descending(ImageOrderBy::Created)),
+            "images_of_space",
+        ),
+        (
+            ordered(ImageOrder::ascending(ImageOrderBy::Width)),
+            "images_by_width",
+        ),
+        (
+            ordered(ImageOrder::descending(ImageOrderBy::Width)),
+            "images_by_width",
+        ),
+        (
+            ordered(ImageOrder::descending(ImageOrderBy::Id)),
+            "images_by_id",
+        ),
+        (ImageQuery::of(CustomerId::FIRST), "images_of_customer"),
+        (by_string, "images_by_string1"),
+    ]
+}
+
+#[tokio::test]
+async fn listings_walk_an_index_in_order_and_begin_behind_a_place() {
+    let Some((catalogue, _)) = open("listing").await else {
+        return;
+    };
+    let place = |query: &ImageQuery| ImageCursor {
+        keys: query
+            .order
+            .iter()
+            .map(|order| match order.by {
+                ImageOrderBy::Id => Key::from("model 100"),
+                _ => Key::Number(100),
+            })
+            .collect(),
+        created: Timestamp::from_micros(100),
+        space: SpaceId::FIRST,
+        model: ModelId::parse("model 100").unwrap(),
+    };
+    let look = |session: Session| async move {
+        session
+            .simple(
+                "INSERT INTO images (customer, space, model, source_origin, string1, string2, string3, number1, number2, number3, tags, roles,
+                     manifests, max_unauthorised, delivery_channels, created, generation, state)
+                 SELECT 1, 1, 'model ' || n, 'https://example.org/' || n, 'volume ' || n / 1000, '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', n / 100,
+                     1, 'waiting' FROM generate_series(1, 20000) AS n;
+                 ANALYZE images",
+            )
+            .await?;
+        for (mut query, index) in listings() {
+            for begins_behind in [false, true] {
+                query.after = begins_behind.then(|| place(&query));
+                let mut selection = list::Selection::of(&query)?;
+                let sql = list::statement(&query, &mut selection, PageRequest::FIRST);
+                let explain = format!("EXPLAIN {sql}");
+                let rows = session.rows_once(&explain, &selection.params()).await?;
+                let lines = rows.iter().map(|row| row.get::<_, String>(0));
+                let plan = lines.collect::<Vec<_>>().join("\n");
+                assert!(plan.contains(index), "{index}: {plan}");
+                assert!(!plan.contains("Sort"), "{plan}");
+                // The place is where the search begins, and not a filter of what is read.
+                assert!(!begins_behind || !plan.contains("Filter: (ROW("), "{plan}");
+            }
+        }
+        let drop = format!("DROP SCHEMA {} CASCADE", quoted(&schema_of(&session).await));
+        session.simple(&drop).await.map(std::mem::drop)
+    };
+    catalogue.database.read(look).await.unwrap();
 }
 
 async fn schema_of(session: &Session) -> String {

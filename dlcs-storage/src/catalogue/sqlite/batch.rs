@@ -1,6 +1,6 @@
 //! Batches, and how far they have come.
 
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::id::{BatchId, CustomerId, ImageId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::queue::Lane;
@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, stored, unreadable};
-use super::{Sequence, count, notice, page_bounds, query_all, query_one, share};
+use super::{Sequence, count, notice, order, page_bounds, query_all, query_one, share};
 
 pub(super) const COLUMNS: &str =
     "id, customer, submitted, count, completed, errors, finished, superseded";
@@ -200,15 +200,16 @@ pub(super) fn list(
     connection: &Connection,
     customer: CustomerId,
     filter: BatchFilter,
+    order: BatchOrder,
     page: PageRequest,
 ) -> Result<Page<Batch>> {
     let [limit, offset] = page_bounds(page);
-    let selected = selection(filter);
+    let (selected, order) = (selection(filter), order::batches(order));
     Ok(Page {
         items: query_all(
             connection,
             &format!(
-                "SELECT {COLUMNS} FROM batches WHERE customer = ?1 AND {selected} ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+                "SELECT {COLUMNS} FROM batches WHERE customer = ?1 AND {selected} ORDER BY {order} LIMIT ?2 OFFSET ?3"
             ),
             [i64::from(customer.get()), limit, offset],
             read,

@@ -1,7 +1,9 @@
 //! Customers and their API keys.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer, Role, SecretHash};
+use dlcs_core::customer::{
+    ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer, Role, SecretHash,
+};
 use dlcs_core::id::CustomerId;
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::time::Timestamp;
@@ -10,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::{Result, SqliteError};
 use super::record::{read_role, role_text};
 use super::row::{Columns, unreadable};
-use super::{count, page_bounds, query_all, query_one};
+use super::{count, order, page_bounds, query_all, query_one};
 
 const COLUMNS: &str = "id, name, display_name, role, created";
 
@@ -88,12 +90,17 @@ pub(super) fn expect(connection: &Connection, id: CustomerId) -> Result<Customer
     find(connection, id)?.ok_or(SqliteError::NotFound(Subject::Customer))
 }
 
-pub(super) fn list(connection: &Connection, page: PageRequest) -> Result<Page<Customer>> {
+pub(super) fn list(
+    connection: &Connection,
+    order: CustomerOrder,
+    page: PageRequest,
+) -> Result<Page<Customer>> {
     let [limit, offset] = page_bounds(page);
+    let order = order::customers(order);
     Ok(Page {
         items: query_all(
             connection,
-            &format!("SELECT {COLUMNS} FROM customers ORDER BY id LIMIT ?1 OFFSET ?2"),
+            &format!("SELECT {COLUMNS} FROM customers ORDER BY {order} LIMIT ?1 OFFSET ?2"),
             [limit, offset],
             read,
         )?,

@@ -53,7 +53,7 @@ pub use error::OpenError;
 
 #[cfg(feature = "catalogue-postgres")]
 use super::table;
-use super::{cache, record, seal, sound};
+use super::{cache, order, record, seal, sound};
 use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};

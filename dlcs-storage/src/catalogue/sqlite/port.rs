@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::catalogue::{Catalogue, ImageUpdate, Result};
-use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use dlcs_core::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
-use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::writer::Terms;
 use super::{
@@ -42,8 +42,12 @@ impl Catalogue for SqliteCatalogue {
         Ok(self.caches.customers.get_or_read(&key, read).await?)
     }
 
-    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
-        Ok(self.read(move |c| customer::list(c, page)).await?)
+    async fn list_customers(
+        &self,
+        order: CustomerOrder,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        Ok(self.read(move |c| customer::list(c, order, page)).await?)
     }
 
     async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer> {
@@ -90,8 +94,15 @@ impl Catalogue for SqliteCatalogue {
         Ok(self.read(move |c| space::find(c, customer, id)).await?)
     }
 
-    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>> {
-        Ok(self.read(move |c| space::list(c, customer, page)).await?)
+    async fn list_spaces(
+        &self,
+        customer: CustomerId,
+        order: SpaceOrder,
+        page: PageRequest,
+    ) -> Result<Page<Space>> {
+        Ok(self
+            .read(move |c| space::list(c, customer, order, page))
+            .await?)
     }
 
     async fn update_space(
@@ -154,10 +165,11 @@ impl Catalogue for SqliteCatalogue {
         &self,
         customer: CustomerId,
         filter: BatchFilter,
+        order: BatchOrder,
         page: PageRequest,
     ) -> Result<Page<Batch>> {
         Ok(self
-            .read(move |c| batch::list(c, customer, filter, page))
+            .read(move |c| batch::list(c, customer, filter, order, page))
             .await?)
     }
 

@@ -3,13 +3,13 @@
 use dlcs_core::catalogue::Subject;
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
-use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, json};
-use super::{count, customer, page_bounds, query_all, query_one};
+use super::{count, customer, order, page_bounds, query_all, query_one};
 
 const COLUMNS: &str = "customer, id, name, default_tags, default_roles, default_max_unauthorised, \
                        image_optimisation_policy, thumbnail_policy, created, image_count";
@@ -97,14 +97,16 @@ fn expect(connection: &Connection, customer: CustomerId, id: SpaceId) -> Result<
 pub(super) fn list(
     connection: &Connection,
     customer: CustomerId,
+    order: SpaceOrder,
     page: PageRequest,
 ) -> Result<Page<Space>> {
     let [limit, offset] = page_bounds(page);
+    let order = order::spaces(order);
     Ok(Page {
         items: query_all(
             connection,
             &format!(
-                "SELECT {COLUMNS} FROM spaces WHERE customer = ?1 ORDER BY id LIMIT ?2 OFFSET ?3"
+                "SELECT {COLUMNS} FROM spaces WHERE customer = ?1 ORDER BY {order} LIMIT ?2 OFFSET ?3"
             ),
             [i64::from(customer.get()), limit, offset],
             read,

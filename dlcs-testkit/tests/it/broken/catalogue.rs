@@ -1,15 +1,16 @@
 //! The catalogue of a broken backend.
 
 use async_trait::async_trait;
-use dlcs_core::batch::{Batch, BatchFilter};
+use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result};
-use dlcs_core::customer::{ApiKey, Customer, CustomerName, NewCustomer};
+use dlcs_core::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer};
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
+use dlcs_core::order::Key;
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
-use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::{Broken, Fault};
 
@@ -33,8 +34,12 @@ impl Catalogue for Broken {
         Ok(found.filter(|found| !self.has(Fault::CaseSensitiveNames) || as_written(found)))
     }
 
-    async fn list_customers(&self, page: PageRequest) -> Result<Page<Customer>> {
-        self.sound.list_customers(page).await
+    async fn list_customers(
+        &self,
+        order: CustomerOrder,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        self.sound.list_customers(order, page).await
     }
 
     async fn rename_customer(&self, id: CustomerId, display_name: &str) -> Result<Customer> {
@@ -73,8 +78,13 @@ impl Catalogue for Broken {
         self.sound.find_space(customer, id).await
     }
 
-    async fn list_spaces(&self, customer: CustomerId, page: PageRequest) -> Result<Page<Space>> {
-        self.sound.list_spaces(customer, page).await
+    async fn list_spaces(
+        &self,
+        customer: CustomerId,
+        order: SpaceOrder,
+        page: PageRequest,
+    ) -> Result<Page<Space>> {
+        self.sound.list_spaces(customer, order, page).await
     }
 
     async fn update_space(
@@ -105,6 +115,11 @@ impl Catalogue for Broken {
         let mut query = query.clone();
         if self.has(Fault::TaglessListing) {
             query.tags = None;
+        }
+        if self.has(Fault::WrongPlace)
+            && let Some(after) = &mut query.after
+        {
+            after.keys.fill(Key::Number(i64::MIN));
         }
         self.sound.list_images(&query, page).await
     }
@@ -141,9 +156,13 @@ impl Catalogue for Broken {
         &self,
         customer: CustomerId,
         filter: BatchFilter,
+        order: BatchOrder,
         page: PageRequest,
     ) -> Result<Page<Batch>> {
-        let page = self.sound.list_batches(customer, filter, page).await?;
+        let page = self
+            .sound
+            .list_batches(customer, filter, order, page)
+            .await?;
         Ok(page.map(|mut batch| {
             if self.has(Fault::HastyBatch) && batch.completed > 0 {
                 batch.finished.get_or_insert(batch.submitted);

@@ -71,6 +71,8 @@ pub(crate) enum Fault {
     HastyBatch,
     /// A listing forgets to look at tags.
     TaglessListing,
+    /// A listing does not begin where it was asked to.
+    WrongPlace,
     /// Names of customers differ by case.
     CaseSensitiveNames,
     /// The last key of an administrator can be deleted.

@@ -4,6 +4,7 @@ pub(crate) mod claims;
 pub(crate) mod fairness;
 pub(crate) mod ingest;
 pub(crate) mod overload;
+pub(crate) mod queries;
 pub(crate) mod queue;
 pub(crate) mod regions;
 pub(crate) mod session;
@@ -25,7 +26,7 @@ use crate::server::{Served, Server, address};
 #[derive(Debug)]
 pub(crate) struct Bench {
     // The peers end before their folder goes.
-    pub(crate) peers: Peers,
+    peers: Option<Peers>,
     pub(crate) options: Options,
     pub(crate) images: Images,
     folder: TempDir,
@@ -42,12 +43,21 @@ impl Bench {
         } else {
             Sizes::REAL
         };
+        let peers = options.needs_peers().then(|| Peers::start(folder.path()));
         Ok(Self {
-            peers: Peers::start(folder.path())?,
+            peers: peers.transpose()?,
             options,
             images: Images::new(fs::canonicalize(images)?, sizes),
             folder,
         })
+    }
+
+    /// The other programs.
+    pub(crate) fn peers(&self) -> Result<&Peers> {
+        Ok(self
+            .peers
+            .as_ref()
+            .ok_or("no part was to need other programs")?)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -63,12 +73,16 @@ impl Bench {
         Server::start(&self.options.program, &data, is_pinned, &[])
     }
 
-    /// Starts the program with an empty data directory and nobody who works, over a database where one is given.
+    /// Starts the program with a data directory of its own and nobody who works, over a database where one is given.
     pub(crate) fn idle_server(&self, name: &str, database: Option<&str>) -> Result<Server> {
-        let data = self.folder().join(name);
         let mut settings = vec![("DLCS_WORKERS", "0")];
         settings.extend(database.map(|url| ("DLCS_DATABASE_URL", url)));
-        Server::start(&self.options.program, &data, false, &settings)
+        Server::start(
+            &self.options.program,
+            &self.folder().join(name),
+            false,
+            &settings,
+        )
     }
 
     /// Starts the program with an empty data directory, over a database.
@@ -94,12 +108,12 @@ impl Bench {
     /// The address at which nginx gives a source to who registers it.
     pub(crate) fn origin(&self, source: &Path) -> Result<String> {
         let name = source.file_name().ok_or("a source without a name")?;
-        let place: PathBuf = self.peers.files.join(name);
+        let place: PathBuf = self.peers()?.files.join(name);
         if !place.try_exists()? {
             std::os::unix::fs::symlink(source, &place)?;
         }
         let name = name.to_string_lossy();
-        Ok(format!("http://127.0.0.1:{}/{name}", self.peers.port))
+        Ok(format!("http://127.0.0.1:{}/{name}", self.peers()?.port))
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     let source = bench.images.large_jpeg()?;
     let server = bench.server("regions", true)?;
     server.register("large", &bench.origin(&source)?)?;
-    bench.peers.add("large", &source)?;
+    bench.peers()?.add("large", &source)?;
     let served = server.served("large")?;
     let requests = [
         (
@@ -37,7 +37,13 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
         for _ in 0..bench.options.rounds {
             let (folder, seconds) = (bench.folder(), bench.options.seconds);
             dlcs.push(load(folder, server.port, &ours, CONNECTIONS, seconds)?);
-            iipsrv.push(load(folder, bench.peers.port, &iip, CONNECTIONS, seconds)?);
+            iipsrv.push(load(
+                folder,
+                bench.peers()?.port,
+                &iip,
+                CONNECTIONS,
+                seconds,
+            )?);
         }
         table.row(
             format!("{what}, {CONNECTIONS} connections: iipimage-server"),

@@ -15,7 +15,7 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     let source = bench.images.large_jpeg()?;
     let server = bench.server("tiles", true)?;
     server.register("large", &bench.origin(&source)?)?;
-    bench.peers.add("large", &source)?;
+    bench.peers()?.add("large", &source)?;
     let served = server.served("large")?;
     // Whole tiles: those at the edges are smaller, and other programs decode them.
     let whole = |tile: &[u32; 6]| tile[4] == served.tile && tile[5] == served.tile;
@@ -30,7 +30,7 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     for path in &ours {
         let tile = http::get(server.port, path)?;
         bytes += tile.len();
-        let place = bench.peers.files.join(path.trim_start_matches('/'));
+        let place = bench.peers()?.files.join(path.trim_start_matches('/'));
         let folder = place.parent().ok_or("a tile without a folder")?;
         fs::create_dir_all(folder)?;
         fs::write(place, tile)?;
@@ -40,13 +40,13 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
         .map(|parameters| format!("{}/{parameters}", iip_address("large")))
         .collect();
     for path in [&ours[0], &iip[0]] {
-        http::get(bench.peers.port, path)?;
+        http::get(bench.peers()?.port, path)?;
     }
 
     let seconds = bench.options.seconds;
     let (mut dlcs, mut files, mut iipsrv) = <(Loads, Loads, Loads)>::default();
     for _ in 0..bench.options.rounds {
-        let (folder, peer) = (bench.folder(), bench.peers.port);
+        let (folder, peer) = (bench.folder(), bench.peers()?.port);
         dlcs.push(load(folder, server.port, &ours, CONNECTIONS, seconds)?);
         files.push(load(folder, peer, &ours, CONNECTIONS, seconds)?);
         iipsrv.push(load(folder, peer, &iip, CONNECTIONS, seconds)?);
