@@ -466,6 +466,10 @@ async fn an_answer_out_of_the_cache_has_the_headers_and_the_bytes_of_the_first()
                 headers.remove("date");
                 answers.push((headers, answer.bytes().await.unwrap()));
             }
+            if !answers[0].0.contains_key("last-modified") {
+                // It is given from five seconds after the registration on, which may be between the two.
+                answers[1].0.remove("last-modified");
+            }
             assert_eq!(answers[0], answers[1], "{}/{path}", service.base);
             let (headers, _) = &answers[0];
             let request = client.get(format!("{}/{path}", service.base));
