@@ -28,7 +28,13 @@ async fn an_image_is_fetched_again_and_keeps_what_is_said_of_it() {
     app.origin.serve(ORIGIN, FakeObject::new("IMAGE 60 45"));
     app.clock.advance(std::time::Duration::from_secs(60));
     let again = app.send("POST", REINGEST, "").await.json(200);
-    for name in ["queued", "dequeued", "finished", "sourceSize"] {
+    for name in [
+        "queued",
+        "dequeued",
+        "finished",
+        "sourceSize",
+        "thumbnail400",
+    ] {
         assert_ne!(again[name], expected[name], "{name}");
         expected[name] = again[name].clone();
     }

@@ -12,6 +12,7 @@ use dlcs_core::queue::{
     BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, LeaseGrant,
     NoticeId, QueueError, Result, Submission, SubmissionItem, Success,
 };
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
@@ -105,13 +106,15 @@ impl IngestQueue for Broken {
                 Ok(first)
             }
             Fault::DoubleClaim => {
-                let twin = self.last_claim().take();
-                if let Some((image, grant)) = twin {
+                // Held all the while, so that of claims that race every second is a twin.
+                let mut last = self.last_claim();
+                if let Some((image, grant)) = last.take() {
                     let lease = Lease::issue(grant);
                     return Ok(Some(Claimed { image, lease }));
                 }
-                let claimed = self.sound.claim(claim).await?;
-                *self.last_claim() = claimed
+                let claimed = self.sound.claim(claim).now_or_never();
+                let claimed = claimed.expect("memory does not wait")?;
+                *last = claimed
                     .as_ref()
                     .map(|claimed| (claimed.image.clone(), grant(&claimed.lease)));
                 Ok(claimed)
