@@ -42,12 +42,16 @@ async fn send_form(app: &App, parts: &[(&str, &str)]) -> Answer {
     let request = Request::post(CSV)
         .header("authorization", format!("Basic {key}"))
         .header("content-type", "multipart/form-data; boundary=sep");
-    app.call(request.body(Full::new(body.into())).unwrap())
-        .await
+    app.call(
+        request
+            .body(Full::new(body.into()))
+            .expect("it is a request"),
+    )
+    .await
 }
 
 async fn counts(app: &App) -> (u64, u64) {
-    let count = |value: Value| value["totalItems"].as_u64().unwrap();
+    let count = |value: Value| value["totalItems"].as_u64().expect("collections count");
     let images = app.get("/customers/1/spaces/5/images").await.json(200);
     let batches = app.get("/customers/1/queue/batches").await.json(200);
     (count(images), count(batches))

@@ -35,11 +35,17 @@ impl Tenants {
         let strategy =
             json!({ "regex": format!("^https://elsewhere/{MARKER}"), "strategy": "s3-ambient" });
         let strategy = send("/originStrategies", strategy).await;
-        let last = |resource: &Value| text(&resource["@id"]).rsplit('/').next().map(str::to_owned);
-        let batch = last(&batch).unwrap().parse().unwrap();
+        let last = |resource: &Value| {
+            let id = text(&resource["@id"]);
+            id.rsplit('/')
+                .next()
+                .expect("an id has segments")
+                .to_owned()
+        };
+        let batch = last(&batch).parse().expect("a batch has a number");
         app.finish_of(library, batch).await;
         Self {
-            strategy: last(&strategy).unwrap(),
+            strategy: last(&strategy),
             app,
             library,
             key,
@@ -50,7 +56,7 @@ impl Tenants {
 
     /// The address of something that the library has.
     fn present(&self, route: &str) -> String {
-        let key = self.key.split(':').next().unwrap();
+        let key = self.key.split(':').next().expect("a key comes first");
         route
             .replace("{c}", &self.library.to_string())
             .replace("{s}", "1")
@@ -83,13 +89,21 @@ impl Tenants {
 /// Every method and path of the API that the documentation lists, and whether it is for administrators.
 fn routes() -> Vec<(String, String, bool)> {
     let page = include_str!("../../../docs/api.md");
-    let (_, table) = page.split_once("| Route | Methods |").unwrap();
+    let (_, table) = page
+        .split_once("| Route | Methods |")
+        .expect("the documentation lists routes");
     let mut routes = Vec::new();
     for row in table.lines().skip(2).take_while(|row| row.starts_with('|')) {
-        let (paths, methods) = row.trim_matches('|').rsplit_once('|').unwrap();
+        let (paths, methods) = row
+            .trim_matches('|')
+            .rsplit_once('|')
+            .expect("a row has two cells");
         for path in paths.split('`').filter(|path| path.starts_with('/')) {
             for method in methods.split(", ") {
-                let name = method.split_whitespace().next().unwrap();
+                let name = method
+                    .split_whitespace()
+                    .next()
+                    .expect("a method has a name");
                 let is_administrators = method.contains("administrators");
                 routes.push((name.to_owned(), path.to_owned(), is_administrators));
             }
