@@ -37,6 +37,10 @@ impl Failures {
         if windows.len() >= ADDRESSES {
             windows.retain(|_, window| !is_over(window));
             if windows.len() >= ADDRESSES {
+                // Who has to wait, waits on.
+                windows.retain(|_, window| window.count >= MOST);
+            }
+            if windows.len() >= ADDRESSES {
                 windows.clear();
             }
         }

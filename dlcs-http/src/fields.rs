@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Problem};
 
+/// The most problems that are listed: all of a batch of the usual size, whatever is wrong with each image.
+const MOST: usize = 20_000;
 /// How far a name may be from a known one to be taken for a slip.
 const NEAR: usize = 2;
 /// How many names of one object are looked at for slips: more would be work for nothing.
@@ -29,11 +31,16 @@ pub(crate) struct Problems {
     list: Vec<Problem>,
     pointers: HashSet<String>,
     slips: Vec<Problem>,
+    left_out: usize,
 }
 
 impl Problems {
     /// Adds a problem.
     pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        if self.list.len() >= MOST {
+            self.left_out += 1;
+            return;
+        }
         let problem = Problem {
             pointer: pointer.into(),
             detail: detail.into(),
@@ -54,7 +61,15 @@ impl Problems {
 
     /// Takes what has been found.
     pub(crate) fn take(&mut self) -> Vec<Problem> {
-        std::mem::take(&mut self.list)
+        let mut list = std::mem::take(&mut self.list);
+        if self.left_out > 0 {
+            let detail = format!("and {} more", std::mem::take(&mut self.left_out));
+            list.push(Problem {
+                pointer: String::new(),
+                detail,
+            });
+        }
+        list
     }
 
     /// Says otherwise where everything is that has been found.

@@ -1,6 +1,6 @@
 //! Where requests come from, and which proxies are believed about it. Pure.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use http::request::Parts;
@@ -68,15 +68,14 @@ impl TrustedProxies {
         let PeerAddress(peer) = *parts.extensions.get()?;
         let mut client = peer.to_canonical();
         let lists = parts.headers.get_all(FORWARDED_FOR);
-        let lists: Vec<&str> = lists.iter().filter_map(|list| list.to_str().ok()).collect();
-        let chain = lists.iter().flat_map(|list| list.split(','));
+        let chain = lists
+            .iter()
+            .flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
         for hop in chain.collect::<Vec<_>>().into_iter().rev() {
-            if !self.trust(client) {
-                break;
-            }
-            match hop.trim().parse::<IpAddr>() {
-                Ok(address) => client = address.to_canonical(),
-                Err(_) => break,
+            // What cannot be read is not passed over: before it, anybody may have written.
+            match address_in(hop) {
+                Some(address) if self.trust(client) => client = address.to_canonical(),
+                _ => break,
             }
         }
         Some(client)
@@ -98,6 +97,14 @@ impl TrustedProxies {
         let prefix = prefix.unwrap_or_default().trim_end_matches('/');
         Some(format!("{}://{host}{prefix}", scheme.unwrap_or("http")))
     }
+}
+
+/// The address of one hop; some proxies write its port, too.
+fn address_in(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let with_port = || hop.parse().map(|address: SocketAddr| address.ip()).ok();
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 /// The first value of a header that may be a list: what the client itself said to the outermost proxy.
@@ -159,6 +166,13 @@ mod tests {
         assert_eq!(client("::ffff:10.0.0.1", &["10.2.2.2"]), "10.2.2.2");
         assert_eq!(client("::1", &["2001:db8::7"]), "2001:db8::7");
         assert_eq!(client("10.0.0.1", &["unknown"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["198.51.100.7:50123"]), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::7]:443"]), "2001:db8::7");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::7]"]), "2001:db8::7");
+        assert_eq!(
+            client("10.0.0.1", &["203.0.113.9, ?", "10.1.1.1"]),
+            "10.1.1.1"
+        );
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(
             proxies().client(&parts(None, &[("x-forwarded-for", "198.51.100.7")])),

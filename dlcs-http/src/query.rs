@@ -91,7 +91,7 @@ impl Query {
     ///
     /// A name that is nearly that of a parameter is refused; any other that nobody knows may be there to get past a cache.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
-        self.check_names()?;
+        self.check_names(PARAMETERS)?;
         let integer = |name: &str| match self.get(name) {
             None => Ok(None),
             Some(text) => text
@@ -107,9 +107,10 @@ impl Query {
         })
     }
 
-    fn check_names(&self) -> Result<(), ApiError> {
+    /// Refuses names that are nearly those of parameters.
+    pub(crate) fn check_names(&self, known: &[&'static str]) -> Result<(), ApiError> {
         let slips = self.0.iter().filter_map(|(name, _)| {
-            let meant = meant_by(name, PARAMETERS)?;
+            let meant = meant_by(name, known)?;
             let name = shorten(name);
             Some(Problem {
                 pointer: String::new(),

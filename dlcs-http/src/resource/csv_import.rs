@@ -14,7 +14,7 @@ use crate::hydra::{Header, entire};
 use crate::payload::Payload;
 use crate::query::{Query, wrong};
 use crate::resource::image::{self, find_problems};
-use crate::sheet::Sheet;
+use crate::sheet::{Sheet, cell};
 
 /// How many rows a preview shows.
 const SHOWN: usize = 100;
@@ -73,9 +73,7 @@ pub(crate) async fn import(
     let in_cells = |problems: &mut Problems| {
         problems.rename(|pointer| {
             let (row, column) = sheet.place(pointer);
-            format!("/row/{row}/{column}")
-                .trim_end_matches('/')
-                .to_owned()
+            cell(row, &column)
         });
         problems.refuse()
     };
@@ -103,6 +101,8 @@ pub(crate) async fn import(
 }
 
 fn is_preview(query: &Query) -> Result<bool, ApiError> {
+    // A slip of the pen would import what was only to be looked at.
+    query.check_names(&["preview"])?;
     match query.get("preview") {
         None => Ok(false),
         Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),

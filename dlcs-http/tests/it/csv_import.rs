@@ -170,10 +170,12 @@ async fn a_preview_shows_what_would_be_registered() {
         .await;
     insta::assert_snapshot!("csv_preview", masked(&preview.json(200)));
     assert_eq!(counts(&app).await, (0, 0));
-    let bad = app
-        .send("POST", &format!("{CSV}?preview=1"), table(0..2))
-        .await;
-    bad.json(400);
+    // Nor does a slip of the pen import what was only to be looked at.
+    for slip in ["preview=1", "preveiw=true"] {
+        let bad = app.send("POST", &format!("{CSV}?{slip}"), table(0..2));
+        bad.await.json(400);
+    }
+    assert_eq!(counts(&app).await, (0, 0));
 }
 
 #[tokio::test]

@@ -16,6 +16,14 @@ use crate::hydra::collection_before;
 use crate::query::{FILTERS, Query, wrong};
 use crate::resource::Outcome;
 
+/// No property holds the character, and not every database can be asked for it.
+fn without_nul(name: &str, values: Vec<String>) -> Result<Vec<String>, ApiError> {
+    match values.iter().find(|value| value.contains('\0')) {
+        Some(value) => Err(wrong(name, value, "a text without the character NUL")),
+        None => Ok(values),
+    }
+}
+
 /// Answers with a page of the images that a query string selects among those of `base`.
 pub(crate) async fn list_matching(
     context: &Context,
@@ -74,7 +82,7 @@ impl<'a> Filters<'a> {
     fn all(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
         let plain: Vec<_> = self.query.all(name).map(str::to_owned).collect();
         if !plain.is_empty() {
-            return Ok(Some(plain));
+            return without_nul(name, plain).map(Some);
         }
         let found = self
             .q
@@ -87,7 +95,7 @@ impl<'a> Filters<'a> {
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
         let values = items.iter().map(|item| self.in_q(name, item));
-        let values: Vec<_> = values.collect::<Result<_, _>>()?;
+        let values = without_nul(name, values.collect::<Result<_, _>>()?)?;
         Ok(Some(values).filter(|values| !values.is_empty()))
     }
 
@@ -135,9 +143,13 @@ fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError>
             filters.each(name, "a whole number of 64 bits", |text| text.parse().ok())?;
     }
     // Only a plain parameter is a list with commas: through `q`, a tag may hold one.
-    images.tags = match query.get("tags") {
-        Some(tags) => Some(tags.split(',').map(str::to_owned).collect()),
-        None => filters.all("tags")?,
+    let split = |tags: Vec<String>| {
+        let tags = tags.iter().flat_map(|tags| tags.split(','));
+        tags.map(str::to_owned).collect()
+    };
+    images.tags = match filters.all("tags")? {
+        Some(tags) if query.get("tags").is_some() => Some(split(tags)),
+        tags => tags,
     };
     images.models = filters.each("id", "the id of an image", |text| ModelId::parse(text).ok())?;
     let batches = filters.each("batch", "the number of a batch", |text| text.parse().ok())?;
@@ -195,13 +207,13 @@ mod tests {
 
     #[test]
     fn every_filter_is_read() {
-        let query = selected("string1=a&STRING3=&number2=-5&tags=x,y&id=a%20b&batch=7&error=true&ingesting=False&orderByDescending=WIDTH").unwrap();
+        let query = selected("string1=a&STRING3=&number2=-5&tags=x,y&tags=z&id=a%20b&batch=7&error=true&ingesting=False&orderByDescending=WIDTH").unwrap();
         assert_eq!(
             query.strings,
             [Some(vec!["a".to_owned()]), None, Some(vec![String::new()])]
         );
         assert_eq!(query.numbers, [None, Some(vec![-5]), None]);
-        assert_eq!(query.tags.unwrap(), ["x", "y"]);
+        assert_eq!(query.tags.unwrap(), ["x", "y", "z"]);
         assert_eq!(
             (query.models.unwrap()[0].as_str(), query.batches.unwrap()),
             ("a b", vec![batch(7)])
@@ -252,6 +264,9 @@ mod tests {
     fn values_of_the_wrong_type_and_unknown_orders_are_refused() {
         for bad in [
             "number1=x",
+            "string1=%00",
+            "tags=a%00",
+            "q={\"string2\":\"\\u0000\"}",
             "number1=1e3",
             "batch=0",
             "batch=x",

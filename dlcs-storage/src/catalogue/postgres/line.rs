@@ -2,7 +2,7 @@
 //!
 //! The first job of each line is kept, so that what a claim costs does not depend on how many jobs wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use dlcs_core::id::CustomerId;
 
@@ -100,10 +100,11 @@ pub(super) async fn write(session: &Session, lines: BTreeMap<Line, LineChange>) 
         Ok((line, columns.get::<i64>()?))
     })?;
     enter(session, &entered).await?;
+    let leaving: HashSet<i64> = left.iter().copied().collect();
     // A job that was not the first leaves no trace.
     let gone: Vec<_> = firsts
         .iter()
-        .filter(|(_, first)| left.contains(first))
+        .filter(|(_, first)| leaving.contains(first))
         .map(|(line, _)| line)
         .collect();
     if gone.is_empty() {

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
@@ -93,52 +94,64 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Prepares, and once more where the server ended the connection meanwhile: each step happens whole or not at all.
+/// Prepares, and once more where a connection that had been made is lost meanwhile: each step happens whole or not at all.
 async fn prepare_patiently(
     address: &Address,
     settings: &Settings,
     connector: &MakeRustlsConnect,
     schema: Option<&str>,
 ) -> Result<String, OpenError> {
-    for _ in 1..ATTEMPTS {
-        match prepare(address, settings, connector, schema).await {
-            Err(error) if was_ended(&error) => {
+    let mut attempt = 1;
+    loop {
+        let silent = |_| OpenError::Unreachable {
+            host: address.host(),
+            source: "it does not answer in time".into(),
+        };
+        let connecting = timeout(PATIENCE, address.driver.connect(connector.clone()));
+        let connected = connecting.await.map_err(silent)?;
+        let connected = connected.map_err(|error| not_opened(address, error))?;
+        match prepare(address, settings, connected, schema).await {
+            Err(error) if attempt < ATTEMPTS && was_lost(&error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the database is opened again"
                 );
                 tokio::time::sleep(REST).await;
+                attempt += 1;
             }
-            prepared => return prepared,
+            outcome => return outcome,
         }
     }
-    prepare(address, settings, connector, schema).await
 }
 
-/// Whether a connection was ended that the server had accepted: it was told to, or nothing came over it for too long.
-fn was_ended(error: &OpenError) -> bool {
-    let OpenError::Database { source, .. } = error else {
+/// Whether a connection was lost, which had been made: the server was told to end it, or nothing came over it for too long.
+fn was_lost(error: &OpenError) -> bool {
+    let (OpenError::Database { source, .. } | OpenError::Unreachable { source, .. }) = error else {
         return false;
     };
     let driver = source.downcast_ref::<tokio_postgres::Error>();
-    let code = driver.and_then(tokio_postgres::Error::code);
-    code.is_some_and(|code| code.code().starts_with("57P"))
+    driver.is_some_and(|error| match error.code() {
+        Some(code) => code.code().starts_with("57P") || code.code() == "25P03",
+        None => is_broken(error),
+    })
 }
 
 /// Looks at the server and brings the schema up to date; returns the name that nodes with this schema call each other by.
-async fn prepare(
+async fn prepare<S, T>(
     address: &Address,
     settings: &Settings,
-    connector: &MakeRustlsConnect,
+    (mut client, connection): (Client, Connection<S, T>),
     schema: Option<&str>,
-) -> Result<String, OpenError> {
+) -> Result<String, OpenError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let failed = |error| not_opened(address, error);
     let silent = |_| OpenError::Unreachable {
         host: address.host(),
         source: "it does not answer in time".into(),
     };
-    let connecting = timeout(PATIENCE, address.driver.connect(connector.clone()));
-    let (mut client, connection) = connecting.await.map_err(silent)?.map_err(failed)?;
     let work = async {
         timeout(PATIENCE, async {
             check_server(address, &client).await?;

@@ -1,15 +1,20 @@
 //! Images as a table (RFC 4180): each row becomes an object, as a batch has them. Pure.
 
-use csv_core::ReadRecordResult;
+mod records;
+
 use dlcs_core::image::shorten;
 use serde_json::Value;
 
 use crate::error::{ApiError, Kind, Problem};
 use crate::fields::meant_by;
 use crate::resource::Object;
+use records::Records;
 
 /// The most rows of one table: all are submitted in one transaction.
-const MOST_ROWS: usize = 100_000;
+const MOST_ROWS: usize = 10_000;
+/// The most cells of a row, and the most problems that are looked for: more are none of a table of images.
+const MOST_CELLS: usize = 1000;
+const MOST_PROBLEMS: usize = 1000;
 
 /// How the cells of a column are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +92,16 @@ fn pointer(row: usize) -> String {
     format!("/row/{row}")
 }
 
+/// Where a cell is, as a JSON pointer; of a whole row, without a column.
+pub(crate) fn cell(row: usize, column: &str) -> String {
+    let mut pointer = pointer(row);
+    if !column.is_empty() {
+        pointer.push('/');
+        pointer.push_str(&column.replace('~', "~0").replace('/', "~1"));
+    }
+    pointer
+}
+
 /// A table that has been read.
 #[derive(Debug)]
 pub(crate) struct Sheet {
@@ -103,8 +118,8 @@ impl Sheet {
     /// When it is no such file.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ApiError> {
         let text = text(bytes)?;
-        let mut records = Records::new(text, delimiter(text)).filter(|(_, cells)| !is_empty(cells));
-        let Some((_, headers)) = records.next() else {
+        let mut records = Records::new(text, delimiter(text));
+        let Some((_, headers)) = records.next_filled()? else {
             return Err(malformed(
                 "the table is empty: its first row names the columns",
             ));
@@ -115,7 +130,9 @@ impl Sheet {
             problems: Vec::new(),
         };
         sheet.read_headers(&headers);
-        for (number, cells) in records {
+        while let Some((number, cells)) = records.next_filled()?
+            && sheet.problems.len() < MOST_PROBLEMS
+        {
             if sheet.rows.len() == MOST_ROWS {
                 return Err(ApiError::new(
                     Kind::Invalid,
@@ -199,11 +216,7 @@ impl Sheet {
     }
 
     fn add(&mut self, row: usize, column: &str, detail: String) {
-        let mut pointer = pointer(row);
-        if !column.is_empty() {
-            pointer.push('/');
-            pointer.push_str(&column.replace('~', "~0").replace('/', "~1"));
-        }
+        let pointer = cell(row, &shorten(column));
         self.problems.push(Problem { pointer, detail });
     }
 
@@ -279,82 +292,12 @@ fn text(bytes: &[u8]) -> Result<&str, ApiError> {
 
 /// What separates cells: spreadsheets of half the world write semicolons.
 fn delimiter(text: &str) -> u8 {
-    let headers = text.lines().next().unwrap_or_default();
+    let mut lines = text.split(['\r', '\n']);
+    let headers = lines
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let count = |separator: char| headers.matches(separator).count();
     if count(';') > count(',') { b';' } else { b',' }
-}
-
-fn is_empty(cells: &[String]) -> bool {
-    cells.iter().all(|cell| cell.trim().is_empty())
-}
-
-/// The rows of a table with their numbers, as spreadsheets count them: empty ones count, and lines within a cell do not.
-struct Records<'a> {
-    reader: csv_core::Reader,
-    rest: &'a [u8],
-    number: usize,
-    output: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl<'a> Records<'a> {
-    fn new(text: &'a str, delimiter: u8) -> Self {
-        Self {
-            reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
-            rest: text.as_bytes(),
-            number: 0,
-            output: vec![0; 1024],
-            ends: vec![0; COLUMNS.len()],
-        }
-    }
-
-    /// Passes over lines without anything, which the reader would not count.
-    fn pass_empty_lines(&mut self) {
-        while let Some(rest) = self
-            .rest
-            .strip_prefix(b"\r\n")
-            .or_else(|| self.rest.strip_prefix(b"\n"))
-        {
-            self.rest = rest;
-            self.number += 1;
-        }
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = (usize, Vec<String>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.pass_empty_lines();
-        let (mut written, mut count) = (0, 0);
-        loop {
-            let (output, ends) = (&mut self.output[written..], &mut self.ends[count..]);
-            let (result, read, wrote, ended) = self.reader.read_record(self.rest, output, ends);
-            let ended_in_return = read > 0 && self.rest[read - 1] == b'\r';
-            self.rest = &self.rest[read..];
-            (written, count) = (written + wrote, count + ended);
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.output.resize(self.output.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record => {
-                    // The rest of the end of this line, which is no line of its own.
-                    if ended_in_return {
-                        self.rest = self.rest.strip_prefix(b"\n").unwrap_or(self.rest);
-                    }
-                    self.number += 1;
-                    let mut start = 0;
-                    let cells = self.ends[..count].iter().map(|end| {
-                        let cell = String::from_utf8_lossy(&self.output[start..*end]).into_owned();
-                        start = *end;
-                        cell
-                    });
-                    return Some((self.number, cells.collect()));
-                }
-                ReadRecordResult::End => return None,
-            }
-        }
-    }
 }
 
 fn malformed(detail: &str) -> ApiError {
@@ -398,7 +341,7 @@ mod tests {
 
     #[test]
     fn empty_rows_are_passed_over_and_counted() {
-        for end in ["\n", "\r\n"] {
+        for end in ["\n", "\r\n", "\r"] {
             let text = "Space,ID,Origin\n\n,,\n1,a,x\n\n1,b,\"y\nz\"\n1,c,z".replace('\n', end);
             let sheet = Sheet::read(text.as_bytes()).unwrap();
             let numbers: Vec<_> = sheet.rows.iter().map(|row| row.number).collect();
@@ -460,6 +403,11 @@ mod tests {
             (b"\xff\xfeS\0p\0", "UTF-16"),
             (b"Space,ID\n1,\xe9t\xe9\n", "not UTF-8 (first in line 2)"),
             (b"Space,ID\n1,\"a\n1,b\n", "never closed"),
+            (&[b','; 5000], "more than 1000 cells"),
+            (
+                &[&b"Space,ID\n"[..], &[b','; 5000], b"x\n"].concat(),
+                "row 2 of the table",
+            ),
         ] {
             let error = Sheet::read(bytes).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
