@@ -172,8 +172,8 @@ async fn a_preview_shows_what_would_be_registered() {
     assert_eq!(counts(&app).await, (0, 0));
     // Nor does a slip of the pen import what was only to be looked at.
     for slip in ["preview=1", "preveiw=true"] {
-        let bad = app.send("POST", &format!("{CSV}?{slip}"), table(0..2));
-        bad.await.json(400);
+        let path = format!("{CSV}?{slip}");
+        app.send("POST", &path, table(0..2)).await.json(400);
     }
     assert_eq!(counts(&app).await, (0, 0));
 }
