@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// So many failures of one address are answered as such within a window; those after them have to wait until it is over.
 const MOST: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(60);
-/// So many addresses are remembered. Where there are more, those are forgotten whose windows are over, and else all of them.
+/// So many addresses are remembered. Where there are more, those are forgotten whose windows are over, else those that need not wait, and else all.
 const ADDRESSES: usize = 10_000;
 
 /// What has failed lately, by address.

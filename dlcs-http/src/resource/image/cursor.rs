@@ -83,7 +83,7 @@ mod tests {
             keys: vec![Key::Number(-7), Key::from(text)],
             created: Timestamp::from_micros(1),
             space: SpaceId::FIRST,
-            model: ModelId::parse("a b/é").unwrap_or_else(|_| ModelId::parse("a b").unwrap()),
+            model: ModelId::parse("a b é").unwrap(),
         }
     }
 
