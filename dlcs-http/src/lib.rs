@@ -10,6 +10,7 @@ mod route;
 mod body;
 mod collection_input;
 mod context;
+mod describe;
 mod error;
 mod events;
 mod fields;

@@ -22,7 +22,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) const AFTER: &str = "after";
 
 /// What listings are asked for by.
-const PARAMETERS: &[&str] = &[
+pub(crate) const PARAMETERS: &[&str] = &[
     "page",
     "pageSize",
     "orderBy",

@@ -24,6 +24,7 @@ use crate::auth::Guard;
 use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
 use crate::delivery;
+use crate::describe;
 use crate::error::{ApiError, Kind};
 use crate::events::Streams;
 use crate::hydra::base;
@@ -162,12 +163,13 @@ impl DlcsService {
     {
         let (parts, body) = request.into_parts();
         let context = self.context(&parts);
+        let is_delivery = is_delivery(&parts);
         let answered = if !self.is_here(&parts) {
             let detail = "this process does not answer such requests: ask one whose role it is";
             Ok(context
                 .span(&parts)
                 .in_scope(|| ApiError::new(Kind::NotFound, detail).into_response(&context)))
-        } else if is_delivery(&parts) {
+        } else if is_delivery {
             let answer = delivery::respond(&context, &parts);
             AssertUnwindSafe(answer).catch_unwind().await
         } else {
@@ -184,6 +186,9 @@ impl DlcsService {
                 .with_cause("a handler panicked")
                 .into_response(&context)
         });
+        if !is_delivery {
+            context.point_to_documentation(response.headers_mut());
+        }
         if parts.method == Method::HEAD {
             strip(&mut response);
         }
@@ -314,6 +319,9 @@ async fn handle(
         Route::Health => entry_point::health(context),
         Route::Ready => entry_point::ready(context).await,
         Route::ErrorPage(slug) => entry_point::error_page(&slug),
+        Route::Vocab => describe::vocab(context),
+        Route::JsonLdContext(name) => describe::json_ld_context(context, &name),
+        Route::OpenApi => describe::openapi(context),
         Route::ListStrategyKinds => origin_strategy::list_kinds(context, query),
         Route::GetStrategyKind(name) => origin_strategy::get_kind(context, &name),
         Route::ListOptimisationPolicies => policy::list_optimisations(context, query),

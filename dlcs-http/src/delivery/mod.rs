@@ -3,6 +3,7 @@
 //! Public and read-only: nothing here asks who the client is.
 
 mod accept;
+mod description;
 mod document;
 mod headers;
 mod image;
@@ -27,6 +28,7 @@ use crate::route::Family;
 use headers::Description;
 use route::{CustomerRef, DeliveryRoute, Target};
 
+pub(crate) use description::{Description as RouteDescription, descriptions};
 pub(crate) use links::Links;
 
 /// Room for the headers of an answer, so that their table does not grow.

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::body::{BoxError, ResponseBody, full};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 
 pub(crate) use kind::Kind;
 pub(crate) use table::{at_field, refused};
@@ -186,6 +187,38 @@ impl ApiError {
         response
     }
 }
+
+/// An error as it is described.
+#[rustfmt::skip]
+pub(crate) static ERROR: Class = Class {
+    type_: "Error",
+    text: "A Hydra error that is problem details (RFC 9457), too.",
+    known: &[],
+    properties: &[
+        ro("@context", Type::Link, "The context of Hydra."),
+        ro("@type", Type::Text, "`Error`."),
+        ro("type", Type::Link, "A page that explains this kind of error."),
+        ro("title", Type::Text, "The kind of error, for people."),
+        ro("status", Type::Natural, "The status of the answer."),
+        ro("statusCode", Type::Natural, "The same, as Hydra calls it."),
+        ro("detail", Type::Text, "What is wrong, and what to do."),
+        ro("description", Type::Text, "The same, as Hydra calls it."),
+        ro("instance", Type::Text, "The id of the request, which is in the log."),
+        ro("errors", Type::List(&PROBLEM), "Every problem of the body."),
+        ro("image", Type::Link, "The record that was kept of the image.").optional(),
+    ],
+};
+
+#[rustfmt::skip]
+static PROBLEM: Class = Class {
+    type_: "Problem",
+    text: "One thing that is wrong with a body.",
+    known: &[],
+    properties: &[
+        ro("pointer", Type::Text, "Where in the body: a JSON pointer."),
+        ro("detail", Type::Text, "What is wrong, and what to do."),
+    ],
+};
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {

@@ -77,7 +77,7 @@ pub(crate) fn collection_before<T>(
         total_pages: pages,
     });
     Collection {
-        header: Header::new(address, "Collection"),
+        header: Header::collection(address),
         total_items: listed.total,
         page_size: size.get(),
         member: listed.items,
@@ -88,7 +88,7 @@ pub(crate) fn collection_before<T>(
 /// A collection that is sent whole, however many members it has.
 pub(crate) fn entire<T>(address: String, members: Vec<T>) -> Collection<T> {
     Collection {
-        header: Header::new(address, "Collection"),
+        header: Header::collection(address),
         total_items: members.len() as u64,
         page_size: u32::try_from(members.len()).unwrap_or(u32::MAX).max(1),
         member: members,

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{Outcome, image};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::hydra::{Header, base, batch_link, collection};
 use crate::query::Query;
 
@@ -29,6 +30,44 @@ const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("errorImages", BatchOrderBy::Id),
     ("events", BatchOrderBy::Id),
 ];
+
+#[rustfmt::skip]
+pub(crate) static BATCH: Class = Class {
+    type_: "vocab:Batch",
+    text: "Images that were submitted together.",
+    known: &[],
+    properties: &[
+        ro("submitted", Type::Date, "When it was submitted."),
+        ro("count", Type::Natural, "How many images it has."),
+        ro("completed", Type::Natural, "How many have ended well."),
+        ro("errors", Type::Natural, "How many have failed."),
+        ro("finished", Type::Date, "When the last of them ended.").optional(),
+        ro("superseded", Type::Boolean, "Whether all its images belong to later batches now."),
+        ro("estCompletion", Type::Date, "When it may be finished.").optional(),
+        ro("images", Type::Link, "Those of its images that belong to no later batch."),
+        ro("assets", Type::Link, "All that it was made of."),
+        ro("completedImages", Type::Link, "Those that have ended well."),
+        ro("errorImages", Type::Link, "Those that have failed."),
+        ro("test", Type::Link, "Finds out again whether it is superseded."),
+        ro("events", Type::Link, "What it comes to, as it comes."),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) static RETRY: Class = Class {
+    type_: "Retry",
+    text: "What came of trying the failures of a batch again.",
+    known: &[],
+    properties: &[ro("retried", Type::Natural, "How many images are queued again.")],
+};
+
+#[rustfmt::skip]
+pub(crate) static TEST: Class = Class {
+    type_: "BatchTest",
+    text: "What came of testing a batch.",
+    known: &[],
+    properties: &[ro("success", Type::Boolean, "Whether something was known wrongly.")],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,7 +115,7 @@ pub(crate) fn document(api: &str, batch: &Batch, now: Option<Timestamp>) -> Batc
         error_images: format!("{link}/errorImages"),
         test: format!("{link}/test"),
         events: format!("{link}/events"),
-        header: Header::new(link, "vocab:Batch"),
+        header: Header::new(api, &BATCH, link),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::queue::{candidates, refusal, registrations};
 use super::{Object, Outcome, batch};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, entire};
@@ -18,6 +19,31 @@ use crate::sheet::{Sheet, cell};
 
 /// How many rows a preview shows.
 const SHOWN: usize = 100;
+
+#[rustfmt::skip]
+pub(crate) static PREVIEW: Class = Class {
+    type_: "vocab:CsvPreview",
+    text: "What would become of a table.",
+    known: &[],
+    properties: &[
+        ro("rows", Type::Natural, "How many rows describe an image."),
+        ro("batches", Type::Natural, "How many batches they would make."),
+        ro("images", Type::Objects, "The first of them, as images."),
+        ro("errors", Type::List(&CELL_ERROR), "What is wrong with the table."),
+    ],
+};
+
+#[rustfmt::skip]
+static CELL_ERROR: Class = Class {
+    type_: "CellError",
+    text: "One thing that is wrong with a table.",
+    known: &[],
+    properties: &[
+        ro("row", Type::Natural, "The number of the row; that of the headers is 1."),
+        ro("column", Type::Text, "The name of the column."),
+        ro("detail", Type::Text, "What is wrong, and what to do."),
+    ],
+};
 
 /// What would become of a table.
 #[derive(Serialize)]
@@ -124,7 +150,7 @@ fn preview(context: &Context, address: String, sheet: Sheet, mut problems: Probl
     let errors = errors.collect();
     let rows = sheet.rows.len();
     Preview {
-        header: Header::new(address, "vocab:CsvPreview"),
+        header: Header::new(&context.api, &PREVIEW, address),
         rows,
         batches: rows.div_ceil(context.dlcs.settings().max_batch_size.max(1)),
         images: sheet

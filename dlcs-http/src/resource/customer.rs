@@ -11,11 +11,10 @@ use serde::Serialize;
 
 use super::{Object, Outcome, as_value};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro, rw};
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, collection, whole};
 use crate::query::Query;
-
-const KNOWN: &[&str] = &["name", "displayName", "administrator", "created"];
 
 /// What customers can be ordered by.
 const ORDERS: &[(&str, CustomerOrderBy)] = &[
@@ -25,6 +24,24 @@ const ORDERS: &[(&str, CustomerOrderBy)] = &[
     ("displayName", CustomerOrderBy::DisplayName),
     ("administrator", CustomerOrderBy::Administrator),
 ];
+
+#[rustfmt::skip]
+pub(crate) static CUSTOMER: Class = Class {
+    type_: "vocab:Customer",
+    text: "A customer: whoever has spaces and images.",
+    known: &["name", "displayName", "administrator", "created"],
+    properties: &[
+        rw("name", Type::Text, "Its name in addresses, which never changes.").needed(),
+        rw("displayName", Type::Text, "Its name for people."),
+        ro("administrator", Type::Boolean, "Whether its keys open everything."),
+        ro("created", Type::Date, "When it was made."),
+        ro("spaces", Type::Link, "Its spaces."),
+        ro("allImages", Type::Link, "The images of all its spaces."),
+        ro("queue", Type::Link, "Its queue."),
+        ro("originStrategies", Type::Link, "Its origin strategies."),
+        ro("keys", Type::Link, "Its API keys."),
+    ],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,7 +71,7 @@ struct CustomerStub {
 fn resource(context: &Context, customer: Customer) -> CustomerResource {
     let link = context.customer_link(customer.id);
     CustomerResource {
-        header: Header::new(link.clone(), "vocab:Customer"),
+        header: Header::new(&context.api, &CUSTOMER, link.clone()),
         name: customer.name.as_str().to_owned(),
         display_name: customer.display_name,
         administrator: customer.role == Role::Administrator,
@@ -70,7 +87,7 @@ fn resource(context: &Context, customer: Customer) -> CustomerResource {
 fn stub(context: &Context, customer: &Customer) -> CustomerStub {
     CustomerStub {
         id: context.customer_link(customer.id),
-        type_: "vocab:Customer",
+        type_: CUSTOMER.type_,
     }
 }
 
@@ -99,7 +116,7 @@ pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) ->
 /// `POST /customers`
 pub(crate) async fn create(context: &Context, body: &Object) -> Outcome {
     let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let fields = Fields::new(body, "", CUSTOMER.known, &mut problems);
     fields.check_read_only(&["administrator", "created"], None, &mut problems);
     let display_name = display_name(&fields, &mut problems);
     let name = match fields.text("name", &mut problems).map(CustomerName::parse) {
@@ -139,7 +156,7 @@ pub(crate) async fn get(context: &Context, id: CustomerId) -> Outcome {
 pub(crate) async fn patch(context: &Context, id: CustomerId, body: &Object) -> Outcome {
     let stored = resource(context, context.dlcs.customer(id).await?);
     let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let fields = Fields::new(body, "", CUSTOMER.known, &mut problems);
     fields.check_read_only(
         &["name", "administrator", "created"],
         Some(&as_value(&stored)),

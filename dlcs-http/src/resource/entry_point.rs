@@ -8,8 +8,31 @@ use serde_json::json;
 use super::{Outcome, policy};
 use crate::body::full;
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::error::{ApiError, Kind};
 use crate::hydra::Header;
+
+#[rustfmt::skip]
+pub(crate) static ENTRY_POINT: Class = Class {
+    type_: "vocab:EntryPoint",
+    text: "Where the API begins.",
+    known: &[],
+    properties: &[
+        ro("customers", Type::Link, "The customers that the key may see."),
+        ro("originStrategies", Type::Link, "The strategies by which origins are fetched."),
+        ro("queue", Type::Link, "The queue of all customers."),
+        ro("imageOptimisationPolicies", Type::Link, "The policies by which images are coded."),
+        ro("thumbnailPolicies", Type::Link, "The policies by which thumbnails are made."),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) static STATUS: Class = Class {
+    type_: "Status",
+    text: "How the program is.",
+    known: &[],
+    properties: &[ro("status", Type::Text, "`ok` or `ready`.")],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,7 +49,7 @@ struct EntryPoint {
 /// `GET /`
 pub(crate) fn get(context: &Context) -> Outcome {
     let resource = EntryPoint {
-        header: Header::new(context.api.to_string(), "vocab:EntryPoint"),
+        header: Header::new(&context.api, &ENTRY_POINT, context.api.to_string()),
         customers: format!("{}/customers", context.api),
         origin_strategies: format!("{}/originStrategies", context.api),
         queue: format!("{}/queue", context.api),

@@ -6,8 +6,20 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::hydra::{Header, encode_segment, no_content, whole};
 use crate::query::Query;
+
+#[rustfmt::skip]
+pub(crate) static KEY: Class = Class {
+    type_: "vocab:Key",
+    text: "An API key.",
+    known: &[],
+    properties: &[
+        ro("key", Type::Text, "The key: the user name of HTTP Basic authentication."),
+        ro("secret", Type::Text, "The password; there once, in the answer to the making of the key.").optional(),
+    ],
+};
 
 /// A key; its secret is there once, in the answer to its making.
 #[derive(Serialize)]
@@ -31,7 +43,7 @@ fn resource(
         encode_segment(&key)
     );
     KeyResource {
-        header: Header::new(link, "vocab:Key"),
+        header: Header::new(&context.api, &KEY, link),
         key,
         secret,
     }

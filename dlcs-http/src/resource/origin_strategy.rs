@@ -16,27 +16,46 @@ use serde_json::Value;
 use super::{Object, Outcome};
 use crate::body::parse_object;
 use crate::context::Context;
+use crate::describe::{Class, Type, ro, rw};
 use crate::error::{ApiError, Problem};
 use crate::fields::{Fields, Problems, last_segment};
 use crate::hydra::{Header, no_content, whole};
 use crate::query::Query;
 
-const KNOWN: &[&str] = &[
-    "id",
-    "regex",
-    "strategy",
-    "originStrategy",
-    "credentials",
-    "optimised",
-    "order",
-    "created",
-];
 /// The properties that a customer's strategies can be ordered by.
 const ORDERS: &[&str] = &["order", "id", "regex", "strategy", "optimised", "created"];
 /// How many a customer may have: each is looked at for every fetch.
 const MOST: usize = 100;
 /// What stands for credentials on the wire; sent back, it keeps those that are stored.
 const MASK: &str = "xxx";
+
+#[rustfmt::skip]
+pub(crate) static KIND: Class = Class {
+    type_: "vocab:OriginStrategy",
+    text: "A way to fetch from origins.",
+    known: &[],
+    properties: &[
+        ro("name", Type::Text, "Its name."),
+        ro("requiresCredentials", Type::Boolean, "Whether it cannot do without credentials."),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) static STRATEGY: Class = Class {
+    type_: "vocab:CustomerOriginStrategy",
+    text: "Which of a customer's origins are fetched in which way.",
+    known: &["id", "regex", "strategy", "originStrategy", "credentials", "optimised", "order", "created"],
+    properties: &[
+        ro("id", Type::Text, "Its id."),
+        rw("regex", Type::Text, "The pattern of the origins that it is for.").needed(),
+        rw("strategy", Type::Text, "The way to fetch: its name or its address.").needed(),
+        rw("originStrategy", Type::Link, "The same, by its name of 2016.").taking(&[Type::Text]),
+        rw("credentials", Type::Text, "What the way needs to get in; shown as `xxx`.").taking(&[Type::Text, Type::Object]),
+        rw("optimised", Type::Boolean, "Whether the origin is near and fast."),
+        rw("order", Type::Integer, "Its place: the first pattern that matches counts."),
+        ro("created", Type::Date, "When it was made."),
+    ],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,7 +72,7 @@ fn kind_link(context: &Context, kind: OriginStrategyKind) -> String {
 
 fn kind_resource(context: &Context, kind: OriginStrategyKind) -> KindResource {
     KindResource {
-        header: Header::new(kind_link(context, kind), "vocab:OriginStrategy"),
+        header: Header::new(&context.api, &KIND, kind_link(context, kind)),
         name: kind.as_str(),
         requires_credentials: kind.requires_credentials(),
     }
@@ -101,8 +120,9 @@ fn resource(context: &Context, strategy: &CustomerOriginStrategy) -> StrategyRes
     let kind = strategy.access.kind();
     StrategyResource {
         header: Header::new(
+            &context.api,
+            &STRATEGY,
             context.strategy_link(strategy.customer, strategy.id),
-            "vocab:CustomerOriginStrategy",
         ),
         id: strategy.id.to_string(),
         regex: strategy.pattern.as_str().to_owned(),
@@ -246,7 +266,7 @@ impl Input {
         context: &Context,
     ) -> Result<Self, ApiError> {
         let mut problems = Problems::default();
-        let fields = Fields::new(body, "", KNOWN, &mut problems);
+        let fields = Fields::new(body, "", STRATEGY.known, &mut problems);
         let as_sent = stored.map(|stored| super::as_value(&resource(context, stored)));
         fields.check_read_only(&["id", "created"], as_sent.as_ref(), &mut problems);
         let pattern = read_pattern(&fields, stored, &mut problems);

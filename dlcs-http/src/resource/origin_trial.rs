@@ -8,10 +8,28 @@ use serde::Serialize;
 
 use super::{Object, Outcome};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro, rw};
 use crate::fields::{Fields, Problems};
 use crate::hydra::Header;
 
-const KNOWN: &[&str] = &["origin"];
+#[rustfmt::skip]
+pub(crate) static ORIGIN_TEST: Class = Class {
+    type_: "vocab:OriginTest",
+    text: "What came of trying an origin.",
+    known: &["origin"],
+    properties: &[
+        rw("origin", Type::Text, "The address that is tried.").needed(),
+        ro("success", Type::Boolean, "Whether it could be opened."),
+        ro("error", Type::Text, "The error that a registration would have."),
+        ro("matched", Type::Link, "The customer's origin strategy whose pattern it matches.").optional(),
+        ro("regex", Type::Text, "That pattern."),
+        ro("strategy", Type::Text, "The strategy by which it is fetched."),
+        ro("credentialsHeldBack", Type::Boolean, "Whether the match does not cover the host, so that no credentials are sent."),
+        ro("mediaType", Type::Text, "What the origin says that it is."),
+        ro("size", Type::Natural, "How many bytes the origin says that it has."),
+        ro("hostKey", Type::Text, "The key that an SFTP server shows."),
+    ],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +53,7 @@ struct TrialResource {
 /// `POST /customers/{customer}/originStrategies/test`: opens an address as a registration would.
 pub(crate) async fn run(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
     let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let fields = Fields::new(body, "", ORIGIN_TEST.known, &mut problems);
     let origin = fields.text("origin", &mut problems);
     let origin = match origin.as_deref().map(OriginUrl::parse) {
         Some(Ok(origin)) => Some(origin),
@@ -73,7 +91,7 @@ fn resource(context: &Context, customer: CustomerId, trial: OriginTrial) -> Tria
     });
     let address = format!("{}/originStrategies/test", context.customer_link(customer));
     TrialResource {
-        header: Header::new(address, "vocab:OriginTest"),
+        header: Header::new(&context.api, &ORIGIN_TEST, address),
         origin: tried.address,
         success: error.is_none(),
         error: error.unwrap_or_default(),

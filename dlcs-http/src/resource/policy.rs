@@ -6,9 +6,32 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::error::{ApiError, Kind};
 use crate::hydra::{Header, whole};
 use crate::query::Query;
+
+#[rustfmt::skip]
+pub(crate) static OPTIMISATION: Class = Class {
+    type_: "vocab:ImageOptimisationPolicy",
+    text: "How the tiles of images are coded.",
+    known: &[],
+    properties: &[
+        ro("name", Type::Text, "Its name."),
+        ro("technicalDetails", Type::Texts, "What it does, in words."),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) static THUMBNAILS: Class = Class {
+    type_: "vocab:ThumbnailPolicy",
+    text: "Which thumbnails are made of images.",
+    known: &[],
+    properties: &[
+        ro("name", Type::Text, "Its name."),
+        ro("sizes", Type::Naturals, "The sides of the squares that thumbnails fit into, in pixels, largest first."),
+    ],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,7 +93,7 @@ pub(crate) fn thumbnails_link(context: &Context) -> String {
 fn optimisation(context: &Context, policy: ImageOptimisationPolicy) -> OptimisationResource {
     let id = format!("{}/{policy}", optimisations_link(context));
     OptimisationResource {
-        header: Header::new(id, "vocab:ImageOptimisationPolicy"),
+        header: Header::new(&context.api, &OPTIMISATION, id),
         name: policy.as_str(),
         technical_details: vec![
             format!("tiles of {} pixels", policy.tile().get()),
@@ -91,7 +114,7 @@ fn optimisation(context: &Context, policy: ImageOptimisationPolicy) -> Optimisat
 fn thumbnails(context: &Context, policy: ThumbnailPolicy) -> ThumbnailResource {
     let id = format!("{}/{policy}", thumbnails_link(context));
     ThumbnailResource {
-        header: Header::new(id, "vocab:ThumbnailPolicy"),
+        header: Header::new(&context.api, &THUMBNAILS, id),
         name: policy.as_str(),
         sizes: policy.sizes(),
     }

@@ -11,11 +11,46 @@ use super::{Object, Outcome, batch};
 use crate::body::ResponseBody;
 use crate::collection_input::{KNOWN, members, objects};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro};
 use crate::error::{ApiError, refused};
 use crate::fields::{Fields, Problems};
 use crate::hydra::Header;
 use crate::query::Query;
 use crate::resource::image::{self, Candidate, ImageInput, Place, find_problems, refuse};
+
+#[rustfmt::skip]
+pub(crate) static QUEUE: Class = Class {
+    type_: "vocab:CustomerQueue",
+    text: "The queue of a customer, or its fast lane.",
+    known: &[],
+    properties: &[
+        ro("size", Type::Natural, "How many images wait or are being processed."),
+        ro("batchesWaiting", Type::Natural, "How many batches are not finished."),
+        ro("imagesWaiting", Type::Natural, "How many images wait."),
+        ro("maxBatchSize", Type::Natural, "How many images a batch may have."),
+        ro("batches", Type::Link, "All batches, newest first."),
+        ro("active", Type::Link, "Those that are not finished."),
+        ro("recent", Type::Link, "Those that are finished."),
+        ro("images", Type::Link, "The images that wait or are being processed."),
+        ro("priority", Type::Link, "The fast lane."),
+    ],
+};
+
+#[rustfmt::skip]
+pub(crate) static TOTALS: Class = Class {
+    type_: "vocab:Queue",
+    text: "The queue of all customers.",
+    known: &[],
+    properties: &[
+        ro("incoming", Type::Natural, "How many images wait."),
+        ro("priority", Type::Natural, "How many wait in the fast lanes."),
+        ro("timebased", Type::Natural, "0: audio and video are not processed."),
+        ro("transcodeComplete", Type::Natural, "0, for the same reason."),
+        ro("file", Type::Natural, "0: files are not processed."),
+        ro("failed", Type::Natural, "How many registrations have failed since there is a queue."),
+        ro("success", Type::Natural, "How many have succeeded."),
+    ],
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +87,7 @@ struct TotalsResource {
 pub(crate) async fn totals(context: &Context) -> Outcome {
     let totals = context.dlcs.queue().totals().await?;
     let resource = TotalsResource {
-        header: Header::new(format!("{}/queue", context.api), "vocab:Queue"),
+        header: Header::new(&context.api, &TOTALS, format!("{}/queue", context.api)),
         incoming: totals.waiting,
         priority: totals.waiting_priority,
         // Queues of audio, video and files, of which there are none.
@@ -90,7 +125,7 @@ fn show(
 ) -> Response<ResponseBody> {
     let link = context.queue_link(customer);
     let resource = QueueResource {
-        header: Header::new(address, "vocab:CustomerQueue"),
+        header: Header::new(&context.api, &QUEUE, address),
         size: size.images,
         batches_waiting: size.batches,
         images_waiting: size.images_waiting,

@@ -9,23 +9,12 @@ use serde::Serialize;
 
 use super::{Object, Outcome, as_value};
 use crate::context::Context;
+use crate::describe::{Class, Type, ro, rw};
 use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, collection, no_content};
 use crate::query::Query;
 
-const KNOWN: &[&str] = &[
-    "id",
-    "name",
-    "created",
-    "defaultTags",
-    "defaultRoles",
-    "defaultMaxUnauthorised",
-    "maxUnauthorised",
-    "imageOptimisationPolicy",
-    "thumbnailPolicy",
-    "approximateNumberOfImages",
-];
 /// What spaces can be ordered by; links go by number.
 const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("created", SpaceOrderBy::Created),
@@ -50,6 +39,29 @@ const ORDERS: &[(&str, SpaceOrderBy)] = &[
 const NAMES_TRIED: u32 = 100;
 const READ_ONLY: &[&str] = &["id", "created", "approximateNumberOfImages"];
 
+#[rustfmt::skip]
+pub(crate) static SPACE: Class = Class {
+    type_: "vocab:Space",
+    text: "A space: images with defaults in common.",
+    known: &[
+        "id", "name", "created", "defaultTags", "defaultRoles",
+        "defaultMaxUnauthorised", "maxUnauthorised", "imageOptimisationPolicy", "thumbnailPolicy", "approximateNumberOfImages",
+    ],
+    properties: &[
+        ro("id", Type::Natural, "Its number among the spaces of the customer."),
+        rw("name", Type::Text, "Its name, which no other space of the customer has.").needed(),
+        ro("created", Type::Date, "When it was made."),
+        rw("defaultTags", Type::Texts, "The tags of images that have none of their own."),
+        rw("defaultRoles", Type::Texts, "The roles of images that have none of their own."),
+        rw("defaultMaxUnauthorised", Type::Integer, "The `maxUnauthorised` of images without one of their own."),
+        rw("maxUnauthorised", Type::Integer, "The same, by its other name."),
+        rw("imageOptimisationPolicy", Type::Text, "The policy of images without one of their own: its name or its address."),
+        rw("thumbnailPolicy", Type::Text, "The policy of images without one of their own: its name or its address."),
+        ro("approximateNumberOfImages", Type::Natural, "How many images it holds."),
+        ro("images", Type::Link, "Its images."),
+    ],
+};
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SpaceResource {
@@ -73,7 +85,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
     let max_unauthorised = space.default_max_unauthorised.to_wire();
     SpaceResource {
         images: format!("{link}/images"),
-        header: Header::new(link, "vocab:Space"),
+        header: Header::new(&context.api, &SPACE, link),
         id: space.id.get(),
         name: space.name,
         created: space.created.to_string(),
@@ -198,7 +210,7 @@ fn answer(
 fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChanges, ApiError> {
     let mut found = Problems::default();
     let problems = &mut found;
-    let fields = Fields::new(body, "", KNOWN, problems);
+    let fields = Fields::new(body, "", SPACE.known, problems);
     fields.check_read_only(READ_ONLY, stored, problems);
     if stored.is_none() && fields.value("name").is_none() {
         problems.add("/name", "`name` is missing: a space needs a name");

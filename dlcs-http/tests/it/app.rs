@@ -26,9 +26,11 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::delivery::thumbnails;
+use crate::described::Description;
 
 /// What the tests' processor takes for an image of 1200 by 900 pixels.
 pub(crate) const PICTURE: &str = "IMAGE 1200 900";
@@ -137,18 +139,22 @@ impl App {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync,
     {
-        let response = hyper::service::Service::call(&self.service, request).await;
-        let (parts, body) = response.unwrap_or_else(|never| match never {}).into_parts();
-        let body = body
-            .collect()
-            .await
-            .expect("the body is in memory")
-            .to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = answer_of(&self.service, request).await;
+        self.description().await.check(&method, &path, &answer);
+        answer
+    }
+
+    /// What the service says of itself, wherever it is mounted and whatever of it is switched off.
+    async fn description(&self) -> &'static Description {
+        static READ: OnceCell<Description> = OnceCell::const_new();
+        let read = async {
+            let service = DlcsService::builder(self.dlcs.clone()).build();
+            let request = Request::get("/openapi.json").body(Full::<Bytes>::default());
+            let request = request.expect("the request is one");
+            Description::new(answer_of(&service, request).await.json(200))
+        };
+        READ.get_or_init(|| read).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -190,6 +196,22 @@ impl App {
             () = self.dlcs.clone().run_workers(std::future::pending()) => panic!("workers stop when they are told"),
             report = self.dlcs.wait(customer, batch) => drop(report.expect("the batch exists")),
         }
+    }
+}
+
+/// What a service answers.
+async fn answer_of<B>(service: &DlcsService, request: Request<B>) -> Answer
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
+    let response = hyper::service::Service::call(service, request).await;
+    let (parts, body) = response.unwrap_or_else(|never| match never {}).into_parts();
+    let body = body.collect().await.expect("the body is in memory");
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.to_bytes(),
     }
 }
 

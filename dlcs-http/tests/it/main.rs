@@ -9,6 +9,8 @@ mod channels;
 mod csv_import;
 mod customer;
 mod delivery;
+mod described;
+mod description;
 mod entry_point;
 mod errors;
 mod events;

@@ -8,8 +8,8 @@ use crate::app::{Answer, App, PICTURE, text};
 const MARKER: &str = "marker-of-the-library";
 
 /// Two customers, of which one has one of everything.
-struct Tenants {
-    app: App,
+pub(crate) struct Tenants {
+    pub(crate) app: App,
     library: u64,
     key: String,
     strategy: String,
@@ -18,7 +18,7 @@ struct Tenants {
 }
 
 impl Tenants {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = App::new().await;
         let (library, key) = app.customer(MARKER).await;
         let (_, museum_key) = app.customer("museum").await;
@@ -55,7 +55,7 @@ impl Tenants {
     }
 
     /// The address of something that the library has.
-    fn present(&self, route: &str) -> String {
+    pub(crate) fn present(&self, route: &str) -> String {
         let key = self.key.split(':').next().expect("a key comes first");
         route
             .replace("{c}", &self.library.to_string())
@@ -81,13 +81,13 @@ impl Tenants {
         &self.key
     }
 
-    async fn ask(&self, key: Option<&str>, method: &str, path: &str) -> Answer {
+    pub(crate) async fn ask(&self, key: Option<&str>, method: &str, path: &str) -> Answer {
         self.app.send_as(key, method, path, "{}").await
     }
 }
 
 /// Every method and path of the API that the documentation lists, and whether it is for administrators.
-fn routes() -> Vec<(String, String, bool)> {
+pub(crate) fn routes() -> Vec<(String, String, bool)> {
     let page = include_str!("../../../docs/api.md");
     let (_, table) = page
         .split_once("| Route | Methods |")
@@ -178,6 +178,7 @@ async fn every_other_route_is_open_or_an_administrators() {
         }
         let path = route
             .replace("{slug}", "not-found")
+            .replace("{type}", "Image")
             .replace("{name}", "default");
         let nobody = tenants.ask(None, &method, &path).await;
         let other = tenants.ask(Some(&tenants.museum_key), &method, &path).await;

@@ -21,6 +21,8 @@ use crate::resource::{Object, Outcome};
 
 /// The most images that are found or deleted at once, or whose manifests are edited.
 const LIMIT: usize = 500;
+/// The properties of an edit of manifests.
+pub(super) const EDIT: &[&str] = &["member", "view", "field", "operation", "value"];
 
 /// What was found of the images that were asked for.
 #[derive(Serialize)]
@@ -100,9 +102,8 @@ pub(super) async fn patch(
 
 /// `PATCH /customers/{customer}/allImages`: edits the manifests of images, of all or none.
 pub(super) async fn edit(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
-    const KNOWN: &[&str] = &["member", "view", "field", "operation", "value"];
     let mut problems = Problems::default();
-    let fields = Fields::new(body, "", KNOWN, &mut problems);
+    let fields = Fields::new(body, "", EDIT, &mut problems);
     let (changes, manifests) = read_edit(&fields, &mut problems);
     let updates = read_members(customer, &fields, &mut problems)
         .into_iter()

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::fields::{Fields, Problems};
 
+pub(super) const KNOWN: &[&str] = &["channel", "policy"];
+
 /// Reads objects with `channel` and `policy`, or bare names of channels. Which of them there are, the core says.
 pub(super) fn delivery_channels(
     fields: &Fields<'_>,
@@ -29,7 +31,6 @@ pub(super) fn delivery_channels(
 }
 
 fn delivery_channel(at: String, item: &Value, problems: &mut Problems) -> Option<DeliveryChannel> {
-    const KNOWN: &[&str] = &["channel", "policy"];
     let object = match item {
         Value::Object(object) => object,
         Value::String(channel) => {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod channels;
+mod class;
 mod cursor;
 mod input;
 mod listing;
@@ -27,6 +28,7 @@ use crate::payload::Payload;
 use crate::query::Query;
 use crate::route::ImageRoute;
 
+pub(crate) use class::{DELETION, IMAGE, MANIFESTS};
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
 pub(crate) use preflight::{Candidate, find_problems, refuse};
@@ -111,7 +113,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     let [string1, string2, string3] = image.metadata.strings;
     let [number1, number2, number3] = image.metadata.numbers;
     ImageResource {
-        header: Header::new(context.image_link(&image.id), "vocab:Image"),
+        header: Header::new(&context.api, &IMAGE, context.image_link(&image.id)),
         id: image.id.model().to_string(),
         space: image.id.space().get(),
         created: image.created.to_string(),
