@@ -262,10 +262,11 @@ impl Route {
         } else {
             method
         };
-        let at_path: Vec<_> = ROUTES
-            .iter()
-            .filter(|entry| matches(entry.path, &segments))
-            .collect();
+        let matching = || ROUTES.iter().filter(|it| matches(it.path, &segments));
+        // What is written out is meant where a parameter would do, too.
+        let path = matching().map(|entry| entry.path);
+        let path = path.min_by_key(|path| path.matches('{').count());
+        let at_path: Vec<_> = matching().filter(|it| Some(it.path) == path).collect();
         if let Some(found) = at_path.iter().find(|entry| entry.method == *method) {
             return (found.make)(&segments);
         }

@@ -168,6 +168,11 @@ fn empty_segments_and_other_methods_are_told_apart() {
     };
     assert_eq!(allow(Method::DELETE, "/"), "GET, HEAD");
     assert_eq!(allow(Method::TRACE, "/customers"), "GET, HEAD, POST");
+    // Which is no strategy, although it stands where one would.
+    assert_eq!(
+        allow(Method::GET, "/customers/1/originStrategies/test"),
+        "POST"
+    );
     assert_eq!(Route::parse(&Method::HEAD, "/"), Ok(Route::EntryPoint));
 }
 
