@@ -67,6 +67,8 @@ pub(crate) struct Property {
     pub(crate) is_needed: bool,
     /// What it means, in one sentence.
     pub(crate) text: &'static str,
+    /// A text that it can be, where not every one will do.
+    pub(crate) example: Option<&'static str>,
 }
 
 impl Property {
@@ -80,6 +82,7 @@ impl Property {
             is_optional: false,
             is_needed: false,
             text,
+            example: None,
         }
     }
 
@@ -95,6 +98,14 @@ impl Property {
     pub(crate) const fn needed(self) -> Self {
         Self {
             is_needed: true,
+            ..self
+        }
+    }
+
+    /// The same, with a text that it can be.
+    pub(crate) const fn such_as(self, example: &'static str) -> Self {
+        Self {
+            example: Some(example),
             ..self
         }
     }
@@ -135,6 +146,8 @@ pub(crate) const fn wo(name: &'static str, type_: Type, text: &'static str) -> P
 pub(crate) enum Type {
     /// Any text.
     Text,
+    /// One of these.
+    Word(&'static [&'static str]),
     /// A date: RFC 3339.
     Date,
     /// The address of another resource.

@@ -49,6 +49,11 @@ fn term(class: &Class, property: &Property) -> Value {
         // The order of sizes is part of what they say.
         Type::Naturals => json!({ "@id": id, "@container": "@list" }),
         Type::Texts | Type::List(_) | Type::Objects => json!({ "@id": id, "@container": "@set" }),
-        Type::Text | Type::Boolean | Type::Integer | Type::Natural | Type::Object => id.into(),
+        Type::Text
+        | Type::Word(_)
+        | Type::Boolean
+        | Type::Integer
+        | Type::Natural
+        | Type::Object => id.into(),
     }
 }

@@ -48,6 +48,12 @@ pub(crate) fn json_ld_context(context: &Context, name: &str) -> Outcome {
     Ok(document(JSON_LD, &context::document(&context.api, class)))
 }
 
+/// The names of all types of resources.
+fn resource_names() -> Vec<&'static str> {
+    let resources = classes().into_iter().filter(|class| class.is_resource());
+    resources.map(Class::name).collect()
+}
+
 /// Everything that requests and answers have, in the order of the table; each once.
 fn classes() -> Vec<&'static Class> {
     let operations = ROUTES.iter().map(|entry| &entry.operation);

@@ -94,7 +94,7 @@ fn body(takes: Takes) -> Option<Value> {
     let content = match takes {
         Takes::Nothing => return None,
         Takes::Table => json!({
-            "text/csv": { "schema": { "type": "string" } },
+            "text/csv": { "schema": { "type": "string" }, "example": "Space,ID,Origin\n1,f1r,https://example.org/f1r.tif\n" },
             "multipart/form-data": { "schema": { "type": "object", "properties": { "file": bytes() }, "required": ["file"] } },
         }),
         Takes::Master(class) => {
@@ -180,8 +180,21 @@ fn failures() -> Map<String, Value> {
             format!("{titles}; {title}")
         };
         response["description"] = titles.into();
+        if let Some(header) = header_of(kind) {
+            response["headers"] = json!({ header: { "schema": { "type": "string" } } });
+        }
     }
     responses
+}
+
+/// The header that goes with a failure of a kind.
+const fn header_of(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Unauthorised => Some("WWW-Authenticate"),
+        Kind::MethodNotAllowed => Some("Allow"),
+        Kind::TooManyFailures | Kind::Unavailable | Kind::Overloaded => Some("Retry-After"),
+        _ => None,
+    }
 }
 
 fn schemas() -> Map<String, Value> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::class::{Class, Type};
 use super::operation::{Gives, Takes};
+use super::resource_names;
 use super::schema::value_schema;
 use crate::error::Kind;
 use crate::route::Entry;
@@ -89,9 +90,20 @@ fn of_segment(path: &str, name: &str) -> Value {
         "batch" => json!({ "type": "integer", "minimum": 1, "maximum": i64::MAX }),
         "strategy" => json!({ "type": "string", "format": "uuid" }),
         "slug" => json!({ "type": "string", "enum": Kind::ALL.map(|kind| kind.text().slug) }),
+        "type" => json!({ "type": "string", "enum": resource_names() }),
+        "region" => such_as("full"),
+        "size" => such_as("max"),
+        "rotation" => such_as("0"),
+        "quality" => such_as("default"),
+        "format" => such_as("jpg"),
         "image" => json!({ "type": "string", "minLength": 1, "maxLength": 220 }),
         _ => json!({ "type": "string" }),
     }
+}
+
+/// Any text, of which few will do: one is this.
+fn such_as(example: &str) -> Value {
+    json!({ "type": "string", "examples": [example] })
 }
 
 /// The parameters in the query string and the headers of an operation.

@@ -154,6 +154,9 @@ pub(super) fn taken(takes: Takes) -> Option<Value> {
 
 fn described(mut schema: Value, property: &Property) -> Value {
     schema["description"] = property.text.into();
+    if let Some(example) = property.example {
+        schema["examples"] = json!([example]);
+    }
     schema
 }
 
@@ -171,6 +174,7 @@ pub(super) fn value_schema(type_: Type) -> Value {
     let list = |items: Value| json!({ "type": "array", "items": items });
     match type_ {
         Type::Text => json!({ "type": "string" }),
+        Type::Word(words) => json!({ "type": "string", "enum": words }),
         Type::Date => json!({ "type": "string", "format": "date-time" }),
         Type::Link => json!({ "type": "string", "format": "uri" }),
         Type::Boolean => json!({ "type": "boolean" }),

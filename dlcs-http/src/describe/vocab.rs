@@ -157,7 +157,7 @@ fn supported_property(class: &Class, property: &Property, homes: &[(Home, &Entry
 /// What the values of a property are.
 fn range(type_: Type) -> Option<String> {
     let name = match type_ {
-        Type::Text | Type::Texts => "xsd:string",
+        Type::Text | Type::Word(_) | Type::Texts => "xsd:string",
         Type::Date => "xsd:dateTime",
         Type::Boolean => "xsd:boolean",
         Type::Integer => "xsd:long",

@@ -31,7 +31,7 @@ pub(crate) static CUSTOMER: Class = Class {
     text: "A customer: whoever has spaces and images.",
     known: &["name", "displayName", "administrator", "created"],
     properties: &[
-        rw("name", Type::Text, "Its name in addresses, which never changes.").needed(),
+        rw("name", Type::Text, "Its name in addresses, which never changes.").such_as("library").needed(),
         rw("displayName", Type::Text, "Its name for people."),
         ro("administrator", Type::Boolean, "Whether its keys open everything."),
         ro("created", Type::Date, "When it was made."),

@@ -31,7 +31,7 @@ pub(crate) static STATUS: Class = Class {
     type_: "Status",
     text: "How the program is.",
     known: &[],
-    properties: &[ro("status", Type::Text, "`ok` or `ready`.")],
+    properties: &[ro("status", Type::Word(&["ok", "ready"]), "How it is.")],
 };
 
 #[derive(Serialize)]

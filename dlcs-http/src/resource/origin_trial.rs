@@ -18,7 +18,7 @@ pub(crate) static ORIGIN_TEST: Class = Class {
     text: "What came of trying an origin.",
     known: &["origin"],
     properties: &[
-        rw("origin", Type::Text, "The address that is tried.").needed(),
+        rw("origin", Type::Text, "The address that is tried.").such_as("https://example.org/f1r.tif").needed(),
         ro("success", Type::Boolean, "Whether it could be opened."),
         ro("error", Type::Text, "The error that a registration would have."),
         ro("matched", Type::Link, "The customer's origin strategy whose pattern it matches.").optional(),

@@ -8,12 +8,12 @@ pub(crate) static IMAGE: Class = Class {
     text: "An image that is registered.",
     known: super::KNOWN,
     properties: &[
-        rw("id", Type::Text, "Its id in its space: one segment of a path, of 1 to 220 bytes."),
-        rw("space", Type::Natural, "The number of its space.").taking(&[Type::Natural, Type::Text]),
+        rw("id", Type::Text, "Its id in its space: one segment of a path, of 1 to 220 bytes.").such_as("f1r"),
+        rw("space", Type::Natural, "The number of its space.").such_as("1").taking(&[Type::Natural, Type::Text]),
         ro("created", Type::Date, "When it was registered first."),
-        rw("origin", Type::Text, "Where its master is fetched."),
+        rw("origin", Type::Text, "Where its master is fetched.").such_as("https://example.org/f1r.tif"),
         rw("initialOrigin", Type::Text, "Where its master is fetched the first time."),
-        rw("mediaType", Type::Text, "The media type of its master; found out where it is not given."),
+        rw("mediaType", Type::Text, "The media type of its master; found out where it is not given.").such_as("image/tiff"),
         rw("string1", Type::Text, "Anything."),
         rw("string2", Type::Text, "Anything."),
         rw("string3", Type::Text, "Anything."),
@@ -25,8 +25,8 @@ pub(crate) static IMAGE: Class = Class {
         rw("manifests", Type::Texts, "The manifests that it is in."),
         rw("maxUnauthorised", Type::Integer, "How large everybody may see it, in pixels; -1: whole, 0: not at all."),
         rw("deliveryChannels", Type::List(&CHANNEL), "How it is delivered.").taking(&[Type::List(&CHANNEL), Type::Texts]),
-        rw("imageOptimisationPolicy", Type::Text, "How it is coded: the name or the address of a policy."),
-        rw("thumbnailPolicy", Type::Text, "Which thumbnails it has: the name or the address of a policy."),
+        rw("imageOptimisationPolicy", Type::Text, "How it is coded: the name or the address of a policy.").such_as("fast-higher"),
+        rw("thumbnailPolicy", Type::Text, "Which thumbnails it has: the name or the address of a policy.").such_as("standard"),
         ro("width", Type::Natural, "Its width in pixels, upright; 0 before it is known."),
         ro("height", Type::Natural, "Its height in pixels, upright; 0 before it is known."),
         ro("queued", Type::Date, "When it was last queued.").optional(),
@@ -54,8 +54,8 @@ static CHANNEL: Class = Class {
     text: "A way to deliver an image.",
     known: super::channels::KNOWN,
     properties: &[
-        rw("channel", Type::Text, "The name of the channel."),
-        rw("policy", Type::Text, "The name or the address of its policy."),
+        rw("channel", Type::Text, "The name of the channel.").such_as("iiif-img"),
+        rw("policy", Type::Text, "The name or the address of its policy.").such_as("default"),
     ],
 };
 
@@ -66,8 +66,8 @@ pub(crate) static MANIFESTS: Class = Class {
     known: super::bulk::EDIT,
     properties: &[
         wo("member", Type::List(&IMAGE), "The images, each by its `id`.").needed(),
-        wo("field", Type::Text, "`manifests`.").needed(),
-        wo("operation", Type::Text, "`add`, `remove` or `replace`.").needed(),
+        wo("field", Type::Word(&["manifests"]), "What is changed.").needed(),
+        wo("operation", Type::Word(&["add", "remove", "replace"]), "How it is changed.").needed(),
         wo("value", Type::Texts, "The manifests.").needed(),
     ],
 };
