@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::class::{Class, Property, Type};
 use super::classes;
 use super::context::{property_name, vocabulary};
-use super::operation::{Gives, Operation, reason};
+use super::operation::{Gives, Operation, Takes, reason};
 use crate::route::{Entry, ROUTES};
 
 /// The documentation of the API at an address.
@@ -187,8 +187,12 @@ fn operation(entry: &Entry) -> Value {
         "vocab:template": entry.path,
         "possibleStatus": statuses.collect::<Vec<_>>(),
     });
-    if let Some(class) = takes.class() {
-        operation["expects"] = format!("vocab:{}", class.name()).into();
+    let expects = match takes {
+        Takes::Members(_) => Some("hydra:Collection".to_owned()),
+        takes => takes.class().map(|class| format!("vocab:{}", class.name())),
+    };
+    if let Some(expects) = expects {
+        operation["expects"] = expects.into();
     }
     let returns = match gives {
         Gives::One(class) | Gives::New(class) | Gives::NewOrOne(class) => {

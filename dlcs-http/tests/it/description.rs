@@ -128,6 +128,44 @@ async fn the_vocabulary_has_every_operation_of_openapi_but_delivery() {
     );
 }
 
+#[tokio::test]
+async fn operations_say_what_they_take_and_give() {
+    let app = App::new().await;
+    let vocab = open(&app, "/vocab").await;
+    let mut operations = Vec::new();
+    all(&vocab, "vocab:template", &mut operations);
+    let c = "/customers/{customer}";
+    for (method, path, expects, returns) in [
+        ("GET", c.to_owned(), None, Some("vocab:Customer")),
+        (
+            "POST",
+            format!("{c}/spaces"),
+            Some("vocab:Space"),
+            Some("vocab:Space"),
+        ),
+        ("GET", format!("{c}/spaces"), None, Some("hydra:Collection")),
+        (
+            "POST",
+            format!("{c}/queue"),
+            Some("hydra:Collection"),
+            Some("vocab:Batch"),
+        ),
+        (
+            "DELETE",
+            format!("{c}/keys/{{key}}"),
+            None,
+            Some("owl:Nothing"),
+        ),
+        ("GET", "/docs/errors/{slug}".to_owned(), None, None),
+    ] {
+        let mut operations = operations.iter();
+        let found = operations.find(|it| it["method"] == method && it["vocab:template"] == path);
+        let found = found.expect("the operation is described");
+        let said = ["expects", "returns"].map(|name| found.get(name).and_then(Value::as_str));
+        assert_eq!(said, [expects, returns], "{method} {path}");
+    }
+}
+
 /// Where the vocabulary has the operations of a path.
 fn home(vocab: &Value, path: &str) -> Vec<String> {
     let mut homes = Vec::new();
