@@ -1,15 +1,15 @@
 //! What there is to say of the addresses that [`DeliveryRoute`](super::route::DeliveryRoute) parses.
 
-use dlcs_core::iiif::Version;
-
 use crate::route::Family;
 
 /// What there is to say of the addresses of a form.
 #[derive(Debug)]
 pub(crate) struct Description {
     family: Family,
-    /// What follows the image in the address.
-    end: &'static str,
+    /// The versions that may stand behind the family, each with a slash; an empty one is none.
+    versions: &'static [&'static str],
+    /// What follows.
+    rest: &'static str,
     /// What is there, in one sentence.
     pub(crate) summary: &'static str,
     /// The statuses of success, with the media types of what comes along.
@@ -28,15 +28,19 @@ const JSON: Answers = &[
 const PIXELS: Answers = &[(200, &["image/*", "application/pdf"]), (304, &[])];
 const FAILS: &[u16] = &[400, 401, 404, 500, 503];
 
+const VERSIONS: &[&str] = &["", "v2/", "v3/"];
+
 const fn describe(
     family: Family,
-    end: &'static str,
+    versions: &'static [&'static str],
+    rest: &'static str,
     summary: &'static str,
     answers: Answers,
 ) -> Description {
     Description {
         family,
-        end,
+        versions,
+        rest,
         summary,
         answers,
         fails: FAILS,
@@ -45,28 +49,21 @@ const fn describe(
 
 #[rustfmt::skip]
 static DESCRIPTIONS: &[Description] = &[
-    describe(Family::Image, "", "Leads to the information of an image service.", MOVED),
-    describe(Family::Image, "/info.json", "The information of an image service.", JSON),
-    describe(Family::Image, "/{region}/{size}/{rotation}/{quality}.{format}", "Pixels of an image.", PIXELS),
-    describe(Family::Thumbs, "", "Leads to the information of the service of thumbnails.", MOVED),
-    describe(Family::Thumbs, "/info.json", "The information of the service of thumbnails.", JSON),
-    describe(Family::Thumbs, "/full/{size}/0/default.jpg", "A thumbnail.", PIXELS),
-    describe(Family::Manifest, "", "The manifest of an image.", JSON),
+    describe(Family::Image, VERSIONS, "{customer}/{space}/{image}", "Leads to the information of an image service.", MOVED),
+    describe(Family::Image, VERSIONS, "{customer}/{space}/{image}/info.json", "The information of an image service.", JSON),
+    describe(Family::Image, VERSIONS, "{customer}/{space}/{image}/{region}/{size}/{rotation}/{quality}.{format}", "Pixels of an image.", PIXELS),
+    describe(Family::Thumbs, VERSIONS, "{customer}/{space}/{image}", "Leads to the information of the service of thumbnails.", MOVED),
+    describe(Family::Thumbs, VERSIONS, "{customer}/{space}/{image}/info.json", "The information of the service of thumbnails.", JSON),
+    describe(Family::Thumbs, VERSIONS, "{customer}/{space}/{image}/full/{size}/0/default.jpg", "A thumbnail.", PIXELS),
+    describe(Family::Manifest, VERSIONS, "{customer}/{space}/{image}", "The manifest of an image.", JSON),
 ];
 
-/// Every form of address, in every version and in none.
+/// Every form of address, in every version that it has.
 pub(crate) fn descriptions() -> impl Iterator<Item = (String, &'static Description)> {
-    let versions = [None, Some(Version::V2), Some(Version::V3)];
-    DESCRIPTIONS.iter().flat_map(move |described| {
-        versions.map(|version| {
-            let version = match version {
-                None => "",
-                Some(Version::V2) => "v2/",
-                Some(Version::V3) => "v3/",
-            };
-            let (family, end) = (described.family.segment(), described.end);
-            let path = format!("/{family}/{version}{{customer}}/{{space}}/{{image}}{end}");
-            (path, described)
+    DESCRIPTIONS.iter().flat_map(|described| {
+        described.versions.iter().map(move |version| {
+            let (family, rest) = (described.family.segment(), described.rest);
+            (format!("/{family}/{version}{rest}"), described)
         })
     })
 }
@@ -75,6 +72,7 @@ pub(crate) fn descriptions() -> impl Iterator<Item = (String, &'static Descripti
 mod tests {
     use super::super::route::{DeliveryRoute, Wanted};
     use super::*;
+    use dlcs_core::iiif::Version;
 
     #[test]
     fn what_is_described_is_what_is_parsed() {
