@@ -7,6 +7,7 @@ pub mod customer;
 pub mod image;
 pub mod page;
 pub mod policy;
+pub mod setting;
 pub mod space;
 pub mod time;
 

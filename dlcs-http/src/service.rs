@@ -33,7 +33,7 @@ use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
     Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, policy, queue, space,
+    origin_trial, policy, queue, setting, space,
 };
 use crate::route::{Access, Route, RouteError};
 
@@ -342,6 +342,7 @@ async fn handle(
         }
         Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
         Route::Image(route) => image::handle(context, route, query, payload).await,
+        Route::Setting(route) => setting::handle(context, route, query, payload).await,
         Route::GetQueue(id) => queue::get(context, id).await,
         Route::SubmitBatch(id) => {
             queue::submit(context, id, Lane::Default, &payload.object().await?).await

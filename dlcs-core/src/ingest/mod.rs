@@ -21,6 +21,7 @@ use crate::origin::{OriginError, OriginResponse, OriginStrategyKind};
 use crate::queue::{
     Generation, IngestQueue, Lease, LeaseToken, QueueError, StoredDerivative, Success,
 };
+use crate::setting::channel_policies;
 
 pub use backoff::backoff;
 pub use error::{FetchContext, IngestError};
@@ -108,17 +109,17 @@ impl Ingester<'_> {
 
     /// What is to be made, by the defaults that the space has now.
     async fn processing(&self, image: &Image) -> Result<Processing, IngestError> {
-        let id = &image.id;
-        match self
-            .fetcher
-            .catalogue
-            .find_space(id.customer(), id.space())
-            .await?
-        {
-            Some(space) => Ok(image.processing(&space)?),
+        let (id, catalogue) = (&image.id, self.fetcher.catalogue);
+        let Some(space) = catalogue.find_space(id.customer(), id.space()).await? else {
             // Only an empty space can be deleted: the image is gone too, and with it the lease.
-            None => Err(IngestError::LeaseLost),
-        }
+            return Err(IngestError::LeaseLost);
+        };
+        let own = if image.names_own_policy() {
+            channel_policies(catalogue, id.customer()).await?
+        } else {
+            Vec::new()
+        };
+        Ok(image.processing(&space, &own)?)
     }
 
     async fn derive(

@@ -10,6 +10,7 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageSource};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::queue::{Crashes, Generation, Lane, LeaseToken, NoticeId, Share};
+use crate::setting::Setting;
 use crate::space::Space;
 use crate::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) batches: BTreeMap<BatchId, BatchRecord>,
     pub(super) strategies: BTreeMap<OriginStrategyId, CustomerOriginStrategy>,
+    /// In the order of their making.
+    pub(super) settings: Vec<Setting>,
     /// One job per image.
     pub(super) jobs: BTreeMap<ImageId, Job>,
     /// What each customer has had in each lane.

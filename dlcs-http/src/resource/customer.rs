@@ -39,6 +39,11 @@ struct CustomerResource {
     all_images: String,
     queue: String,
     origin_strategies: String,
+    default_delivery_channels: String,
+    delivery_channel_policies: String,
+    named_queries: String,
+    roles: String,
+    auth_services: String,
     keys: String,
 }
 
@@ -63,6 +68,11 @@ fn resource(context: &Context, customer: Customer) -> CustomerResource {
         all_images: context.all_images_link(customer.id),
         queue: format!("{link}/queue"),
         origin_strategies: format!("{link}/originStrategies"),
+        default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
+        delivery_channel_policies: format!("{link}/deliveryChannelPolicies"),
+        named_queries: format!("{link}/namedQueries"),
+        roles: format!("{link}/roles"),
+        auth_services: format!("{link}/authServices"),
         keys: format!("{link}/keys"),
     }
 }

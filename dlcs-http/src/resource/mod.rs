@@ -11,6 +11,7 @@ pub(crate) mod origin_strategy;
 pub(crate) mod origin_trial;
 pub(crate) mod policy;
 pub(crate) mod queue;
+pub(crate) mod setting;
 pub(crate) mod space;
 
 use http::Response;

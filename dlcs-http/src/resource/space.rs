@@ -2,6 +2,7 @@
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{ImageChanges, OpenAccess, text_problem};
+use dlcs_core::setting::ChannelRules;
 use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges, SpaceOrder, SpaceOrderBy};
 use dlcs_core::{CustomerId, SpaceId};
 use http::StatusCode;
@@ -45,6 +46,7 @@ const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("thumbnailPolicy", SpaceOrderBy::ThumbnailPolicy),
     ("approximateNumberOfImages", SpaceOrderBy::ImageCount),
     ("images", SpaceOrderBy::Id),
+    ("defaultDeliveryChannels", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
 const NAMES_TRIED: u32 = 100;
@@ -66,6 +68,7 @@ struct SpaceResource {
     thumbnail_policy: String,
     approximate_number_of_images: u64,
     images: String,
+    default_delivery_channels: String,
 }
 
 fn resource(context: &Context, space: Space) -> SpaceResource {
@@ -73,6 +76,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
     let max_unauthorised = space.default_max_unauthorised.to_wire();
     SpaceResource {
         images: format!("{link}/images"),
+        default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
         header: Header::new(link, "vocab:Space"),
         id: space.id.get(),
         name: space.name,
@@ -251,7 +255,7 @@ fn check_defaults(changes: &SpaceChanges, fields: &Fields<'_>, problems: &mut Pr
         thumbnail_policy: changes.thumbnail_policy.clone(),
         ..ImageChanges::default()
     };
-    for problem in as_image.problems(0) {
+    for problem in as_image.problems(0, &ChannelRules::default()) {
         let (name, place) = problem
             .field
             .split_once('/')

@@ -1,6 +1,7 @@
 //! From a method and a raw path to a route: pure, and one table.
 
 mod family;
+mod setting;
 #[cfg(test)]
 mod tests;
 
@@ -8,11 +9,14 @@ use std::borrow::Cow;
 
 use dlcs_core::id::IdError;
 use dlcs_core::origin::OriginStrategyId;
+use dlcs_core::setting::{SettingId, SettingKind};
 use dlcs_core::{BatchId, CustomerId, ImageId, ModelId, SpaceId};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::resource::setting::Level;
 pub(crate) use family::Family;
+pub(crate) use setting::{ChannelPolicyRoute, DefaultChannelRoute, SettingRoute};
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +71,7 @@ pub(crate) enum Route {
     PutOriginStrategy(CustomerId, OriginStrategyId),
     PatchOriginStrategy(CustomerId, OriginStrategyId),
     DeleteOriginStrategy(CustomerId, OriginStrategyId),
+    Setting(SettingRoute),
 }
 
 /// What a request asks of images.
@@ -224,6 +229,38 @@ static ROUTES: &[Entry] = &[
     entry(Method::PUT, "/customers/{customer}/originStrategies/{strategy}", |s| Ok(Route::PutOriginStrategy(customer(s)?, strategy(s)?))),
     entry(Method::PATCH, "/customers/{customer}/originStrategies/{strategy}", |s| Ok(Route::PatchOriginStrategy(customer(s)?, strategy(s)?))),
     entry(Method::DELETE, "/customers/{customer}/originStrategies/{strategy}", |s| Ok(Route::DeleteOriginStrategy(customer(s)?, strategy(s)?))),
+    entry(Method::GET, "/customers/{customer}/deliveryChannelPolicies", |s| policies(ChannelPolicyRoute::ListChannels(customer(s)?))),
+    entry(Method::GET, "/customers/{customer}/deliveryChannelPolicies/{channel}", |s| policies(ChannelPolicyRoute::List(customer(s)?, s[3].clone()))),
+    entry(Method::POST, "/customers/{customer}/deliveryChannelPolicies/{channel}", |s| policies(ChannelPolicyRoute::Create(customer(s)?, s[3].clone()))),
+    entry(Method::GET, "/customers/{customer}/deliveryChannelPolicies/{channel}/{name}", |s| policies(ChannelPolicyRoute::Get(customer(s)?, s[3].clone(), s[4].clone()))),
+    entry(Method::PUT, "/customers/{customer}/deliveryChannelPolicies/{channel}/{name}", |s| policies(ChannelPolicyRoute::Put(customer(s)?, s[3].clone(), s[4].clone()))),
+    entry(Method::PATCH, "/customers/{customer}/deliveryChannelPolicies/{channel}/{name}", |s| policies(ChannelPolicyRoute::Patch(customer(s)?, s[3].clone(), s[4].clone()))),
+    entry(Method::DELETE, "/customers/{customer}/deliveryChannelPolicies/{channel}/{name}", |s| policies(ChannelPolicyRoute::Delete(customer(s)?, s[3].clone(), s[4].clone()))),
+    entry(Method::GET, "/customers/{customer}/defaultDeliveryChannels", |s| defaults(DefaultChannelRoute::List(of_customer(s)?))),
+    entry(Method::POST, "/customers/{customer}/defaultDeliveryChannels", |s| defaults(DefaultChannelRoute::Create(of_customer(s)?))),
+    entry(Method::GET, "/customers/{customer}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Get(of_customer(s)?, setting(s)?))),
+    entry(Method::PUT, "/customers/{customer}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Put(of_customer(s)?, setting(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Delete(of_customer(s)?, setting(s)?))),
+    entry(Method::GET, "/customers/{customer}/spaces/{space}/defaultDeliveryChannels", |s| defaults(DefaultChannelRoute::List(of_space(s)?))),
+    entry(Method::POST, "/customers/{customer}/spaces/{space}/defaultDeliveryChannels", |s| defaults(DefaultChannelRoute::Create(of_space(s)?))),
+    entry(Method::GET, "/customers/{customer}/spaces/{space}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Get(of_space(s)?, setting(s)?))),
+    entry(Method::PUT, "/customers/{customer}/spaces/{space}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Put(of_space(s)?, setting(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/spaces/{space}/defaultDeliveryChannels/{default}", |s| defaults(DefaultChannelRoute::Delete(of_space(s)?, setting(s)?))),
+    entry(Method::GET, "/customers/{customer}/namedQueries", |s| settings(SettingRoute::List(customer(s)?, SettingKind::NamedQuery))),
+    entry(Method::POST, "/customers/{customer}/namedQueries", |s| settings(SettingRoute::Create(customer(s)?, SettingKind::NamedQuery))),
+    entry(Method::GET, "/customers/{customer}/namedQueries/{query}", |s| settings(SettingRoute::Get(customer(s)?, SettingKind::NamedQuery, setting(s)?))),
+    entry(Method::PUT, "/customers/{customer}/namedQueries/{query}", |s| settings(SettingRoute::Put(customer(s)?, SettingKind::NamedQuery, setting(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/namedQueries/{query}", |s| settings(SettingRoute::Delete(customer(s)?, SettingKind::NamedQuery, setting(s)?))),
+    entry(Method::GET, "/customers/{customer}/roles", |s| settings(SettingRoute::List(customer(s)?, SettingKind::AccessRole))),
+    entry(Method::POST, "/customers/{customer}/roles", |s| settings(SettingRoute::Create(customer(s)?, SettingKind::AccessRole))),
+    entry(Method::GET, "/customers/{customer}/roles/{role}", |s| settings(SettingRoute::Get(customer(s)?, SettingKind::AccessRole, setting(s)?))),
+    entry(Method::PUT, "/customers/{customer}/roles/{role}", |s| settings(SettingRoute::Put(customer(s)?, SettingKind::AccessRole, setting(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/roles/{role}", |s| settings(SettingRoute::Delete(customer(s)?, SettingKind::AccessRole, setting(s)?))),
+    entry(Method::GET, "/customers/{customer}/authServices", |s| settings(SettingRoute::List(customer(s)?, SettingKind::AuthService))),
+    entry(Method::POST, "/customers/{customer}/authServices", |s| settings(SettingRoute::Create(customer(s)?, SettingKind::AuthService))),
+    entry(Method::GET, "/customers/{customer}/authServices/{service}", |s| settings(SettingRoute::Get(customer(s)?, SettingKind::AuthService, setting(s)?))),
+    entry(Method::PUT, "/customers/{customer}/authServices/{service}", |s| settings(SettingRoute::Put(customer(s)?, SettingKind::AuthService, setting(s)?))),
+    entry(Method::DELETE, "/customers/{customer}/authServices/{service}", |s| settings(SettingRoute::Delete(customer(s)?, SettingKind::AuthService, setting(s)?))),
 ];
 
 impl Route {
@@ -360,6 +397,34 @@ fn image(segments: Segments<'_>) -> Result<ImageId, RouteError> {
 
 fn batch(segments: Segments<'_>) -> Result<BatchId, RouteError> {
     segments[4].parse().map_err(|_| RouteError::NotFound)
+}
+
+const fn settings(route: SettingRoute) -> Result<Route, RouteError> {
+    Ok(Route::Setting(route))
+}
+
+const fn policies(route: ChannelPolicyRoute) -> Result<Route, RouteError> {
+    settings(SettingRoute::ChannelPolicy(route))
+}
+
+const fn defaults(route: DefaultChannelRoute) -> Result<Route, RouteError> {
+    settings(SettingRoute::DefaultChannel(route))
+}
+
+fn of_customer(segments: Segments<'_>) -> Result<Level, RouteError> {
+    let (customer, space) = (customer(segments)?, None);
+    Ok(Level { customer, space })
+}
+
+fn of_space(segments: Segments<'_>) -> Result<Level, RouteError> {
+    let (customer, space) = (customer(segments)?, Some(space(segments)?));
+    Ok(Level { customer, space })
+}
+
+/// The id of a setting, which every path that has one ends with.
+fn setting(segments: Segments<'_>) -> Result<SettingId, RouteError> {
+    let last = segments.last().ok_or(RouteError::NotFound)?;
+    last.parse().map_err(|_| RouteError::NotFound)
 }
 
 fn strategy(segments: Segments<'_>) -> Result<OriginStrategyId, RouteError> {

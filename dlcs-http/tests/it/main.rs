@@ -23,6 +23,7 @@ mod queue;
 mod reingest;
 #[cfg(feature = "server")]
 mod serve;
+mod setting;
 mod space;
 mod space_images;
 mod tenants;

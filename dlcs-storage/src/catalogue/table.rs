@@ -82,7 +82,7 @@ impl PartialEq for Tally {
 }
 
 /// Every table but those that say of a database itself what is in it, those that others refer to first.
-pub(super) const TABLES: [Table; 14] = [
+pub(super) const TABLES: [Table; 15] = [
     Table {
         name: "customers",
         key: 1,
@@ -303,6 +303,21 @@ pub(super) const TABLES: [Table; 14] = [
             ("position", Number),
             ("optimised", Truth),
             ("created", Number),
+        ],
+    },
+    Table {
+        name: "settings",
+        key: 1,
+        numbered: None,
+        columns: &[
+            ("id", Text),
+            ("customer", Number),
+            ("kind", Text),
+            ("space", Number),
+            ("name", Text),
+            ("body", Text),
+            ("created", Number),
+            ("modified", Number),
         ],
     },
     Table {

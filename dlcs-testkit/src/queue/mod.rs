@@ -106,6 +106,8 @@ macro_rules! queue_contract {
                 missing_image_cannot_be_deleted,
                 space_counts_its_images,
                 space_that_holds_images_stays,
+                image_without_channels_gets_the_default_ones,
+                policy_that_an_image_names_stays,
             }
             $crate::queue::bulk {
                 images_are_found_in_the_order_asked_for,

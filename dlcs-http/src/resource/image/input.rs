@@ -158,6 +158,7 @@ impl ImageInput {
             manifests: fields.texts("manifests", problems),
             max_unauthorised: open_access(fields, "maxUnauthorised", problems),
             delivery_channels: delivery_channels(fields, problems),
+            default_channels: Vec::new(),
             image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", problems),
             thumbnail_policy: fields.name_or_url("thumbnailPolicy", problems),
         };

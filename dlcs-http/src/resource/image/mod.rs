@@ -82,11 +82,12 @@ struct ChannelResource {
     policy: String,
 }
 
-impl From<DeliveryChannel> for ChannelResource {
-    fn from(channel: DeliveryChannel) -> Self {
+impl ChannelResource {
+    fn of(context: &Context, customer: CustomerId, named: DeliveryChannel) -> Self {
+        let policy = named.policy.unwrap_or_default();
         Self {
-            channel: channel.channel,
-            policy: channel.policy.unwrap_or_default(),
+            policy: context.policy_reference(customer, &named.channel, &policy),
+            channel: named.channel,
         }
     }
 }
@@ -137,7 +138,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
         delivery_channels: image
             .delivery_channels
             .into_iter()
-            .map(Into::into)
+            .map(|named| ChannelResource::of(context, customer, named))
             .collect(),
         image_optimisation_policy: image.image_optimisation_policy.unwrap_or_default(),
         thumbnail_policy: image.thumbnail_policy.unwrap_or_default(),

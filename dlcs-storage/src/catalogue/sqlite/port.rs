@@ -11,12 +11,13 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::writer::Terms;
 use super::{
     Sequence, SqliteCatalogue, SqliteError, batch, collectable, customer, image, list,
-    origin_strategy, space,
+    origin_strategy, setting, space,
 };
 
 #[async_trait]
@@ -204,6 +205,29 @@ impl Catalogue for SqliteCatalogue {
     ) -> Result<()> {
         Ok(self
             .write(move |c, _| origin_strategy::delete(c, customer, id))
+            .await?)
+    }
+
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        Ok(self.write(move |c, _| setting::create(c, &setting)).await?)
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        Ok(self.read(move |c| setting::list(c, customer, kind)).await?)
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        Ok(self.write(move |c, _| setting::update(c, &setting)).await?)
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        Ok(self
+            .write(move |c, _| setting::delete(c, customer, kind, id))
             .await?)
     }
 

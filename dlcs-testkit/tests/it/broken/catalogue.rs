@@ -10,6 +10,7 @@ use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::order::Key;
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 
 use super::{Broken, Fault};
@@ -192,6 +193,30 @@ impl Catalogue for Broken {
         id: OriginStrategyId,
     ) -> Result<()> {
         self.sound.delete_origin_strategy(customer, id).await
+    }
+
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        self.sound.create_setting(setting).await
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        self.sound.list_settings(customer, kind).await
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        self.sound.update_setting(setting).await
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        match self.sound.delete_setting(customer, kind, id).await {
+            Err(CatalogueError::InUse { .. }) if self.has(Fault::CarelessPolicies) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {
