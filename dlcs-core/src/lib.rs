@@ -7,7 +7,9 @@ pub mod customer;
 pub mod image;
 pub mod page;
 pub mod policy;
+pub mod setting;
 pub mod space;
+pub mod storage;
 pub mod time;
 
 pub mod catalogue;

@@ -192,7 +192,13 @@ impl Channel {
         }
     }
 
-    /// The names of the policies that it knows; the first is the one that it has when none is named.
+    /// The name of the policy that it has when none is named.
+    #[must_use]
+    pub const fn default_policy(self) -> &'static str {
+        self.policies()[0]
+    }
+
+    /// The names of the policies that it knows of itself; the first is the one that it has when none is named.
     #[must_use]
     pub const fn policies(self) -> &'static [&'static str] {
         match self {

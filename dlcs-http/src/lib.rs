@@ -11,6 +11,7 @@ mod body;
 mod collection_input;
 mod context;
 mod describe;
+mod dispatch;
 mod error;
 mod events;
 mod fields;

@@ -6,10 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use dlcs_core::batch::BatchFilter;
-use dlcs_core::queue::Lane;
+use dlcs_core::Dlcs;
 use dlcs_core::time::Timestamp;
-use dlcs_core::{Customer, Dlcs};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, CONTENT_LENGTH, HOST};
@@ -24,19 +22,13 @@ use crate::auth::Guard;
 use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
 use crate::delivery;
-use crate::describe;
+use crate::dispatch::dispatch;
 use crate::error::{ApiError, Kind};
 use crate::events::Streams;
 use crate::hydra::base;
 use crate::payload::{BodyLimits, Payload};
 use crate::peer::TrustedProxies;
-use crate::query::Query;
-use crate::resource::batch::Members;
-use crate::resource::{
-    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, policy, queue, space,
-};
-use crate::route::{Access, Route, RouteError};
+use crate::route::{Route, RouteError};
 
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
@@ -275,121 +267,9 @@ async fn answer(
     service: &Inner,
     payload: Payload,
 ) -> Response<ResponseBody> {
-    match dispatch(context, parts, service, payload).await {
+    match dispatch(context, parts, &service.guard, &service.streams, payload).await {
         Ok(response) => response,
         Err(error) => error.into_response(context),
-    }
-}
-
-/// Rights first, then the path, then the query string, and last the body.
-async fn dispatch(
-    context: &Context,
-    parts: &Parts,
-    Inner { guard, streams, .. }: &Inner,
-    payload: Payload,
-) -> Outcome {
-    let access = Access::of(&parts.method, parts.uri.path());
-    let caller = guard.admit(&context.dlcs, parts, access).await?;
-    let route = Route::parse(&parts.method, parts.uri.path())?;
-    if let (Access::Customer(id), Some(caller)) = (access, &caller)
-        && caller.id != id
-    {
-        customer::check_exists(context, id).await?;
-    }
-    let query = Query::parse(parts.uri.query())?;
-    if let Route::WatchBatch(id, batch) = route {
-        return batch_events::get(context, id, batch, streams, &parts.headers).await;
-    }
-    handle(context, route, caller, &query, payload).await
-}
-
-async fn handle(
-    context: &Context,
-    route: Route,
-    caller: Option<Customer>,
-    query: &Query,
-    payload: Payload,
-) -> Outcome {
-    match route {
-        Route::Delivery | Route::WatchBatch(..) => Err(ApiError::new(
-            Kind::NotFound,
-            "there is nothing at this address",
-        )),
-        Route::EntryPoint => entry_point::get(context),
-        Route::Health => entry_point::health(context),
-        Route::Ready => entry_point::ready(context).await,
-        Route::ErrorPage(slug) => entry_point::error_page(&slug),
-        Route::Vocab => describe::vocab(context),
-        Route::JsonLdContext(name) => describe::json_ld_context(context, &name),
-        Route::OpenApi => describe::openapi(context),
-        Route::ListStrategyKinds => origin_strategy::list_kinds(context, query),
-        Route::GetStrategyKind(name) => origin_strategy::get_kind(context, &name),
-        Route::ListOptimisationPolicies => policy::list_optimisations(context, query),
-        Route::GetOptimisationPolicy(name) => policy::get_optimisation(context, &name),
-        Route::ListThumbnailPolicies => policy::list_thumbnails(context, query),
-        Route::GetThumbnailPolicy(name) => policy::get_thumbnails(context, &name),
-        Route::GetTotals => queue::totals(context).await,
-        Route::ListCustomers => {
-            let caller = caller.expect("the route is not open, so somebody has been let in");
-            customer::list(context, &caller, query).await
-        }
-        Route::CreateCustomer => customer::create(context, &payload.object().await?).await,
-        Route::GetCustomer(id) => customer::get(context, id).await,
-        Route::PatchCustomer(id) => customer::patch(context, id, &payload.object().await?).await,
-        Route::ListKeys(id) => key::list(context, id, query).await,
-        Route::CreateKey(id) => key::create(context, id).await,
-        Route::DeleteKey(id, name) => key::delete(context, id, &name).await,
-        Route::ListSpaces(id) => space::list(context, id, query).await,
-        Route::CreateSpace(id) => space::create(context, id, &payload.object().await?).await,
-        Route::GetSpace(id, space) => space::get(context, id, space).await,
-        Route::PutSpace(id, space) => {
-            space::put(context, id, space, &payload.object().await?).await
-        }
-        Route::PatchSpace(id, space) => {
-            space::patch(context, id, space, &payload.object().await?).await
-        }
-        Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
-        Route::Image(route) => image::handle(context, route, query, payload).await,
-        Route::GetQueue(id) => queue::get(context, id).await,
-        Route::SubmitBatch(id) => {
-            queue::submit(context, id, Lane::Default, &payload.object().await?).await
-        }
-        Route::GetPriorityQueue(id) => queue::get_priority(context, id).await,
-        Route::SubmitPriorityBatch(id) => {
-            queue::submit(context, id, Lane::Priority, &payload.object().await?).await
-        }
-        Route::ImportCsv(id) => csv_import::import(context, id, query, payload).await,
-        Route::ListQueueImages(id) => queue::list_images(context, id, query).await,
-        Route::ListBatches(id) => batch::list(context, id, BatchFilter::All, query).await,
-        Route::ListActiveBatches(id) => batch::list(context, id, BatchFilter::Active, query).await,
-        Route::ListRecentBatches(id) => batch::list(context, id, BatchFilter::Recent, query).await,
-        Route::GetBatch(id, batch) => batch::get(context, id, batch).await,
-        Route::ListBatchImages(id, batch) => {
-            batch::list_images(context, id, batch, Members::All, query).await
-        }
-        Route::ListBatchAssets(id, batch) => {
-            batch::list_images(context, id, batch, Members::Made, query).await
-        }
-        Route::ListCompletedImages(id, batch) => {
-            batch::list_images(context, id, batch, Members::Completed, query).await
-        }
-        Route::ListErrorImages(id, batch) => {
-            batch::list_images(context, id, batch, Members::Failed, query).await
-        }
-        Route::RetryBatch(id, batch) => batch::retry(context, id, batch).await,
-        Route::TestBatch(id, batch) => batch::test(context, id, batch).await,
-        Route::ListOriginStrategies(id) => origin_strategy::list(context, id, query).await,
-        Route::CreateOriginStrategy(id) => {
-            origin_strategy::create(context, id, &payload.object().await?).await
-        }
-        Route::TryOrigin(id) => origin_trial::run(context, id, &payload.object().await?).await,
-        Route::GetOriginStrategy(id, strategy) => origin_strategy::get(context, id, strategy).await,
-        Route::PutOriginStrategy(id, strategy) | Route::PatchOriginStrategy(id, strategy) => {
-            origin_strategy::update(context, id, strategy, &payload.object().await?).await
-        }
-        Route::DeleteOriginStrategy(id, strategy) => {
-            origin_strategy::delete(context, id, strategy).await
-        }
     }
 }
 

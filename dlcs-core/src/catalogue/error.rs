@@ -25,6 +25,16 @@ pub enum Subject {
     Batch,
     /// A customer's origin strategy.
     OriginStrategy,
+    /// A policy of a delivery channel.
+    ChannelPolicy,
+    /// A default delivery channel.
+    DefaultChannel,
+    /// A named query.
+    NamedQuery,
+    /// A role that images may need.
+    AccessRole,
+    /// An authentication service.
+    AuthService,
 }
 
 impl std::fmt::Display for Subject {
@@ -36,6 +46,11 @@ impl std::fmt::Display for Subject {
             Self::Image => "image",
             Self::Batch => "batch",
             Self::OriginStrategy => "origin strategy",
+            Self::ChannelPolicy => "delivery channel policy",
+            Self::DefaultChannel => "default delivery channel",
+            Self::NamedQuery => "named query",
+            Self::AccessRole => "role",
+            Self::AuthService => "authentication service",
         })
     }
 }
@@ -55,7 +70,7 @@ pub enum CatalogueError {
     AlreadyExists {
         /// What was to be made.
         subject: Subject,
-        /// What is taken: `id`, `name` or `regex`.
+        /// What is taken: `id`, `name`, `regex` or `mediaType`.
         property: &'static str,
     },
     /// The space holds images: delete or move them first.
@@ -67,6 +82,12 @@ pub enum CatalogueError {
     /// The last key of an administrator cannot be deleted: make another first.
     #[error("this is the last key of an administrator")]
     LastKey,
+    /// Something refers to it: let that refer to something else first.
+    #[error("the {subject} is in use")]
+    InUse {
+        /// What was to be deleted.
+        subject: Subject,
+    },
     /// The changes take effect only by processing the image again: register it.
     #[error("the changes need the image to be processed again")]
     NeedsProcessing,

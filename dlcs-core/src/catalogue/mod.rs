@@ -1,4 +1,4 @@
-//! The catalogue: customers, keys, spaces, images, batches, origin strategies.
+//! The catalogue: customers, keys, spaces, images, batches, origin strategies, settings.
 //!
 //! # Writing your own
 //! See [`queue`](crate::queue): a catalogue and its queue are one object.
@@ -20,7 +20,9 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
+use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
+use crate::storage::StorageFigures;
 
 const MISSING_IMAGE: CatalogueError = CatalogueError::NotFound {
     subject: Subject::Image,
@@ -137,7 +139,8 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// Returns a space.
     ///
     /// # Behaviour
-    /// * The number of its images is that of the same instant.
+    /// * The number of its images, and how many bytes are stored of them, are those of the same instant: to the byte what is served of
+    ///   images, and kept of their sources.
     ///
     /// # Errors
     /// The backend's failure.
@@ -156,6 +159,15 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         order: SpaceOrder,
         page: PageRequest,
     ) -> Result<Page<Space>>;
+
+    /// Returns how much is stored of a customer; nothing of a missing one.
+    ///
+    /// # Behaviour
+    /// * It is the sum of what its spaces say at the same instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures>;
 
     /// Changes a space.
     ///
@@ -336,6 +348,52 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         &self,
         customer: CustomerId,
         id: OriginStrategyId,
+    ) -> Result<()>;
+
+    /// Stores a new setting.
+    ///
+    /// # Behaviour
+    /// * One whose [unique name](crate::setting::SettingBody::unique_name) another of its kind and customer has is
+    ///   [`CatalogueError::AlreadyExists`].
+    /// * A missing customer, and a missing space, is [`CatalogueError::NotFound`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn create_setting(&self, setting: Setting) -> Result<()>;
+
+    /// Lists a customer's settings of a kind, oldest first.
+    ///
+    /// # Behaviour
+    /// * A customer begins with what [`Setting::first_of`] says.
+    /// * The settings of a space end with it.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>>;
+
+    /// Replaces what a setting says, found by its customer, kind and id.
+    ///
+    /// # Behaviour
+    /// * A missing one, or another customer's, is [`CatalogueError::NotFound`].
+    /// * A unique name that another has is [`CatalogueError::AlreadyExists`].
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn update_setting(&self, setting: Setting) -> Result<()>;
+
+    /// Deletes a setting.
+    ///
+    /// # Behaviour
+    /// * A missing one, or another customer's, is [`CatalogueError::NotFound`].
+    /// * A channel policy that an image or a default delivery channel names is [`CatalogueError::InUse`] and stays.
+    ///
+    /// # Errors
+    /// See [`CatalogueError`].
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
     ) -> Result<()>;
 
     /// Notes that bytes are about to be stored for registrations to come.

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::{DerivativeBody, DerivativeFacts};
 use crate::origin::{OriginError, OriginResponse};
 use crate::policy::{ImageOptimisationPolicy, ThumbnailPolicy};
+use crate::setting::ThumbnailSize;
 
 /// A digest of 32 bytes, written as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,18 +65,19 @@ pub struct ProcessOptions {
     /// Whether the source's own coding is kept where that can be: a TIFF that already is a pyramid as it stands, a JPEG cut into tiles without
     /// decoding. Elsewhere the policy decides.
     pub use_original: bool,
-    /// The squares, in pixels, that thumbnails are confined to, in any order.
-    pub thumbnails: Vec<u32>,
+    /// How large thumbnails are, in any order.
+    pub thumbnails: Vec<ThumbnailSize>,
 }
 
 impl Default for ProcessOptions {
     /// The default policies.
     fn default() -> Self {
-        Self {
+        let options = Self {
             policy: ImageOptimisationPolicy::default(),
             use_original: false,
-            thumbnails: ThumbnailPolicy::default().sizes().to_vec(),
-        }
+            thumbnails: Vec::new(),
+        };
+        options.with_thumbnails(ThumbnailPolicy::default().sizes())
     }
 }
 
@@ -94,10 +96,17 @@ impl ProcessOptions {
         self
     }
 
+    /// Says which thumbnails are made: within squares of so many pixels.
+    #[must_use]
+    pub fn with_thumbnails(self, squares: &[u32]) -> Self {
+        let squares = squares.iter().copied().map(ThumbnailSize::square);
+        self.with_thumbnail_sizes(squares.collect())
+    }
+
     /// Says which thumbnails are made.
     #[must_use]
-    pub fn with_thumbnails(mut self, sizes: &[u32]) -> Self {
-        self.thumbnails = sizes.to_vec();
+    pub fn with_thumbnail_sizes(mut self, sizes: Vec<ThumbnailSize>) -> Self {
+        self.thumbnails = sizes;
         self
     }
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod builder;
+mod check;
 mod keys;
 mod notices;
 mod origins;

@@ -6,13 +6,11 @@ use futures_util::StreamExt;
 
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
-use crate::catalogue::{CatalogueError, ImageUpdate, Subject};
+use crate::catalogue::{CatalogueError, Subject};
 use crate::derivative::{DerivativeBody, DerivativeKey, UploadId};
 use crate::error::{Error, Result};
 use crate::id::{ImageId, ModelId};
-use crate::image::{
-    FieldProblem, Image, ImageChanges, ImageSource, OriginUrl, Registration, RegistrationMode,
-};
+use crate::image::{Image, ImageChanges, ImageSource, Registration, RegistrationMode};
 use crate::ingest::{IngestError, backoff};
 use crate::queue::{
     Begun, Claimed, Completion, Failure, Lane, QueueError, Submission, SubmissionItem,
@@ -174,7 +172,8 @@ impl Dlcs {
     /// # Errors
     /// As [`Self::register`], and [`CatalogueError::NotFound`].
     pub async fn update_image(&self, id: &ImageId, changes: ImageChanges) -> Result<Image> {
-        self.check([(0, &changes)])?;
+        let mut changes = changes;
+        self.settle_and_check_update(id, &mut changes).await?;
         match self.0.catalogue.update_image(id, changes.clone()).await {
             Err(CatalogueError::NeedsProcessing) => self.process_again(id, changes).await,
             result => Ok(result?),
@@ -207,81 +206,13 @@ impl Dlcs {
         Ok(self.run_immediately(begun).await?.image)
     }
 
-    /// Changes several images without processing them, all or none; returns them in the order given.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with what [`Self::update_problems`] finds, and [`CatalogueError::Refused`] with every change that cannot be made.
-    pub async fn update_images(&self, updates: Vec<ImageUpdate>) -> Result<Vec<Image>> {
-        let problems = self.update_problems(&updates);
-        if !problems.is_empty() {
-            return Err(Error::Invalid { problems });
-        }
-        Ok(self.0.catalogue.update_images(updates).await?)
-    }
-
-    /// Everything in changes that cannot be, whatever the images are.
-    #[must_use]
-    pub fn update_problems(&self, updates: &[ImageUpdate]) -> Vec<FieldProblem> {
-        let edits = updates.iter().map(|update| ImageChanges {
-            manifests: update.manifests.as_ref().map(|edit| edit.items().to_vec()),
-            ..ImageChanges::default()
-        });
-        let mut problems = self.problems(updates.iter().map(|it| &it.changes).enumerate());
-        for (index, edit) in edits.enumerate() {
-            problems.extend(edit.problems(index));
-        }
-        problems
-    }
-
-    /// Refuses what no image may have, and origins that nobody serves or whose addresses cannot be right.
-    fn check<'c>(&self, all: impl IntoIterator<Item = (usize, &'c ImageChanges)>) -> Result<()> {
-        let problems = self.problems(all);
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid { problems })
-        }
-    }
-
-    fn problems<'c>(
-        &self,
-        all: impl IntoIterator<Item = (usize, &'c ImageChanges)>,
-    ) -> Vec<FieldProblem> {
-        let mut problems = Vec::new();
-        for (index, changes) in all {
-            problems.extend(changes.problems(index));
-            let origins = [
-                (
-                    "initialOrigin",
-                    changes.initial_origin.as_ref().and_then(Option::as_ref),
-                ),
-                ("origin", origin_of(changes)),
-            ];
-            for (field, origin) in origins {
-                if let Some(Err(error)) = origin.map(|origin| self.0.origins.check(origin.url())) {
-                    problems.push(FieldProblem {
-                        index,
-                        field: field.to_owned(),
-                        reason: error.to_string(),
-                    });
-                }
-            }
-        }
-        problems
-    }
-
     /// Turns registrations into items of a submission: assigns ids, stores bytes that came along.
     async fn prepare(
         &self,
         registrations: impl IntoIterator<Item = Registration> + Send,
     ) -> Result<Vec<SubmissionItem>> {
-        let registrations: Vec<_> = registrations.into_iter().collect();
-        self.check(
-            registrations
-                .iter()
-                .map(|registration| &registration.changes)
-                .enumerate(),
-        )?;
+        let mut registrations: Vec<_> = registrations.into_iter().collect();
+        self.settle_and_check(&mut registrations).await?;
         let sent = registrations.iter().filter(|it| it.bytes.is_some());
         let mut expected: Vec<_> = sent.map(|_| UploadId::assign()).collect();
         if !expected.is_empty() {
@@ -399,13 +330,6 @@ impl Dlcs {
 
 fn has(problems: &[SubmissionProblem], kind: SubmissionProblemKind) -> bool {
     problems.iter().any(|problem| problem.kind == kind)
-}
-
-const fn origin_of(changes: &ImageChanges) -> Option<&OriginUrl> {
-    match &changes.source {
-        Some(ImageSource::Origin(origin)) => Some(origin),
-        _ => None,
-    }
 }
 
 fn uploads(items: &[SubmissionItem]) -> Vec<UploadId> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{DeliveryChannel, ImageChanges, LIST_MAX_ITEMS, STRING_MAX_CHARS};
 use crate::policy::{Channel, ImageOptimisationPolicy, ThumbnailPolicy};
+use crate::setting::ChannelRules;
 
 /// A field of a change that says something that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +24,9 @@ impl fmt::Display for FieldProblem {
 }
 
 impl ImageChanges {
-    /// Returns everything in the changes that no image may have.
+    /// Returns everything in the changes that no image of a customer with these rules may have.
     #[must_use]
-    pub fn problems(&self, index: usize) -> Vec<FieldProblem> {
+    pub fn problems(&self, index: usize, rules: &ChannelRules) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
         let mut add = |field: String, reason: String| {
             problems.push(FieldProblem {
@@ -65,12 +66,12 @@ impl ImageChanges {
             }
         }
         if let Some(media_type) = self.media_type.as_deref().filter(|text| !text.is_empty()) {
-            let only_stored = self.delivery_channels.as_ref().is_some_and(|channels| {
-                !channels.is_empty()
-                    && channels.iter().all(|named| {
-                        matches!(named.channel.parse(), Ok(Channel::File | Channel::None))
-                    })
-            });
+            let channels = self.delivery_channels.as_ref();
+            let channels = channels.unwrap_or(&self.default_channels);
+            let only_stored = !channels.is_empty()
+                && channels.iter().all(|named| {
+                    matches!(named.channel.parse(), Ok(Channel::File | Channel::None))
+                });
             if !media_type.starts_with("image/") && !only_stored {
                 add(
                     "mediaType".to_owned(),
@@ -79,7 +80,7 @@ impl ImageChanges {
             }
         }
         if let Some(channels) = &self.delivery_channels {
-            channel_problems(channels, &mut add);
+            channel_problems(channels, rules, &mut add);
         }
         policy_problem(
             "imageOptimisationPolicy",
@@ -115,7 +116,11 @@ fn policy_problem(
 }
 
 /// What is wrong with a list of delivery channels.
-fn channel_problems(channels: &[DeliveryChannel], add: &mut impl FnMut(String, String)) {
+fn channel_problems(
+    channels: &[DeliveryChannel],
+    rules: &ChannelRules,
+    add: &mut impl FnMut(String, String),
+) {
     const FIELD: &str = "deliveryChannels";
     if channels.len() > LIST_MAX_ITEMS {
         add(
@@ -148,16 +153,11 @@ fn channel_problems(channels: &[DeliveryChannel], add: &mut impl FnMut(String, S
                 format!("names the channel `{known}` again: leave one of them out"),
             );
         }
-        let policies = known.policies();
-        if let Some(name) = policy.as_deref().filter(|name| !policies.contains(name)) {
-            add(
-                format!("{at}/policy"),
-                format!(
-                    "names the policy `{}`, which the channel `{known}` does not know; known are {}",
-                    shorten(name),
-                    policies.join(", ")
-                ),
-            );
+        if let Some(reason) = policy
+            .as_deref()
+            .and_then(|name| rules.policy_problem(known, name))
+        {
+            add(format!("{at}/policy"), reason);
         }
     }
     let is_none = |channel: &DeliveryChannel| channel.channel == Channel::None.as_str();
@@ -200,7 +200,7 @@ mod tests {
 
     fn fields(changes: &ImageChanges) -> Vec<String> {
         changes
-            .problems(0)
+            .problems(0, &ChannelRules::default())
             .into_iter()
             .map(|problem| problem.field)
             .collect()
@@ -263,7 +263,11 @@ mod tests {
             "default",
             "default/default file",
         ] {
-            assert_eq!(channels(sound).problems(0), [], "{sound}");
+            assert_eq!(
+                channels(sound).problems(0, &ChannelRules::default()),
+                [],
+                "{sound}"
+            );
         }
         for (faulty, expected) in [
             ("iiif-av", &["deliveryChannels/0"][..]),
@@ -284,7 +288,7 @@ mod tests {
         ] {
             assert_eq!(fields(&channels(faulty)), expected, "{faulty}");
         }
-        let beside = channels("iiif-img none").problems(0);
+        let beside = channels("iiif-img none").problems(0, &ChannelRules::default());
         assert_eq!(
             beside[0].to_string(),
             "`deliveryChannels` names `none` beside other channels: `none` says that the image is not processed, so send it alone, or \

@@ -6,16 +6,17 @@ use thiserror::Error;
 
 use super::{Image, shorten};
 use crate::derivative::ProcessOptions;
-use crate::policy::{Channel, ImageOptimisationPolicy, ThumbnailPolicy};
+use crate::policy::{Channel, ThumbnailPolicy};
+use crate::setting::{ChannelPolicy, PolicyData, Pyramids};
 use crate::space::Space;
 
-/// What a registration of an image is to make.
+/// What a registration of an image is to make; where that is nothing, the source is not even fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Processing {
-    /// Nothing: the source is not even fetched.
-    Nothing,
-    /// A derivative.
-    Derivative(ProcessOptions),
+pub struct Processing {
+    /// A derivative, made so.
+    pub derivative: Option<ProcessOptions>,
+    /// Whether the source is kept as it came.
+    pub keeps_original: bool,
 }
 
 /// A policy that an image or its space names, and that is not known: another version of the program may have known it.
@@ -43,42 +44,104 @@ impl Image {
 
     /// What a registration of the image makes.
     ///
-    /// * Without a channel that needs a derivative, nothing is made. (The channel `file` needs none.)
-    /// * `iiif-img/use-original` keeps the source's own coding where that can be. How everything else is coded says the image's policy, or else
-    ///   its space's, or else the default.
-    /// * Thumbnails are made for the channel `thumbs`, by the image's policy, or else its space's, or else the default.
+    /// * The source is kept as it came for the channel `file`; without another channel that needs one, no derivative is made.
+    /// * `iiif-img/use-original` keeps the source's own coding where that can be. How everything else is coded says the customer's own policy
+    ///   of the channel, or else the image's policy, or else its space's, or else the default.
+    /// * Thumbnails are made for the channel `thumbs`, by the customer's own policy of the channel, or else the image's policy, or else its
+    ///   space's, or else the default.
+    ///
+    /// The customer's own policies are needed where [`Self::names_own_policy`].
     ///
     /// # Errors
     /// [`UnknownPolicy`] for the name of a policy that decides and is not known.
-    pub fn processing(&self, space: &Space) -> Result<Processing, UnknownPolicy> {
+    pub fn processing(
+        &self,
+        space: &Space,
+        own: &[ChannelPolicy],
+    ) -> Result<Processing, UnknownPolicy> {
         let (iiif_img, thumbs) = (
             self.has_channel(Channel::IiifImg),
             self.has_channel(Channel::Thumbs),
         );
+        let keeps_original = self.has_channel(Channel::File);
         if !iiif_img && !thumbs {
-            return Ok(Processing::Nothing);
+            return Ok(Processing {
+                derivative: None,
+                keeps_original,
+            });
         }
-        let policy: ImageOptimisationPolicy = decide(
-            "image optimisation",
-            [
-                &self.image_optimisation_policy,
-                &space.image_optimisation_policy,
-            ],
-        )?;
+        let pyramids = match self.own_policy(Channel::IiifImg, own)? {
+            Some(PolicyData::IiifImg(pyramids)) => Some(*pyramids),
+            _ if self.policy_of(Channel::IiifImg) == Some(Channel::USE_ORIGINAL) => {
+                Some(Pyramids::Original)
+            }
+            _ => None,
+        };
+        let policy = match pyramids {
+            Some(Pyramids::By(policy)) => policy,
+            Some(Pyramids::Original) | None => decide(
+                "image optimisation",
+                [
+                    &self.image_optimisation_policy,
+                    &space.image_optimisation_policy,
+                ],
+            )?,
+        };
         let mut options = ProcessOptions::default()
             .with_policy(policy)
             .with_thumbnails(&[]);
         if thumbs {
-            let policy: ThumbnailPolicy = decide(
-                "thumbnail",
-                [&self.thumbnail_policy, &space.thumbnail_policy],
-            )?;
-            options = options.with_thumbnails(policy.sizes());
+            options = match self.own_policy(Channel::Thumbs, own)? {
+                Some(PolicyData::Thumbs(sizes)) => options.with_thumbnail_sizes(sizes.clone()),
+                _ => {
+                    let named = [&self.thumbnail_policy, &space.thumbnail_policy];
+                    let policy: ThumbnailPolicy = decide("thumbnail", named)?;
+                    options.with_thumbnails(policy.sizes())
+                }
+            };
         }
-        if self.policy_of(Channel::IiifImg) == Some(Channel::USE_ORIGINAL) {
+        if pyramids == Some(Pyramids::Original) {
             options = options.with_original();
         }
-        Ok(Processing::Derivative(options))
+        Ok(Processing {
+            derivative: Some(options),
+            keeps_original,
+        })
+    }
+
+    /// Whether a channel of the image has a policy of the customer's own.
+    #[must_use]
+    pub fn names_own_policy(&self) -> bool {
+        let mut channels = self.delivery_channels.iter();
+        channels.any(|named| {
+            let channel = named.channel.parse::<Channel>();
+            let (Ok(channel), Some(policy)) = (channel, named.policy.as_deref()) else {
+                return false;
+            };
+            !channel.policies().contains(&policy)
+        })
+    }
+
+    /// What the customer's own policy says that the image names for a channel.
+    fn own_policy<'p>(
+        &self,
+        channel: Channel,
+        own: &'p [ChannelPolicy],
+    ) -> Result<Option<&'p PolicyData>, UnknownPolicy> {
+        let Some(name) = self.policy_of(channel) else {
+            return Ok(None);
+        };
+        if channel.policies().contains(&name) {
+            return Ok(None);
+        }
+        let named = |it: &&ChannelPolicy| it.data.channel() == channel && it.name.as_str() == name;
+        match own.iter().find(named) {
+            Some(policy) => Ok(Some(&policy.data)),
+            None => Err(UnknownPolicy {
+                kind: "delivery channel",
+                name: name.to_owned(),
+            }),
+        }
     }
 
     /// The policy that the image names for a channel.
@@ -109,6 +172,8 @@ mod tests {
     use super::*;
     use crate::id::{CustomerId, ImageId, SpaceId};
     use crate::image::{DeliveryChannel, ImageChanges, ImageSource, OriginUrl};
+    use crate::policy::ImageOptimisationPolicy;
+    use crate::setting::{SettingName, ThumbnailSize};
     use crate::space::SpaceChanges;
     use crate::time::Timestamp;
 
@@ -151,24 +216,23 @@ mod tests {
 
     fn options(channels: &str, policies: [&str; 4]) -> ProcessOptions {
         let (image, space) = pair(channels, policies);
-        match image.processing(&space) {
-            Ok(Processing::Derivative(options)) => options,
-            other => panic!("{channels}: {other:?}"),
-        }
+        let processing = image.processing(&space, &[]).unwrap();
+        processing.derivative.expect(channels)
     }
 
     const UNSET: [&str; 4] = [""; 4];
 
     #[test]
     fn channels_decide_what_is_made() {
-        let standard = [1024, 400, 200, 100].as_slice();
+        let squares = [1024, 400, 200, 100].map(ThumbnailSize::square);
+        let standard = squares.as_slice();
         for (channels, use_original, thumbnails) in [
             ("", false, standard),
             ("default", false, standard),
             ("default/default", false, standard),
             ("iiif-img thumbs", false, standard),
             ("thumbs/default iiif-img/default", false, standard),
-            ("iiif-img", false, &[]),
+            ("iiif-img", false, &[] as &[ThumbnailSize]),
             ("iiif-img/use-original", true, &[]),
             ("iiif-img/use-original thumbs", true, standard),
             ("thumbs", false, standard),
@@ -187,15 +251,62 @@ mod tests {
     }
 
     #[test]
+    fn own_policies_win_over_all_others() {
+        let own = |channel: &str, items: &[&str]| ChannelPolicy {
+            name: SettingName::parse("mine").unwrap(),
+            display_name: String::new(),
+            data: {
+                let items: Vec<_> = items.iter().map(|item| (*item).to_owned()).collect();
+                PolicyData::parse(channel, &items).unwrap()
+            },
+        };
+        let policies = ["fast-lossy", "standard", "fast-lossy", ""];
+        let made = |channels: &str, own: &[ChannelPolicy]| {
+            let (image, space) = pair(channels, policies);
+            assert!(image.names_own_policy());
+            let processing = image.processing(&space, own).unwrap();
+            processing.derivative.expect(channels)
+        };
+        let lossless = made("iiif-img/mine thumbs", &[own("iiif-img", &["lossless"])]);
+        assert_eq!(lossless.policy, ImageOptimisationPolicy::Lossless);
+        assert!(!lossless.use_original);
+        assert_eq!(lossless.thumbnails.len(), 4);
+        let original = made("iiif-img/mine", &[own("iiif-img", &["use-original"])]);
+        assert_eq!(original.policy, ImageOptimisationPolicy::FastLossy);
+        assert!(original.use_original);
+        let few = made(
+            "iiif-img thumbs/mine",
+            &[own("iiif-img", &["lossless"]), own("thumbs", &["200,"])],
+        );
+        assert_eq!(few.policy, ImageOptimisationPolicy::FastLossy);
+        assert_eq!(few.thumbnails, ["200,".parse().unwrap()]);
+        let (image, space) = pair("thumbs/mine", policies);
+        let error = image.processing(&space, &[]).unwrap_err();
+        assert_eq!(
+            (error.kind, error.name.as_str()),
+            ("delivery channel", "mine")
+        );
+        let (image, _) = pair("iiif-img/use-original thumbs/default file", policies);
+        assert!(!image.names_own_policy());
+    }
+
+    #[test]
     fn nothing_is_made_for_channels_that_need_no_derivative() {
-        for channels in ["none", "none/none", "file", "file/none"] {
+        for (channels, keeps_original) in [
+            ("none", false),
+            ("none/none", false),
+            ("file", true),
+            ("file/none", true),
+        ] {
             let (image, space) = pair(channels, ["lossless", "standard", "", ""]);
-            assert_eq!(
-                image.processing(&space),
-                Ok(Processing::Nothing),
-                "{channels}"
-            );
+            let expected = Processing {
+                derivative: None,
+                keeps_original,
+            };
+            assert_eq!(image.processing(&space, &[]), Ok(expected), "{channels}");
         }
+        let (image, space) = pair("iiif-img file", ["", "", "", ""]);
+        assert!(image.processing(&space, &[]).unwrap().keeps_original);
     }
 
     #[test]
@@ -224,12 +335,12 @@ mod tests {
             ("thumbs", ["", "", "", "y"], "thumbnail", "y"),
         ] {
             let (image, space) = pair(channels, policies);
-            let error = image.processing(&space).unwrap_err();
+            let error = image.processing(&space, &[]).unwrap_err();
             assert_eq!((error.kind, error.name.as_str()), (kind, name));
         }
         assert_eq!(
             options("iiif-img", ["lossless", "x", "y", "z"]).thumbnails,
-            [0_u32; 0],
+            [],
             "what does not decide does no harm"
         );
     }

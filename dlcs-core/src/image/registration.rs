@@ -39,6 +39,8 @@ pub struct ImageChanges {
     pub max_unauthorised: Option<OpenAccess>,
     /// How the image is to be delivered.
     pub delivery_channels: Option<Vec<DeliveryChannel>>,
+    /// How an image is to be delivered of which that has never been said; [`ChannelRules`](crate::setting::ChannelRules) find it out.
+    pub default_channels: Vec<DeliveryChannel>,
     /// The policy that the pyramid is made by; empty clears it.
     pub image_optimisation_policy: Option<String>,
     /// The policy that thumbnails are made by; empty clears it.

@@ -13,14 +13,16 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
+use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
+use crate::storage::StorageFigures;
 use crate::time::Timestamp;
 
-const fn missing(subject: Subject) -> CatalogueError {
+pub(super) const fn missing(subject: Subject) -> CatalogueError {
     CatalogueError::NotFound { subject }
 }
 
-const fn taken(subject: Subject, property: &'static str) -> CatalogueError {
+pub(super) const fn taken(subject: Subject, property: &'static str) -> CatalogueError {
     CatalogueError::AlreadyExists { subject, property }
 }
 
@@ -51,6 +53,8 @@ impl Catalogue for MemoryCatalogue {
             created: self.now(),
         };
         state.customers.insert(id, customer.clone());
+        let first = Setting::first_of(id, customer.created);
+        state.settings.extend(first);
         Ok(customer)
     }
 
@@ -166,6 +170,17 @@ impl Catalogue for MemoryCatalogue {
         Ok(page(all, request))
     }
 
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        let state = self.lock();
+        let mut figures = StorageFigures::default();
+        let images = state.images.values();
+        for image in images.filter(|image| image.id.customer() == customer) {
+            figures.images += 1;
+            figures.bytes += image.stored_bytes();
+        }
+        Ok(figures)
+    }
+
     async fn update_space(
         &self,
         customer: CustomerId,
@@ -183,6 +198,9 @@ impl Catalogue for MemoryCatalogue {
         let mut state = self.lock();
         match state.images_in(customer, id) {
             0 => {
+                let of_space =
+                    |it: &Setting| it.customer == customer && it.body.space() == Some(id);
+                state.settings.retain(|setting| !of_space(setting));
                 let removed = state.spaces.remove(&(customer, id));
                 removed.map(drop).ok_or(missing(Subject::Space))
             }
@@ -300,6 +318,30 @@ impl Catalogue for MemoryCatalogue {
         Ok(())
     }
 
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        self.lock().create_setting(setting)
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        let state = self.lock();
+        let own = state.settings.iter();
+        let own = own.filter(|it| it.customer == customer && it.body.kind() == kind);
+        Ok(own.cloned().collect())
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        self.lock().update_setting(setting)
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        self.lock().delete_setting(customer, kind, id)
+    }
+
     async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {
         let now = self.now();
         let mut state = self.lock();
@@ -337,15 +379,15 @@ impl State {
             return false;
         };
         self.drop_job(id, now);
-        if let Some(service) = image.service() {
-            self.discard(service.key(id), now, GRACE_OF_SERVED);
+        for object in image.objects() {
+            self.discard(object.key, now, GRACE_OF_SERVED);
         }
         self.discard_upload(&image.source, now);
         self.leave_batch(image.batch, id, now);
         true
     }
 
-    fn check_customer(&self, id: CustomerId) -> Result<()> {
+    pub(super) fn check_customer(&self, id: CustomerId) -> Result<()> {
         if self.customers.contains_key(&id) {
             Ok(())
         } else {

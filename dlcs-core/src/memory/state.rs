@@ -10,6 +10,7 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageSource};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::queue::{Crashes, Generation, Lane, LeaseToken, NoticeId, Share};
+use crate::setting::Setting;
 use crate::space::Space;
 use crate::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) images: BTreeMap<ImageId, Image>,
     pub(super) batches: BTreeMap<BatchId, BatchRecord>,
     pub(super) strategies: BTreeMap<OriginStrategyId, CustomerOriginStrategy>,
+    /// In the order of their making.
+    pub(super) settings: Vec<Setting>,
     /// One job per image.
     pub(super) jobs: BTreeMap<ImageId, Job>,
     /// What each customer has had in each lane.
@@ -213,8 +216,9 @@ impl State {
         token: LeaseToken,
         now: Timestamp,
     ) {
-        let key = DerivativeKey::pyramid(image, generation, token);
-        self.discard(key, now, GRACE_OF_LOST);
+        for key in DerivativeKey::of_lease(image, generation, token) {
+            self.discard(key, now, GRACE_OF_LOST);
+        }
     }
 
     /// Removes the job of an image that is overtaken or deleted.
@@ -284,6 +288,10 @@ impl State {
     pub(super) fn space(&self, customer: CustomerId, id: SpaceId) -> Option<Space> {
         let mut space = self.spaces.get(&(customer, id))?.clone();
         space.image_count = self.images_in(customer, id);
+        let images = self.images.values();
+        for image in images.filter(|it| (it.id.customer(), it.id.space()) == (customer, id)) {
+            space.stored += image.stored_bytes();
+        }
         Some(space)
     }
 

@@ -3,7 +3,7 @@
 use crate::route::Family;
 
 /// What there is to say of the addresses of a form.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Description {
     family: Family,
     /// The versions that may stand behind the family, each with a slash; an empty one is none.
@@ -14,11 +14,15 @@ pub(crate) struct Description {
     pub(crate) summary: &'static str,
     /// The statuses of success, with the media types of what comes along.
     pub(crate) answers: Answers,
+    /// The headers that ask for less than all, with what each says.
+    pub(crate) asks: Asks,
     /// The statuses of failure.
     pub(crate) fails: &'static [u16],
 }
 
 type Answers = &'static [(u16, &'static [&'static str])];
+
+type Asks = &'static [(&'static str, &'static str)];
 
 const MOVED: Answers = &[(303, &[])];
 const JSON: Answers = &[
@@ -26,7 +30,19 @@ const JSON: Answers = &[
     (304, &[]),
 ];
 const PIXELS: Answers = &[(200, &["image/*", "application/pdf"]), (304, &[])];
+const BYTES: Answers = &[(200, &["*/*"]), (206, &["*/*"]), (304, &[])];
 const FAILS: &[u16] = &[400, 401, 404, 500, 503];
+const FAILS_IN_PARTS: &[u16] = &[400, 401, 404, 416, 500, 503];
+const PARTS: Asks = &[
+    (
+        "Range",
+        "The bytes that are asked for, such as `bytes=0-499`; several ranges are all of it.",
+    ),
+    (
+        "If-Range",
+        "The `ETag` or the date of the rest: all of it where that has changed.",
+    ),
+];
 
 const VERSIONS: &[&str] = &["", "v2/", "v3/"];
 
@@ -43,7 +59,17 @@ const fn describe(
         rest,
         summary,
         answers,
+        asks: &[],
         fails: FAILS,
+    }
+}
+
+/// The same, of which parts can be asked for.
+const fn in_parts(description: Description) -> Description {
+    Description {
+        asks: PARTS,
+        fails: FAILS_IN_PARTS,
+        ..description
     }
 }
 
@@ -56,6 +82,7 @@ static DESCRIPTIONS: &[Description] = &[
     describe(Family::Thumbs, VERSIONS, "{customer}/{space}/{image}/info.json", "The information of the service of thumbnails.", JSON),
     describe(Family::Thumbs, VERSIONS, "{customer}/{space}/{image}/full/{size}/0/default.jpg", "A thumbnail.", PIXELS),
     describe(Family::Manifest, VERSIONS, "{customer}/{space}/{image}", "The manifest of an image.", JSON),
+    in_parts(describe(Family::File, &[""], "{customer}/{space}/{image}", "The source of an image as it came.", BYTES)),
 ];
 
 /// Every form of address, in every version that it has.
@@ -85,6 +112,7 @@ mod tests {
             assert_eq!(parsed, version, "{path}");
             let answers = match route.wanted {
                 Wanted::Base if route.family == Family::Manifest => JSON,
+                Wanted::Base if route.family == Family::File => BYTES,
                 Wanted::Base => MOVED,
                 Wanted::Info => JSON,
                 Wanted::Pixels(_) => PIXELS,

@@ -65,6 +65,7 @@ impl<'a> DeliveryRoute<'a> {
         };
         let family = Family::of(root).ok_or(RouteError::NotFound)?;
         let (version, rest) = match rest {
+            rest if family == Family::File => (None, rest),
             [version, rest @ ..] if version == "v2" => (Some(Version::V2), rest),
             [version, rest @ ..] if version == "v3" => (Some(Version::V3), rest),
             rest => (None, rest),
@@ -81,7 +82,9 @@ impl<'a> DeliveryRoute<'a> {
         let wanted = match wanted {
             [] => Wanted::Base,
             [slash] if slash.is_empty() => Wanted::Base,
-            _ if family == Family::Manifest => return Err(RouteError::NotFound),
+            _ if matches!(family, Family::Manifest | Family::File) => {
+                return Err(RouteError::NotFound);
+            }
             [info] if info == "info.json" => Wanted::Info,
             [region, size, rotation, file] => {
                 Wanted::Pixels([region, size, rotation, file].map(Cow::clone))

@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use serde_json::Value;
 
-pub(crate) use class::{Class, Type, ro, rw, wo};
+pub(crate) use class::{Class, Property, Type, ro, rw, wo};
 pub(crate) use operation::{AS_ALL, CONFLICT, Fails, Gives, Operation, PROCESSES, STORES, Takes};
 
 use crate::body::full;

@@ -154,6 +154,7 @@ fn of_delivery(path: &str, described: &delivery::RouteDescription) -> Value {
     json!({
         "operationId": operation_id(&http::Method::GET, path),
         "summary": described.summary,
+        "parameters": parameters::of_delivery(described),
         "responses": responses,
     })
 }

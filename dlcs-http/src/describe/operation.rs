@@ -41,6 +41,8 @@ pub(crate) enum Gives {
     Stubs(&'static Class),
     /// A page of a collection that takes the filters of images.
     Filtered(&'static Class),
+    /// A collection of collections, whole: the address and the title of each.
+    Collections,
     /// A collection, whole.
     Entire(&'static Class),
     /// A collection, whole, and what was asked for besides and is not there.
@@ -97,7 +99,7 @@ impl Gives {
     /// What an answer is, or is made of.
     pub(crate) fn classes(self) -> Vec<&'static Class> {
         match self {
-            Self::Nothing | Self::Html | Self::Document(_) => Vec::new(),
+            Self::Nothing | Self::Collections | Self::Html | Self::Document(_) => Vec::new(),
             Self::One(class)
             | Self::New(class)
             | Self::NewOrOne(class)

@@ -1,11 +1,13 @@
 //! What stands in the addresses of requests, besides their literal parts, and in their headers.
 
+use dlcs_core::setting::BuiltInPolicy;
 use serde_json::{Value, json};
 
 use super::class::{Class, Type};
 use super::operation::{Gives, Takes};
 use super::resource_names;
 use super::schema::value_schema;
+use crate::delivery::RouteDescription;
 use crate::error::Kind;
 use crate::route::Entry;
 
@@ -88,7 +90,12 @@ fn of_segment(path: &str, name: &str) -> Value {
         "customer" if path.starts_with("/customers") => number(),
         "space" => number(),
         "batch" => json!({ "type": "integer", "minimum": 1, "maximum": i64::MAX }),
-        "strategy" => json!({ "type": "string", "format": "uuid" }),
+        // A name in what is delivered.
+        "query" if !path.starts_with("/customers") => json!({ "type": "string" }),
+        "strategy" | "default" | "query" | "role" | "service" => {
+            json!({ "type": "string", "format": "uuid" })
+        }
+        "channel" => json!({ "type": "string", "enum": BuiltInPolicy::CHANNELS }),
         "slug" => json!({ "type": "string", "enum": Kind::ALL.map(|kind| kind.text().slug) }),
         "type" => json!({ "type": "string", "enum": resource_names() }),
         "region" => such_as("full"),
@@ -126,6 +133,12 @@ pub(super) fn of_operation(entry: &Entry) -> Vec<Value> {
         }
     }
     parameters
+}
+
+/// The parameters in the headers of what is delivered.
+pub(super) fn of_delivery(described: &RouteDescription) -> Vec<Value> {
+    let asks = described.asks.iter();
+    asks.map(|(name, text)| header(name, text)).collect()
 }
 
 /// What a query string says of an image whose bytes are the body.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::class::{Class, Property, Type};
 use super::operation::{Gives, Takes};
-use crate::hydra::HYDRA;
+use crate::hydra::{COLLECTION, HYDRA};
 
 /// Where a schema of this name stands in the document.
 pub(super) fn reference(name: &str) -> Value {
@@ -37,6 +37,21 @@ pub(super) fn answer_schema(gives: Gives) -> Option<(String, Option<Value>)> {
             let name = format!("{}References", class.name());
             Some((name, Some(collection_schema(&stub, None))))
         }
+        Gives::Collections => {
+            let member = json!({
+                "type": "object",
+                "properties": {
+                    "@id": value_schema(Type::Link),
+                    "@type": { "const": COLLECTION },
+                    "title": value_schema(Type::Text),
+                },
+                "required": ["@id", "@type", "title"],
+            });
+            Some((
+                "Collections".to_owned(),
+                Some(collection_schema(&member, None)),
+            ))
+        }
         Gives::Found(class) => {
             let missing = ("missing", value_schema(Type::Texts));
             let name = format!("{}Found", class.name());
@@ -54,7 +69,7 @@ fn collection_schema(member: &Value, also: Option<(&str, Value)>) -> Value {
     let mut properties = json!({
         "@context": { "const": HYDRA },
         "@id": value_schema(Type::Link),
-        "@type": { "const": "Collection" },
+        "@type": { "const": COLLECTION },
         "totalItems": value_schema(Type::Natural),
         "pageSize": value_schema(Type::Natural),
         "member": { "type": "array", "items": member },

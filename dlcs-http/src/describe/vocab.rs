@@ -66,22 +66,23 @@ impl Home {
             return Self::Class(class);
         }
         let mut path = entry.path;
+        let mut is_below = false;
         let mut last = None;
         loop {
             let (above, segment) = path.rsplit_once('/').unwrap_or(("", path));
             let above = if above.is_empty() { "/" } else { above };
             if let Some(class) = resource_at(above) {
                 let names = class.properties.iter();
-                let link = names
-                    .into_iter()
-                    .find(|it| it.name == segment && last.is_none());
+                let link = names.into_iter().find(|it| it.name == segment && !is_below);
+                let members = || is_below.then(|| member_of(entry.path)).flatten();
                 return match link {
                     Some(link) => Self::Link(class, link),
-                    None => Self::Class(last.unwrap_or(class)),
+                    None => Self::Class(last.or_else(members).unwrap_or(class)),
                 };
             }
-            // A member of a collection belongs to the class of all members.
-            if last.is_none() && segment.starts_with('{') {
+            // A member of a collection belongs to the class of all members; where that is a collection, to the class of its members.
+            if !is_below && segment.starts_with('{') {
+                is_below = true;
                 last = member_of(above);
             }
             path = above;
@@ -201,6 +202,7 @@ fn operation(entry: &Entry) -> Value {
         Gives::Page(_)
         | Gives::Stubs(_)
         | Gives::Filtered(_)
+        | Gives::Collections
         | Gives::Entire(_)
         | Gives::Found(_)
         | Gives::Imported { .. } => "hydra:Collection".to_owned(),

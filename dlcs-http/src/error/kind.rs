@@ -11,6 +11,7 @@ pub(crate) enum Kind {
     InvalidPath,
     InvalidImageRequest,
     LastKey,
+    BuiltIn,
     Unauthorised,
     ImageRestricted,
     NotFound,
@@ -18,10 +19,12 @@ pub(crate) enum Kind {
     RequestTimeout,
     AlreadyExists,
     SpaceNotEmpty,
+    InUse,
     Superseded,
     BodyTooLarge,
     SourceTooLarge,
     ContentEncoding,
+    RangeNotSatisfiable,
     NotAnImage,
     TooManyFailures,
     Internal,
@@ -45,13 +48,14 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,
         Self::InvalidPath,
         Self::InvalidImageRequest,
         Self::LastKey,
+        Self::BuiltIn,
         Self::Unauthorised,
         Self::ImageRestricted,
         Self::NotFound,
@@ -59,10 +63,12 @@ impl Kind {
         Self::RequestTimeout,
         Self::AlreadyExists,
         Self::SpaceNotEmpty,
+        Self::InUse,
         Self::Superseded,
         Self::BodyTooLarge,
         Self::SourceTooLarge,
         Self::ContentEncoding,
+        Self::RangeNotSatisfiable,
         Self::NotAnImage,
         Self::TooManyFailures,
         Self::Internal,
@@ -86,14 +92,18 @@ impl Kind {
             | Self::MalformedHead
             | Self::InvalidPath
             | Self::InvalidImageRequest
-            | Self::LastKey => StatusCode::BAD_REQUEST,
+            | Self::LastKey
+            | Self::BuiltIn => StatusCode::BAD_REQUEST,
             Self::Unauthorised | Self::ImageRestricted => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::AlreadyExists | Self::SpaceNotEmpty | Self::Superseded => StatusCode::CONFLICT,
+            Self::AlreadyExists | Self::SpaceNotEmpty | Self::InUse | Self::Superseded => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooLarge | Self::SourceTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::NotAnImage => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -143,6 +153,11 @@ impl Kind {
                 "The last key of an administrator stays",
                 "Without a key nobody could get in again. Make another key first, then delete this one.",
             ),
+            Self::BuiltIn => (
+                "built-in",
+                "It is built in",
+                "What every customer has from the beginning stays as it is. Make one of another name.",
+            ),
             Self::Unauthorised => (
                 "unauthorised",
                 "Valid credentials are needed",
@@ -172,12 +187,17 @@ impl Kind {
             Self::AlreadyExists => (
                 "already-exists",
                 "It exists already",
-                "The id, the name or the regular expression is in use. Choose another, or change what is there.",
+                "The id, the name, the regular expression or the media type with its channel is in use. Choose another, or change what is there.",
             ),
             Self::SpaceNotEmpty => (
                 "space-not-empty",
                 "The space holds images",
                 "Only an empty space can be deleted. Delete its images first.",
+            ),
+            Self::InUse => (
+                "in-use",
+                "Something refers to it",
+                "An image or a default delivery channel names the policy. Let them name another first, then delete this one.",
             ),
             Self::Superseded => (
                 "superseded",
@@ -198,6 +218,11 @@ impl Kind {
                 "content-encoding",
                 "The body is encoded",
                 "Send the body as it is, without a `Content-Encoding`.",
+            ),
+            Self::RangeNotSatisfiable => (
+                "range-not-satisfiable",
+                "There is nothing in this range",
+                "The `Range` begins behind the end of the file, whose length `Content-Range` says.",
             ),
             Self::NotAnImage => (
                 "not-an-image",

@@ -58,6 +58,10 @@ impl From<CatalogueError> for ApiError {
             CatalogueError::SpaceNotEmpty { .. } => {
                 Self::new(Kind::SpaceNotEmpty, format!("{error}: delete them first"))
             }
+            CatalogueError::InUse { .. } => Self::new(
+                Kind::InUse,
+                format!("{error}: let what names it name another first"),
+            ),
             CatalogueError::LastKey => {
                 Self::new(Kind::LastKey, format!("{error}: make another first"))
             }

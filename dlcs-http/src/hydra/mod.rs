@@ -20,6 +20,9 @@ use crate::body::{ResponseBody, empty, full};
 use crate::context::Context;
 use crate::describe::{Class, JSON, JSON_LD};
 
+/// The type of every collection.
+pub(crate) const COLLECTION: &str = "Collection";
+
 /// The names by which JSON-LD knows a resource; the first members of each.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Header {
@@ -46,7 +49,7 @@ impl Header {
         Self {
             context: Cow::Borrowed(HYDRA),
             id,
-            type_: "Collection",
+            type_: COLLECTION,
         }
     }
 }

@@ -39,6 +39,12 @@ pub(crate) static CUSTOMER: Class = Class {
         ro("allImages", Type::Link, "The images of all its spaces."),
         ro("queue", Type::Link, "Its queue."),
         ro("originStrategies", Type::Link, "Its origin strategies."),
+        ro("defaultDeliveryChannels", Type::Link, "The delivery channels of its images without channels of their own."),
+        ro("deliveryChannelPolicies", Type::Link, "The delivery channels, with their policies."),
+        ro("namedQueries", Type::Link, "Its named queries."),
+        ro("roles", Type::Link, "Its roles."),
+        ro("authServices", Type::Link, "Its authentication services."),
+        ro("storage", Type::Link, "How much is stored of its images."),
         ro("keys", Type::Link, "Its API keys."),
     ],
 };
@@ -56,6 +62,12 @@ struct CustomerResource {
     all_images: String,
     queue: String,
     origin_strategies: String,
+    default_delivery_channels: String,
+    delivery_channel_policies: String,
+    named_queries: String,
+    roles: String,
+    auth_services: String,
+    storage: String,
     keys: String,
 }
 
@@ -80,6 +92,12 @@ fn resource(context: &Context, customer: Customer) -> CustomerResource {
         all_images: context.all_images_link(customer.id),
         queue: format!("{link}/queue"),
         origin_strategies: format!("{link}/originStrategies"),
+        default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
+        delivery_channel_policies: format!("{link}/deliveryChannelPolicies"),
+        named_queries: format!("{link}/namedQueries"),
+        roles: format!("{link}/roles"),
+        auth_services: format!("{link}/authServices"),
+        storage: format!("{link}/storage"),
         keys: format!("{link}/keys"),
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Outcome, policy};
+use super::{Outcome, policy, storage};
 use crate::body::full;
 use crate::context::Context;
 use crate::describe::{Class, Type, ro};
@@ -23,6 +23,7 @@ pub(crate) static ENTRY_POINT: Class = Class {
         ro("queue", Type::Link, "The queue of all customers."),
         ro("imageOptimisationPolicies", Type::Link, "The policies by which images are coded."),
         ro("thumbnailPolicies", Type::Link, "The policies by which thumbnails are made."),
+        ro("storagePolicies", Type::Link, "The policies of how much may be stored."),
     ],
 };
 
@@ -44,6 +45,7 @@ struct EntryPoint {
     queue: String,
     image_optimisation_policies: String,
     thumbnail_policies: String,
+    storage_policies: String,
 }
 
 /// `GET /`
@@ -55,6 +57,7 @@ pub(crate) fn get(context: &Context) -> Outcome {
         queue: format!("{}/queue", context.api),
         image_optimisation_policies: policy::optimisations_link(context),
         thumbnail_policies: policy::thumbnails_link(context),
+        storage_policies: storage::policies_link(context),
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

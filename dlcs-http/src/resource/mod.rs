@@ -11,7 +11,9 @@ pub(crate) mod origin_strategy;
 pub(crate) mod origin_trial;
 pub(crate) mod policy;
 pub(crate) mod queue;
+pub(crate) mod setting;
 pub(crate) mod space;
+pub(crate) mod storage;
 
 use http::Response;
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! The queue of a customer, its lanes, and submitting to them; and the queue of everybody.
 
 use dlcs_core::batch::QueueSize;
-use dlcs_core::image::{FieldProblem, ImageChanges, ImageQuery, shorten};
+use dlcs_core::image::{ImageChanges, ImageQuery, shorten};
 use dlcs_core::queue::{Lane, QueueError};
 use dlcs_core::{CustomerId, Error, Registration};
 use http::{Response, StatusCode};
@@ -227,10 +227,7 @@ pub(super) fn registrations(candidates: &[Candidate]) -> Vec<Registration> {
 fn refuse_other_media(candidates: &[Candidate], problems: &mut Problems) {
     for Candidate { pointer, input } in candidates {
         let declared = input.changes.media_type.as_deref().unwrap_or_default();
-        let is_other = !declared.is_empty() && !declared.starts_with("image/");
-        // Otherwise the core has something to say of it already.
-        let stored = |problem: &FieldProblem| problem.field == "mediaType";
-        if is_other && !input.changes.problems(0).iter().any(stored) {
+        if !declared.is_empty() && !declared.starts_with("image/") {
             let detail = format!(
                 "`mediaType` is `{}`, which is not an image: send it to the default queue",
                 shorten(declared)

@@ -2,6 +2,7 @@
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{ImageChanges, OpenAccess, text_problem};
+use dlcs_core::setting::ChannelRules;
 use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges, SpaceOrder, SpaceOrderBy};
 use dlcs_core::{CustomerId, SpaceId};
 use http::StatusCode;
@@ -34,6 +35,8 @@ const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("thumbnailPolicy", SpaceOrderBy::ThumbnailPolicy),
     ("approximateNumberOfImages", SpaceOrderBy::ImageCount),
     ("images", SpaceOrderBy::Id),
+    ("storage", SpaceOrderBy::Id),
+    ("defaultDeliveryChannels", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
 const NAMES_TRIED: u32 = 100;
@@ -59,6 +62,8 @@ pub(crate) static SPACE: Class = Class {
         rw("thumbnailPolicy", Type::Text, "The policy of images without one of their own: its name or its address.").such_as("standard"),
         ro("approximateNumberOfImages", Type::Natural, "How many images it holds."),
         ro("images", Type::Link, "Its images."),
+        ro("storage", Type::Link, "How much is stored of its images."),
+        ro("defaultDeliveryChannels", Type::Link, "The delivery channels of its images without channels of their own."),
     ],
 };
 
@@ -78,6 +83,8 @@ struct SpaceResource {
     thumbnail_policy: String,
     approximate_number_of_images: u64,
     images: String,
+    storage: String,
+    default_delivery_channels: String,
 }
 
 fn resource(context: &Context, space: Space) -> SpaceResource {
@@ -85,6 +92,8 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
     let max_unauthorised = space.default_max_unauthorised.to_wire();
     SpaceResource {
         images: format!("{link}/images"),
+        storage: format!("{link}/storage"),
+        default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
         header: Header::new(&context.api, &SPACE, link),
         id: space.id.get(),
         name: space.name,
@@ -263,7 +272,7 @@ fn check_defaults(changes: &SpaceChanges, fields: &Fields<'_>, problems: &mut Pr
         thumbnail_policy: changes.thumbnail_policy.clone(),
         ..ImageChanges::default()
     };
-    for problem in as_image.problems(0) {
+    for problem in as_image.problems(0, &ChannelRules::default()) {
         let (name, place) = problem
             .field
             .split_once('/')

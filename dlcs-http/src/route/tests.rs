@@ -2,6 +2,8 @@
 
 use super::*;
 
+const SOME_ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
 fn get(path: &str) -> Result<Route, RouteError> {
     Route::parse(&Method::GET, path)
 }
@@ -20,7 +22,11 @@ fn every_entry_of_the_table_is_reached_and_no_two_are_one() {
             .replace("{space}", "2")
             .replace("{batch}", "3")
             .replace("{image}", "a")
-            .replace("{strategy}", "67e55044-10b1-426f-9247-bb680e5fe0c8")
+            .replace("{strategy}", SOME_ID)
+            .replace("{default}", SOME_ID)
+            .replace("{query}", SOME_ID)
+            .replace("{role}", SOME_ID)
+            .replace("{service}", SOME_ID)
     };
     let mut seen = Vec::new();
     for entry in ROUTES {
@@ -65,7 +71,11 @@ fn the_documentation_lists_the_table() {
                 .replace("{space}", "{s}")
                 .replace("{image}", "{i}")
                 .replace("{batch}", "{b}")
-                .replace("{strategy}", "{id}");
+                .replace("{strategy}", "{id}")
+                .replace("{default}", "{id}")
+                .replace("{query}", "{id}")
+                .replace("{role}", "{id}")
+                .replace("{service}", "{id}");
             format!("{} {path}", entry.method)
         })
         .collect();

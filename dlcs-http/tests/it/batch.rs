@@ -74,7 +74,11 @@ async fn what_is_no_image_is_not_for_the_fast_lane() {
     let refused = app.send("POST", &format!("{QUEUE}/priority"), body).await;
     assert_eq!(
         refused.pointers(400),
-        ["/member/1/mediaType", "/member/2/mediaType"]
+        [
+            "/member/1/mediaType",
+            "/member/2/mediaType",
+            "/member/2/deliveryChannels"
+        ]
     );
     let body = json!({ "member": [member[1]] }).to_string();
     app.send("POST", QUEUE, body).await.json(201);

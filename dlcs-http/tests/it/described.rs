@@ -36,7 +36,8 @@ impl Description {
         let media_type = answer.header("content-type");
         let media_type = media_type.split(';').next().unwrap_or_default();
         let any = media_type.split('/').next().unwrap_or_default();
-        let content = content.get(media_type).or(content.get(format!("{any}/*")));
+        let fitting = [media_type, &format!("{any}/*"), "*/*"];
+        let content = fitting.iter().find_map(|range| content.get(range));
         let content =
             content.unwrap_or_else(|| panic!("{at} is `{media_type}`, as is not described"));
         if let (true, Some(schema)) = (media_type.ends_with("json"), content.get("schema")) {

@@ -48,7 +48,7 @@ fn is_delivery(operation: &str) -> bool {
     let (_, path) = operation
         .split_once(' ')
         .expect("a path follows the method");
-    ["/iiif-img/", "/thumbs/", "/iiif-manifest/"]
+    ["/iiif-img/", "/thumbs/", "/iiif-manifest/", "/file/"]
         .iter()
         .any(|family| path.starts_with(family))
 }
@@ -100,7 +100,11 @@ async fn openapi_has_every_route_of_the_documentation_and_no_other() {
                 .replace("{s}", "{space}")
                 .replace("{i}", "{image}")
                 .replace("{b}", "{batch}")
-                .replace("{id}", "{strategy}");
+                .replace("originStrategies/{id}", "originStrategies/{strategy}")
+                .replace("Channels/{id}", "Channels/{default}")
+                .replace("namedQueries/{id}", "namedQueries/{query}")
+                .replace("roles/{id}", "roles/{role}")
+                .replace("authServices/{id}", "authServices/{service}");
             documented.insert(format!("{method} {path}"));
         }
     }
@@ -219,6 +223,29 @@ async fn operations_belong_to_what_they_are_done_to() {
             "/customers/{customer}/originStrategies/{strategy}",
             "CustomerOriginStrategy",
         ),
+        ("/storagePolicies", "EntryPoint.storagePolicies"),
+        ("/customers/{customer}/storage", "CustomerStorage"),
+        (
+            "/customers/{customer}/spaces/{space}/images/{image}/storage",
+            "ImageStorage",
+        ),
+        (
+            "/customers/{customer}/deliveryChannelPolicies",
+            "Customer.deliveryChannelPolicies",
+        ),
+        (
+            "/customers/{customer}/deliveryChannelPolicies/{channel}",
+            "DeliveryChannelPolicy",
+        ),
+        (
+            "/customers/{customer}/deliveryChannelPolicies/{channel}/{name}",
+            "DeliveryChannelPolicy",
+        ),
+        (
+            "/customers/{customer}/spaces/{space}/defaultDeliveryChannels",
+            "Space.defaultDeliveryChannels",
+        ),
+        ("/customers/{customer}/namedQueries/{query}", "NamedQuery"),
     ] {
         assert_eq!(home(&vocab, path), [expected], "{path}");
     }

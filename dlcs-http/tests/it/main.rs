@@ -25,7 +25,9 @@ mod queue;
 mod reingest;
 #[cfg(feature = "server")]
 mod serve;
+mod setting;
 mod space;
 mod space_images;
+mod storage;
 mod tenants;
 mod upload;

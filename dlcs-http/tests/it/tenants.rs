@@ -12,8 +12,9 @@ pub(crate) struct Tenants {
     pub(crate) app: App,
     library: u64,
     key: String,
-    strategy: String,
     batch: u64,
+    /// The last segments of the addresses of what else it has, by the collection that each is in.
+    ids: Vec<(&'static str, String)>,
     museum_key: String,
 }
 
@@ -32,9 +33,30 @@ impl Tenants {
         send("/spaces", json!({ "name": MARKER })).await;
         let image = json!({ "space": 1, "id": MARKER, "origin": origin });
         let batch = send("/queue", json!({ "member": [image] })).await;
-        let strategy =
-            json!({ "regex": format!("^https://elsewhere/{MARKER}"), "strategy": "s3-ambient" });
-        let strategy = send("/originStrategies", strategy).await;
+        let policy = json!({ "name": MARKER, "policyData": "[\"200,\"]" });
+        send("/deliveryChannelPolicies/thumbs", policy).await;
+        let default =
+            json!({ "channel": "thumbs", "policy": MARKER, "mediaType": "image/x-marker" });
+        let default = send("/spaces/1/defaultDeliveryChannels", default).await;
+        let mut ids = vec![("spaces/1/defaultDeliveryChannels", default)];
+        for (path, body) in [
+            (
+                "originStrategies",
+                json!({ "regex": format!("^https://elsewhere/{MARKER}"), "strategy": "s3-ambient" }),
+            ),
+            (
+                "defaultDeliveryChannels",
+                json!({ "channel": "file", "mediaType": "text/x-marker" }),
+            ),
+            (
+                "namedQueries",
+                json!({ "name": MARKER, "template": format!("s1={MARKER}") }),
+            ),
+            ("roles", json!({ "name": MARKER })),
+            ("authServices", json!({ "name": MARKER })),
+        ] {
+            ids.push((path, send(&format!("/{path}"), body).await));
+        }
         let last = |resource: &Value| {
             let id = text(&resource["@id"]);
             id.rsplit('/')
@@ -45,7 +67,7 @@ impl Tenants {
         let batch = last(&batch).parse().expect("a batch has a number");
         app.finish_of(library, batch).await;
         Self {
-            strategy: last(&strategy),
+            ids: ids.iter().map(|(path, made)| (*path, last(made))).collect(),
             app,
             library,
             key,
@@ -57,13 +79,18 @@ impl Tenants {
     /// The address of something that the library has.
     pub(crate) fn present(&self, route: &str) -> String {
         let key = self.key.split(':').next().expect("a key comes first");
+        let numbered = route.replace("{s}", "1");
+        let own = |(path, _): &&(&str, String)| numbered.contains(&format!("{path}/{{id}}"));
+        let id = self.ids.iter().find(own).map_or("", |(_, id)| id.as_str());
         route
             .replace("{c}", &self.library.to_string())
             .replace("{s}", "1")
             .replace("{i}", MARKER)
             .replace("{b}", &self.batch.to_string())
             .replace("{key}", key)
-            .replace("{id}", &self.strategy)
+            .replace("{channel}", "thumbs")
+            .replace("{name}", MARKER)
+            .replace("{id}", id)
     }
 
     /// The address of something that it does not have.
@@ -74,6 +101,8 @@ impl Tenants {
             .replace("{i}", "nothing")
             .replace("{b}", "4711")
             .replace("{key}", "nothing")
+            .replace("{channel}", "nothing")
+            .replace("{name}", "nothing")
             .replace("{id}", "67e55044-10b1-426f-9247-bb680e5fe0c8")
     }
 

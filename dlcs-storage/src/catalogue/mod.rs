@@ -14,6 +14,8 @@ mod record;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod seal;
 #[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod setting;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
 mod sound;
 
 #[cfg(all(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]

@@ -82,7 +82,7 @@ impl PartialEq for Tally {
 }
 
 /// Every table but those that say of a database itself what is in it, those that others refer to first.
-pub(super) const TABLES: [Table; 14] = [
+pub(super) const TABLES: [Table; 15] = [
     Table {
         name: "customers",
         key: 1,
@@ -122,6 +122,8 @@ pub(super) const TABLES: [Table; 14] = [
             ("thumbnail_policy", Text),
             ("created", Number),
             ("image_count", Number),
+            ("image_bytes", Number),
+            ("thumbnail_bytes", Number),
         ],
     },
     Table {
@@ -203,6 +205,13 @@ pub(super) const TABLES: [Table; 14] = [
             ("source_media_type", Text),
             ("source_size", Number),
             ("source_checksum", Bytes),
+            ("original_generation", Number),
+            ("original_token", Number),
+            ("original_media_type", Text),
+            ("original_size", Number),
+            ("original_sha256", Bytes),
+            ("original_checksum", Bytes),
+            ("original_stored", Number),
         ],
     },
     Table {
@@ -303,6 +312,21 @@ pub(super) const TABLES: [Table; 14] = [
             ("position", Number),
             ("optimised", Truth),
             ("created", Number),
+        ],
+    },
+    Table {
+        name: "settings",
+        key: 1,
+        numbered: None,
+        columns: &[
+            ("id", Text),
+            ("customer", Number),
+            ("kind", Text),
+            ("space", Number),
+            ("name", Text),
+            ("body", Text),
+            ("created", Number),
+            ("modified", Number),
         ],
     },
     Table {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
 use dlcs_core::iiif::{Dimensions, Pyramid};
 use dlcs_core::policy::{ChromaSampling, TileCoding};
+use dlcs_core::setting::ThumbnailSize;
 
 use super::cut::Cutter;
 use super::edge::{edge_count, edge_place, exact_size};
@@ -31,8 +32,8 @@ pub(super) const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
 pub(super) struct BuildOptions<'a> {
     pub(super) pyramid: Pyramid,
     pub(super) coding: TileCoding,
-    /// The squares that thumbnails are confined to.
-    pub(super) thumbnails: &'a [u32],
+    /// How large thumbnails are.
+    pub(super) thumbnails: &'a [ThumbnailSize],
     /// How many threads work on it, the calling one included.
     pub(super) threads: usize,
     pub(super) spool_directory: Option<&'a Path>,

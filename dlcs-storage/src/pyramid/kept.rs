@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
 use dlcs_core::iiif::{Level, Pyramid};
 use dlcs_core::policy::TileCoding;
+use dlcs_core::setting::ThumbnailSize;
 
 use super::build::{Built, THUMBNAIL_CODING};
 use super::error::PyramidError;
@@ -32,7 +33,7 @@ pub(super) fn keep(
     rows: UprightRows,
     original: &OriginalPyramid,
     file: &SpooledFile,
-    squares: &[u32],
+    wanted: &[ThumbnailSize],
     coding: TileCoding,
 ) -> Result<Option<Built>, ProcessError> {
     let pyramid = Pyramid {
@@ -48,7 +49,7 @@ pub(super) fn keep(
     };
     let (thumbnails, is_served) = std::thread::scope(|scope| {
         let checking = scope.spawn(|| is_served(&index, file));
-        let thumbnails = thumbnails(rows, pyramid, squares, coding);
+        let thumbnails = thumbnails(rows, pyramid, wanted, coding);
         // What makes a decoder panic is not served either.
         (thumbnails, checking.join().unwrap_or(Ok(false)))
     });
@@ -103,11 +104,11 @@ pub(super) fn keep(
 fn thumbnails(
     mut rows: UprightRows,
     pyramid: Pyramid,
-    squares: &[u32],
+    wanted: &[ThumbnailSize],
     coding: TileCoding,
 ) -> Result<Thumbnails, ProcessError> {
     let channels = rows.channels();
-    let sizes = thumbnail_sizes(pyramid.dimensions, squares);
+    let sizes = thumbnail_sizes(pyramid.dimensions, wanted);
     let mut maker = ThumbnailMaker::new(pyramid, channels, sizes);
     let mut levels = LevelBuilder::new(pyramid, channels);
     let mut row = vec![0; pyramid.dimensions.width() as usize * channels.count()];

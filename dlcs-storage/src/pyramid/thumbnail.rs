@@ -2,6 +2,7 @@
 
 use dlcs_core::iiif::{Dimensions, Level, Pyramid};
 use dlcs_core::policy::TileCoding;
+use dlcs_core::setting::ThumbnailSize;
 
 use super::error::PyramidError;
 use super::level::Strip;
@@ -28,13 +29,9 @@ pub(super) struct Thumbnails {
     pub(super) streams: Vec<(Dimensions, Vec<u8>)>,
 }
 
-/// The sizes of the thumbnails of an image, ascending: confined to these squares, never enlarged, each size once.
-pub(super) fn thumbnail_sizes(image: Dimensions, squares: &[u32]) -> Vec<Dimensions> {
-    let mut sizes: Vec<Dimensions> = squares
-        .iter()
-        .filter(|side| **side > 0)
-        .map(|side| image.confined_to(*side, *side))
-        .collect();
+/// The sizes of the thumbnails of an image, ascending, each once.
+pub(super) fn thumbnail_sizes(image: Dimensions, wanted: &[ThumbnailSize]) -> Vec<Dimensions> {
+    let mut sizes: Vec<Dimensions> = wanted.iter().filter_map(|size| size.of(image)).collect();
     sizes.sort_by_key(|size| (size.width(), size.height()));
     sizes.dedup();
     sizes
@@ -108,7 +105,7 @@ mod tests {
 
     fn sizes(width: u32, height: u32) -> Vec<String> {
         let image = Dimensions::new(width, height).unwrap();
-        thumbnail_sizes(image, &[1024, 400, 200, 100, 0])
+        thumbnail_sizes(image, &[1024, 400, 200, 100].map(ThumbnailSize::square))
             .iter()
             .map(ToString::to_string)
             .collect()

@@ -113,6 +113,7 @@ async fn reopening_keeps_everything() {
         image_optimisation_policy: Some("fast-higher".to_owned()),
         thumbnail_policy: Some("default".to_owned()),
         source: full.changes.source,
+        default_channels: Vec::new(),
     };
     let items = vec![full, item("failed"), item("waiting")];
     let batch = catalogue.submit(submission(items)).await.unwrap();
@@ -198,7 +199,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = place.try_open().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema version 77, and this program knows versions up to 4: use a newer program"
+        "the database has schema version 77, and this program knows versions up to 5: use a newer program"
     );
     let kept: u32 = place
         .raw()

@@ -8,6 +8,7 @@ use dlcs_core::iiif::{Dimensions, TileSize};
 use dlcs_core::image::{ImageQuery, ImageState};
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{Completion, IngestQueue, Success};
+use dlcs_core::setting::{Setting, SettingKind};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::sqlite::OpenError;
 
@@ -124,7 +125,7 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     let leased = catalogue.claim(CLAIM).await.unwrap().unwrap();
     let why = "numbers of claims never repeat";
     assert!(leased.lease.token().get() > 3, "{why}");
-    let done = catalogue.complete(leased.lease, Success::Nothing).await;
+    let done = catalogue.complete(leased.lease, Success::NOTHING).await;
     assert!(matches!(done, Ok(Completion::Recorded(_))), "{done:?}");
     let batch = catalogue
         .find_batch(CustomerId::FIRST, BatchId::new(7).unwrap())
@@ -142,11 +143,21 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     place
         .clock
         .advance(std::time::Duration::from_secs(3 * 60 * 60));
+    let defaults = catalogue.list_settings(CustomerId::FIRST, SettingKind::DefaultChannel);
+    let defaults = defaults.await.unwrap();
+    let names =
+        |all: &[Setting]| -> Vec<_> { all.iter().map(|it| it.body.unique_name()).collect() };
+    let first = Setting::first_of(CustomerId::FIRST, Timestamp::from_micros(0));
+    assert_eq!(
+        names(&defaults),
+        names(&first),
+        "as of a customer that is new"
+    );
     let keys = catalogue.list_collectable(10).await.unwrap();
-    assert!(keys.contains(&old) && keys.len() == 3, "{keys:?}");
+    assert!(keys.contains(&old) && keys.len() == 4, "{keys:?}");
     assert!(
         keys.iter()
-            .all(|key| matches!(key, DerivativeKey::Pyramid { .. })),
+            .all(|key| !matches!(key, DerivativeKey::Upload(_))),
         "{keys:?}"
     );
     drop(catalogue);
@@ -154,7 +165,7 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     let database = place.raw();
     let number = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(number("PRAGMA user_version"), 4);
+    assert_eq!(number("PRAGMA user_version"), 5);
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let orphan = "INSERT INTO jobs (image, customer, lane, host, generation, attempt, crashes, crashes_alone, set_apart, run_at)
         VALUES (999, 1, 0, '', 1, 0, 0, 0, 0, 0)";

@@ -3,6 +3,7 @@
 pub mod customer;
 pub mod key;
 pub mod origin_strategy;
+pub mod setting;
 pub mod space;
 
 use dlcs_core::catalogue::Catalogue;
@@ -58,6 +59,18 @@ macro_rules! catalogue_contract {
                 missing_strategy_cannot_be_replaced,
                 missing_strategy_cannot_be_deleted,
             }
+            $crate::catalogue::setting {
+                customer_begins_with_default_channels,
+                settings_come_back_as_stored,
+                taken_setting_name_is_refused,
+                setting_of_a_missing_customer_or_space_is_refused,
+                settings_of_a_space_end_with_it,
+                setting_is_replaced_whole,
+                setting_cannot_take_the_name_of_another,
+                missing_setting_is_neither_replaced_nor_deleted,
+                deleted_setting_is_gone,
+                policy_that_a_default_names_stays,
+            }
         }
     };
     (@ $new:expr; $($module:path { $($clause:ident,)+ })+) => {
@@ -93,6 +106,7 @@ mod tests {
             include_str!("customer.rs"),
             include_str!("key.rs"),
             include_str!("origin_strategy.rs"),
+            include_str!("setting.rs"),
             include_str!("space.rs"),
         ] {
             let forgotten = unlisted(include_str!("mod.rs"), clauses);

@@ -1,9 +1,12 @@
 //! Clauses about the records of images.
 
 use dlcs_core::catalogue::{CatalogueError, Subject};
-use dlcs_core::image::ImageChanges;
+use dlcs_core::image::{DeliveryChannel, ImageChanges};
+use dlcs_core::setting::{Setting, SettingKind};
+use dlcs_core::time::Timestamp;
 
 use super::QueueContext;
+use crate::catalogue::setting::thumbnails;
 use crate::fixture::{self, LEASE};
 use crate::verdict::{matching, same};
 
@@ -171,4 +174,90 @@ pub async fn space_that_holds_images_stays(on: &QueueContext<'_>) {
     on.catalogue.delete_image(&image.id).await.unwrap();
     let deleted = on.catalogue.delete_space(space.customer, space.id).await;
     same(deleted.is_ok(), true, "it is empty now");
+}
+
+/// Default channels are those of an image of which nothing has been said; what has been said stays.
+pub async fn image_without_channels_gets_the_default_ones(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let id = fixture::image_id(&space, "a");
+    let channels = |name: &str| {
+        vec![DeliveryChannel {
+            channel: name.to_owned(),
+            policy: Some("default".to_owned()),
+        }]
+    };
+    let by_default = |name: &str| ImageChanges {
+        source: Some(fixture::origin("a")),
+        default_channels: channels(name),
+        ..ImageChanges::default()
+    };
+    for (changes, expected, why) in [
+        (by_default("thumbs"), "thumbs", "nothing had been said"),
+        (
+            by_default("iiif-img"),
+            "thumbs",
+            "what an image has, it keeps",
+        ),
+        (
+            ImageChanges {
+                delivery_channels: Some(channels("file")),
+                ..by_default("iiif-img")
+            },
+            "file",
+            "what is said counts",
+        ),
+    ] {
+        let item = fixture::changed(&space, "a", changes);
+        let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+        on.complete(begun.claimed.lease, 100).await;
+        same(
+            on.image(&id).await.delivery_channels,
+            channels(expected),
+            why,
+        );
+    }
+}
+
+/// A channel policy that an image names is [`CatalogueError::InUse`] and stays.
+pub async fn policy_that_an_image_names_stays(on: &QueueContext<'_>) {
+    let (space, elsewhere) = (on.space().await, on.space().await);
+    let changes = ImageChanges {
+        source: Some(fixture::origin("a")),
+        delivery_channels: Some(vec![DeliveryChannel {
+            channel: "thumbs".to_owned(),
+            policy: Some("mine".to_owned()),
+        }]),
+        ..ImageChanges::default()
+    };
+    let items = [fixture::changed(&space, "a", changes)];
+    let submitted = on.queue.submit(fixture::submission(&space, items)).await;
+    submitted.unwrap();
+    let now = Timestamp::from_micros(1);
+    let make = |customer, name| Setting::new(customer, thumbnails(name, &["200,"]), now);
+    let policy = make(space.customer, "mine");
+    let kind = SettingKind::ChannelPolicy;
+    for free in [
+        make(space.customer, "min"),
+        make(space.customer, "other"),
+        make(elsewhere.customer, "mine"),
+    ] {
+        on.catalogue.create_setting(free.clone()).await.unwrap();
+        let deleted = on.catalogue.delete_setting(free.customer, kind, free.id);
+        same(deleted.await.is_ok(), true, "nothing names this one");
+    }
+    on.catalogue.create_setting(policy.clone()).await.unwrap();
+    let delete = || {
+        on.catalogue
+            .delete_setting(policy.customer, kind, policy.id)
+    };
+    matching!(
+        delete().await,
+        Err(CatalogueError::InUse {
+            subject: Subject::ChannelPolicy
+        }),
+        "the image could not be processed again"
+    );
+    let image = fixture::image_id(&space, "a");
+    on.catalogue.delete_image(&image).await.unwrap();
+    same(delete().await.is_ok(), true, "nothing names it any more");
 }

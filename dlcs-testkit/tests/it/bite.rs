@@ -181,4 +181,8 @@ bites! {
         space::space_keeps_what_changes_leave_out,
         not space::space_cannot_take_the_name_of_another
     }
+    careless_policies_are_found_out: CarelessPolicies => catalogue {
+        setting::policy_that_a_default_names_stays,
+        not setting::deleted_setting_is_gone
+    }
 }

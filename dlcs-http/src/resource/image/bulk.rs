@@ -6,6 +6,7 @@ use dlcs_core::catalogue::{
     CatalogueError, ImageUpdate, ListEdit, UpdateProblem, UpdateProblemKind,
 };
 use dlcs_core::image::{ImageChanges, LIST_MAX_ITEMS, shorten};
+use dlcs_core::setting::ChannelRules;
 use dlcs_core::{CustomerId, Error, ImageId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
@@ -171,7 +172,7 @@ fn read_edit(fields: &Fields<'_>, problems: &mut Problems) -> (ImageChanges, Opt
         manifests: value,
         ..ImageChanges::default()
     };
-    let faults = said.problems(0);
+    let faults = said.problems(0, &ChannelRules::default());
     for fault in &faults {
         let place = fault.field.strip_prefix("manifests").unwrap_or_default();
         problems.add(format!("{at}{place}"), format!("`value` {}", fault.reason));
@@ -222,7 +223,7 @@ async fn update(
     mut problems: Problems,
 ) -> Outcome {
     let (pointers, updates): (Vec<_>, Vec<_>) = updates.into_iter().unzip();
-    for fault in context.dlcs.update_problems(&updates) {
+    for fault in context.dlcs.update_problems(&updates).await? {
         let problem = at_field(&pointers[fault.index], &fault);
         problems.add(problem.pointer, problem.detail);
     }

@@ -158,6 +158,7 @@ impl ImageInput {
             manifests: fields.texts("manifests", problems),
             max_unauthorised: open_access(fields, "maxUnauthorised", problems),
             delivery_channels: delivery_channels(fields, problems),
+            default_channels: Vec::new(),
             image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", problems),
             thumbnail_policy: fields.name_or_url("thumbnailPolicy", problems),
         };
@@ -218,8 +219,8 @@ impl ImageInput {
         let found_type = stored
             .as_ref()
             .filter(|image| image.media_type.is_none())
-            .and_then(|image| image.service())
-            .map(|service| &service.source.media_type);
+            .and_then(Image::fetched)
+            .map(|source| &source.media_type);
         if found_type.is_some() && found_type == self.changes.media_type.as_ref() {
             self.changes.media_type = None;
         }

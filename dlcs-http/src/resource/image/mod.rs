@@ -84,11 +84,12 @@ struct ChannelResource {
     policy: String,
 }
 
-impl From<DeliveryChannel> for ChannelResource {
-    fn from(channel: DeliveryChannel) -> Self {
+impl ChannelResource {
+    fn of(context: &Context, customer: CustomerId, named: DeliveryChannel) -> Self {
+        let policy = named.policy.unwrap_or_default();
         Self {
-            channel: channel.channel,
-            policy: channel.policy.unwrap_or_default(),
+            policy: context.policy_reference(customer, &named.channel, &policy),
+            channel: named.channel,
         }
     }
 }
@@ -103,10 +104,8 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     );
     let ingesting = image.state.is_pending();
     let links = Links::of(context, &image);
-    let found_type = image
-        .service()
-        .map(|service| service.source.media_type.clone());
-    let source = image.service().map(|service| &service.source);
+    let source = image.fetched();
+    let found_type = source.map(|source| source.media_type.clone());
     let (checksum, size) = source.map_or_else(Default::default, |source| {
         (format!("sha256:{}", source.checksum), source.size)
     });
@@ -139,7 +138,7 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
         delivery_channels: image
             .delivery_channels
             .into_iter()
-            .map(Into::into)
+            .map(|named| ChannelResource::of(context, customer, named))
             .collect(),
         image_optimisation_policy: image.image_optimisation_policy.unwrap_or_default(),
         thumbnail_policy: image.thumbnail_policy.unwrap_or_default(),

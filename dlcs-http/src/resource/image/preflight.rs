@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dlcs_core::image::{ImageSource, OriginUrl, shorten};
+use dlcs_core::image::{FieldProblem, ImageSource, OriginUrl, shorten};
 use dlcs_core::origin::OriginError;
 use dlcs_core::queue::SubmissionProblemKind;
+use dlcs_core::setting::ChannelRules;
 use dlcs_core::{ImageId, SpaceId};
 
 use super::ImageInput;
@@ -48,10 +49,16 @@ pub(crate) async fn find_problems(
 ) -> Result<(), ApiError> {
     let mut spaces = HashMap::new();
     let mut seen = HashSet::new();
+    let rules = match candidates.first() {
+        Some(first) => context.dlcs.channel_rules(first.input.customer).await?,
+        None => ChannelRules::default(),
+    };
     for Candidate { pointer, input } in candidates {
-        for problem in input.changes.problems(0) {
+        for problem in settled_problems(&rules, input) {
             let problem = at_field(pointer, &problem);
-            problems.add(problem.pointer, problem.detail);
+            if !problems.is_at(&problem.pointer) {
+                problems.add(problem.pointer, problem.detail);
+            }
         }
         let origin = match &input.changes.source {
             Some(ImageSource::Origin(origin)) => Some(origin),
@@ -111,6 +118,17 @@ pub(crate) async fn find_problems(
         }
     }
     Ok(())
+}
+
+/// What is wrong with what is said of an image, once it has the channels that it would have.
+fn settled_problems(rules: &ChannelRules, input: &ImageInput) -> Vec<FieldProblem> {
+    let mut changes = input.changes.clone();
+    let unchannelled = input
+        .space
+        .and_then(|space| rules.settle(space, &mut changes, None).err());
+    let mut problems = changes.problems(0, rules);
+    problems.extend(unchannelled.map(FieldProblem::from));
+    problems
 }
 
 fn is_served(context: &Context, scheme: &str) -> bool {

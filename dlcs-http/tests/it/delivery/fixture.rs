@@ -154,10 +154,8 @@ impl ImageProcessor for Processor {
 
 /// The sizes of the thumbnails of an image, ascending.
 pub(crate) fn thumbnails(image: Dimensions, options: &ProcessOptions) -> Vec<Dimensions> {
-    let squares = options.thumbnails.iter();
-    let mut sizes: Vec<_> = squares
-        .map(|side| image.confined_to(*side, *side))
-        .collect();
+    let sizes = options.thumbnails.iter();
+    let mut sizes: Vec<_> = sizes.filter_map(|size| size.of(image)).collect();
     sizes.sort_by_key(|size| (size.width(), size.height()));
     sizes.dedup();
     sizes

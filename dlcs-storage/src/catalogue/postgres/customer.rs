@@ -6,6 +6,7 @@ use dlcs_core::customer::{
 };
 use dlcs_core::id::CustomerId;
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::Setting;
 
 use super::error::{PgError, Result};
 use super::order;
@@ -13,6 +14,7 @@ use super::query::{count, page_bounds};
 use super::record::{read_role, role_text};
 use super::row::{Columns, of_customer, read_all, read_one, unreadable};
 use super::session::Session;
+use super::setting;
 
 const COLUMNS: &str = "id, name, display_name, role, created";
 
@@ -53,6 +55,9 @@ pub(super) async fn create(session: &Session, new: &NewCustomer) -> Result<Custo
             ],
         )
         .await?;
+    for first in Setting::first_of(customer.id, customer.created) {
+        setting::insert(session, &first).await?;
+    }
     Ok(customer)
 }
 

@@ -48,6 +48,8 @@ pub(super) enum PgError {
     SpaceNotEmpty(u64),
     #[error("this is the last key of an administrator")]
     LastKey,
+    #[error("the {0} is in use")]
+    InUse(Subject),
     #[error("some of the changes cannot be made")]
     UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
@@ -152,6 +154,7 @@ impl From<PgError> for CatalogueError {
             }
             PgError::SpaceNotEmpty(images) => Self::SpaceNotEmpty { images },
             PgError::LastKey => Self::LastKey,
+            PgError::InUse(subject) => Self::InUse { subject },
             PgError::UpdateRefused(problems) => Self::Refused { problems },
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,

@@ -8,7 +8,7 @@ use super::connection::quoted;
 use super::error::OpenError;
 
 /// Every step, and the schema version that it leads to.
-const MIGRATIONS: [(u32, &str); 2] = [
+const MIGRATIONS: [(u32, &str); 3] = [
     (
         3,
         include_str!("../../../migrations/postgres/0003_create-catalogue-and-queue.sql"),
@@ -16,6 +16,10 @@ const MIGRATIONS: [(u32, &str); 2] = [
     (
         4,
         include_str!("../../../migrations/postgres/0004_list-in-order.sql"),
+    ),
+    (
+        5,
+        include_str!("../../../migrations/postgres/0005_keep-settings-and-originals.sql"),
     ),
 ];
 
@@ -26,7 +30,7 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1145848659, hashtext($1))";
 
 /// Every table, to find out that some are there which another program has made.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "customers",
     "api_keys",
     "spaces",
@@ -40,6 +44,7 @@ const TABLES: [&str; 16] = [
     "queue_lanes",
     "notices",
     "origin_strategies",
+    "settings",
     "collectable",
     "sequences",
     "sealing_key",

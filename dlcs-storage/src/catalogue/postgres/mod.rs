@@ -34,12 +34,14 @@ mod migrate;
 mod notice;
 mod open;
 mod origin_strategy;
+mod original;
 mod port;
 mod query;
 mod queue;
 mod row;
 mod service;
 mod session;
+mod setting;
 mod share;
 mod space;
 mod submit;
@@ -62,7 +64,7 @@ pub use migrate::SCHEMA_VERSION;
 
 #[cfg(feature = "catalogue-sqlite")]
 use super::table;
-use super::{cache, order, record, seal, sound};
+use super::{cache, order, record, seal, setting as setting_row, sound};
 use database::Database;
 use seal::Sealer;
 use token::Tokens;

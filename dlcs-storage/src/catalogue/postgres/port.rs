@@ -11,10 +11,14 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::query::Sequence;
-use super::{PostgresCatalogue, batch, collectable, customer, image, list, origin_strategy, space};
+use super::{
+    PostgresCatalogue, batch, collectable, customer, image, list, origin_strategy, setting, space,
+};
 
 #[async_trait]
 impl Catalogue for PostgresCatalogue {
@@ -111,6 +115,11 @@ impl Catalogue for PostgresCatalogue {
     ) -> Result<Page<Space>> {
         let read = |session| async move { space::list(&session, customer, order, page).await };
         Ok(self.database.snapshot(read).await?)
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        let read = |session| async move { space::storage(&session, customer).await };
+        Ok(self.database.read(read).await?)
     }
 
     async fn update_space(
@@ -211,6 +220,33 @@ impl Catalogue for PostgresCatalogue {
         id: OriginStrategyId,
     ) -> Result<()> {
         let write = |session| async move { origin_strategy::delete(&session, customer, id).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        let setting = &setting;
+        let write = |session| async move { setting::create(&session, setting).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        let read = |session| async move { setting::list(&session, customer, kind).await };
+        Ok(self.database.read(read).await?)
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        let setting = &setting;
+        let write = |session| async move { setting::update(&session, setting).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        let write = |session| async move { setting::delete(&session, customer, kind, id).await };
         Ok(self.database.write(write).await?)
     }
 

@@ -6,13 +6,14 @@ use dlcs_core::customer::{
 };
 use dlcs_core::id::CustomerId;
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::Setting;
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{Result, SqliteError};
 use super::record::{read_role, role_text};
 use super::row::{Columns, unreadable};
-use super::{count, order, page_bounds, query_all, query_one};
+use super::{count, order, page_bounds, query_all, query_one, setting};
 
 const COLUMNS: &str = "id, name, display_name, role, created";
 
@@ -53,6 +54,9 @@ pub(super) fn create(
             role_text(customer.role),
             customer.created.as_micros(),
         ])?;
+    for setting in Setting::first_of(customer.id, now) {
+        setting::insert(connection, &setting)?;
+    }
     Ok(customer)
 }
 

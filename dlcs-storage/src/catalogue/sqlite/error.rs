@@ -45,6 +45,8 @@ pub(super) enum SqliteError {
     SpaceNotEmpty(u64),
     #[error("this is the last key of an administrator")]
     LastKey,
+    #[error("the {0} is in use")]
+    InUse(Subject),
     #[error("some of the changes cannot be made")]
     UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
@@ -92,6 +94,7 @@ impl From<SqliteError> for CatalogueError {
             }
             SqliteError::SpaceNotEmpty(images) => Self::SpaceNotEmpty { images },
             SqliteError::LastKey => Self::LastKey,
+            SqliteError::InUse(subject) => Self::InUse { subject },
             SqliteError::UpdateRefused(problems) => Self::Refused { problems },
             error if error.may_pass() => Self::Unavailable {
                 backend: BACKEND,

@@ -25,12 +25,14 @@ mod migrate;
 mod notice;
 mod open;
 mod origin_strategy;
+mod original;
 mod port;
 mod query;
 mod queue;
 mod reader;
 mod row;
 mod service;
+mod setting;
 mod share;
 mod space;
 mod submission;
@@ -53,7 +55,7 @@ pub use error::OpenError;
 
 #[cfg(feature = "catalogue-postgres")]
 use super::table;
-use super::{cache, order, record, seal, sound};
+use super::{cache, order, record, seal, setting as setting_row, sound};
 use cache::Caches;
 use error::{Result, SqliteError};
 use query::{Sequence, count, page_bounds, query_all, query_one};

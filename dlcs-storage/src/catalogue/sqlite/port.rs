@@ -11,12 +11,14 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::writer::Terms;
 use super::{
     Sequence, SqliteCatalogue, SqliteError, batch, collectable, customer, image, list,
-    origin_strategy, space,
+    origin_strategy, setting, space,
 };
 
 #[async_trait]
@@ -103,6 +105,10 @@ impl Catalogue for SqliteCatalogue {
         Ok(self
             .read(move |c| space::list(c, customer, order, page))
             .await?)
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        Ok(self.read(move |c| space::storage(c, customer)).await?)
     }
 
     async fn update_space(
@@ -204,6 +210,29 @@ impl Catalogue for SqliteCatalogue {
     ) -> Result<()> {
         Ok(self
             .write(move |c, _| origin_strategy::delete(c, customer, id))
+            .await?)
+    }
+
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        Ok(self.write(move |c, _| setting::create(c, &setting)).await?)
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        Ok(self.read(move |c| setting::list(c, customer, kind)).await?)
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        Ok(self.write(move |c, _| setting::update(c, &setting)).await?)
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        Ok(self
+            .write(move |c, _| setting::delete(c, customer, kind, id))
             .await?)
     }
 

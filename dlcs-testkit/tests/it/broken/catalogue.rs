@@ -10,7 +10,9 @@ use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::order::Key;
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::{Broken, Fault};
 
@@ -85,6 +87,10 @@ impl Catalogue for Broken {
         page: PageRequest,
     ) -> Result<Page<Space>> {
         self.sound.list_spaces(customer, order, page).await
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        self.sound.find_storage(customer).await
     }
 
     async fn update_space(
@@ -192,6 +198,30 @@ impl Catalogue for Broken {
         id: OriginStrategyId,
     ) -> Result<()> {
         self.sound.delete_origin_strategy(customer, id).await
+    }
+
+    async fn create_setting(&self, setting: Setting) -> Result<()> {
+        self.sound.create_setting(setting).await
+    }
+
+    async fn list_settings(&self, customer: CustomerId, kind: SettingKind) -> Result<Vec<Setting>> {
+        self.sound.list_settings(customer, kind).await
+    }
+
+    async fn update_setting(&self, setting: Setting) -> Result<()> {
+        self.sound.update_setting(setting).await
+    }
+
+    async fn delete_setting(
+        &self,
+        customer: CustomerId,
+        kind: SettingKind,
+        id: SettingId,
+    ) -> Result<()> {
+        match self.sound.delete_setting(customer, kind, id).await {
+            Err(CatalogueError::InUse { .. }) if self.has(Fault::CarelessPolicies) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {

@@ -17,7 +17,7 @@ use super::error::{Result, SqliteError};
 
 /// The most operations of one transaction.
 const GROUP_MAX: usize = 256;
-/// The most work of one transaction, in images: who joins late must not wait for long.
+/// The most work of one transaction, in images: who joins late must not wait for long. One that is as large by itself has its own.
 const WORK_MAX: usize = 2000;
 /// Operations that may wait before callers do.
 const INBOX: usize = 4 * GROUP_MAX;
@@ -143,8 +143,8 @@ impl fmt::Debug for Writer {
 
 /// An operation on its way through a group.
 trait Operation: Send {
-    /// Runs inside a savepoint of its own, which is rolled back when it fails; not at all when nobody waits for it any more.
-    fn run(&mut self, connection: &Connection, now: Timestamp);
+    /// Runs, and leaves nothing of itself when it fails; not at all when nobody waits for it any more.
+    fn run(&mut self, connection: &Connection, company: Company, now: Timestamp);
     /// Takes a success back: its transaction came to nothing.
     fn void(&mut self, cause: &Arc<rusqlite::Error>);
     fn terms(&self) -> Terms;
@@ -152,6 +152,16 @@ trait Operation: Send {
     fn wakes(&self) -> bool;
     /// Answers the caller.
     fn reply(self: Box<Self>);
+}
+
+/// Whether an operation shares its transaction.
+#[derive(Debug, Clone, Copy)]
+enum Company {
+    /// It does not: when it fails, the transaction is rolled back.
+    Alone,
+    /// It does: it runs in a savepoint. What that costs grows with the square of what the operation changes, because each statement walks the
+    /// journal of all before it.
+    Group,
 }
 
 struct Queued<T, F> {
@@ -166,12 +176,19 @@ where
     T: Send,
     F: FnOnce(&Connection, Timestamp) -> Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection, now: Timestamp) {
+    fn run(&mut self, connection: &Connection, company: Company, now: Timestamp) {
         let Some(work) = self.work.take() else { return };
         if self.reply.is_closed() {
             return;
         }
-        self.outcome = Some(in_savepoint(connection, || work(connection, now)));
+        let work = || {
+            catch_unwind(AssertUnwindSafe(|| work(connection, now)))
+                .unwrap_or(Err(SqliteError::Panicked))
+        };
+        self.outcome = Some(match company {
+            Company::Alone => undone_with_its_transaction(connection, work),
+            Company::Group => in_savepoint(connection, work),
+        });
     }
 
     fn void(&mut self, cause: &Arc<rusqlite::Error>) {
@@ -196,11 +213,22 @@ where
     }
 }
 
+fn undone_with_its_transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let outcome = work();
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+    }
+    outcome
+}
+
 fn in_savepoint<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
     connection
         .prepare_cached("SAVEPOINT operation")?
         .execute([])?;
-    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SqliteError::Panicked));
+    let outcome = work();
     if connection.is_autocommit() {
         return outcome;
     }
@@ -246,13 +274,18 @@ fn work(
     wakeups: &watch::Sender<u64>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
-    while let Some(first) = operations.blocking_recv() {
+    let mut held_over = None;
+    while let Some(first) = held_over.take().or_else(|| operations.blocking_recv()) {
         let mut images = first.terms().images;
         group.push(first);
         while group.len() < GROUP_MAX
             && images < WORK_MAX
             && let Ok(next) = operations.try_recv()
         {
+            if next.terms().images >= WORK_MAX {
+                held_over = Some(next);
+                break;
+            }
             images += next.terms().images;
             group.push(next);
         }
@@ -307,9 +340,14 @@ fn run_group(
     };
     changes.clear();
     execute("BEGIN IMMEDIATE").map_err(|error| (all, error))?;
+    let company = if all == 1 {
+        Company::Alone
+    } else {
+        Company::Group
+    };
     for (index, operation) in group.iter_mut().enumerate() {
-        operation.run(connection, clock.now());
-        // After some failures (a full disk, say) the engine has rolled back everything before as well.
+        operation.run(connection, company, clock.now());
+        // One that was alone has failed; or the engine has rolled back everything before as well, as it does on a full disk.
         if connection.is_autocommit() {
             return Err((index + 1, rolled_back()));
         }

@@ -100,6 +100,62 @@ async fn a_panic_rolls_back_its_operation_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_is_alone_leaves_nothing_when_it_fails() {
+    let (_folder, writer) = writer();
+    let refused = writer.run(Terms::DURABLE, |c, _| {
+        insert(c, 1)?;
+        Err::<(), _>(SqliteError::LeaseLost)
+    });
+    assert!(matches!(refused.await, Err(SqliteError::LeaseLost)));
+    let panicked = writer.run(Terms::DURABLE, |c, _| {
+        insert(c, 2)?;
+        assert!(c.is_autocommit(), "this one is meant to panic");
+        Ok(())
+    });
+    assert!(matches!(panicked.await, Err(SqliteError::Panicked)));
+    let unique = writer.run(Terms::DURABLE, |c, _| {
+        insert(c, 3)?;
+        insert(c, 3)
+    });
+    assert!(matches!(unique.await, Err(SqliteError::Engine(_))));
+    assert_eq!(stored(&writer).await, Vec::<i64>::new());
+    writer
+        .run(Terms::DURABLE, |c, _| insert(c, 4))
+        .await
+        .unwrap();
+    assert_eq!(stored(&writer).await, [4]);
+}
+
+#[tokio::test]
+async fn what_is_large_shares_its_transaction_with_nobody() {
+    let (_folder, writer) = writer();
+    let (started, begun) = oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let first = writer.run(Terms::DURABLE, move |_, _| {
+        let _ = (started.send(()), wait.recv());
+        Ok(())
+    });
+    // Whether it runs in a savepoint, which who shares a transaction does, and only they.
+    let shares = async |images| {
+        let ask = |c: &Connection, _| {
+            Ok(c.execute_batch("RELEASE operation; SAVEPOINT operation")
+                .is_ok())
+        };
+        writer.run(Terms::DURABLE.about(images), ask).await.unwrap()
+    };
+    let rest = async {
+        begun.await.unwrap();
+        let mut rest = join_all([1, 1, WORK_MAX, 1, 1].map(shares));
+        assert!(futures_util::poll!(&mut rest).is_pending());
+        drop(go);
+        rest.await
+    };
+    let (first, rest) = tokio::join!(first, rest);
+    first.unwrap();
+    assert_eq!(rest, [true, true, false, true, true]);
+}
+
+#[tokio::test]
 async fn nobody_is_told_of_a_success_that_the_engine_took_back() {
     let (_folder, writer) = writer();
     let outcomes = in_one_group(&writer, 0..4, |c, n| {
