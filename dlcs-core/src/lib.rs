@@ -9,6 +9,7 @@ pub mod page;
 pub mod policy;
 pub mod setting;
 pub mod space;
+pub mod storage;
 pub mod time;
 
 pub mod catalogue;

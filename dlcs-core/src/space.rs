@@ -4,6 +4,7 @@ use crate::id::{CustomerId, SpaceId};
 use crate::image::OpenAccess;
 use crate::merge::{set, set_or_clear};
 use crate::order::{Key, Order};
+use crate::storage::{StorageFigures, StoredBytes};
 use crate::time::Timestamp;
 
 /// The longest name of a space, in characters.
@@ -32,6 +33,8 @@ pub struct Space {
     pub created: Timestamp,
     /// How many images it holds.
     pub image_count: u64,
+    /// How many bytes are stored of them.
+    pub stored: StoredBytes,
 }
 
 /// An order of spaces; what is equal goes by number.
@@ -122,9 +125,19 @@ impl Space {
             thumbnail_policy: None,
             created: now,
             image_count: 0,
+            stored: StoredBytes::default(),
         };
         space.merge(changes);
         space
+    }
+
+    /// How much is stored in it.
+    #[must_use]
+    pub const fn storage(&self) -> StorageFigures {
+        StorageFigures {
+            images: self.image_count,
+            bytes: self.stored,
+        }
     }
 
     /// Merges changes: what they leave out keeps its value.

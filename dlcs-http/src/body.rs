@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::delivery::Pieces;
 use crate::error::{ApiError, Kind};
 use crate::events::Events;
 
@@ -32,6 +33,8 @@ pub struct ResponseBody {
     left_out: bool,
     /// What comes instead.
     events: Option<Events>,
+    /// What comes instead, and how many bytes of it are to come.
+    flow: Option<(Pieces, u64)>,
 }
 
 impl Body for ResponseBody {
@@ -46,6 +49,14 @@ impl Body for ResponseBody {
             let next = std::task::ready!(Pin::new(events).poll_next(context));
             return Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))));
         }
+        if let Some((pieces, left)) = &mut self.flow {
+            let next = std::task::ready!(Pin::new(pieces).poll_next(context));
+            return Poll::Ready(next.map(|piece| {
+                let bytes = piece?;
+                *left = left.saturating_sub(bytes.len() as u64);
+                Ok(Frame::data(bytes))
+            }));
+        }
         if std::mem::take(&mut self.waits) {
             // Many who are sent a lot at once would otherwise keep a thread from all others.
             context.waker().wake_by_ref();
@@ -58,11 +69,14 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && !self.left_out && self.events.is_none()
+        let is_flowing = self.flow.as_ref().is_some_and(|(_, left)| *left > 0);
+        self.bytes.is_empty() && !self.left_out && self.events.is_none() && !is_flowing
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.left_out || self.events.is_some() {
+        if let Some((_, left)) = &self.flow {
+            SizeHint::with_exact(*left)
+        } else if self.left_out || self.events.is_some() {
             SizeHint::default()
         } else {
             SizeHint::with_exact(self.bytes.len() as u64)
@@ -82,6 +96,14 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> ResponseBody {
 pub(crate) fn streamed(events: Events) -> ResponseBody {
     ResponseBody {
         events: Some(events),
+        ..ResponseBody::default()
+    }
+}
+
+/// A response body of so many bytes that come in pieces.
+pub(crate) fn flowing(pieces: Pieces, length: u64) -> ResponseBody {
+    ResponseBody {
+        flow: Some((pieces, length)),
         ..ResponseBody::default()
     }
 }

@@ -33,7 +33,7 @@ use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
     Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, policy, queue, setting, space,
+    origin_trial, policy, queue, setting, space, storage,
 };
 use crate::route::{Access, Route, RouteError};
 
@@ -342,6 +342,11 @@ async fn handle(
         }
         Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
         Route::Image(route) => image::handle(context, route, query, payload).await,
+        Route::ListStoragePolicies => storage::list_policies(context, query),
+        Route::GetStoragePolicy(name) => storage::get_policy(context, &name),
+        Route::GetCustomerStorage(id) => storage::of_customer(context, id).await,
+        Route::GetSpaceStorage(id, space) => storage::of_space(context, id, space).await,
+        Route::GetImageStorage(id) => storage::of_image(context, &id).await,
         Route::Setting(route) => setting::handle(context, route, query, payload).await,
         Route::GetQueue(id) => queue::get(context, id).await,
         Route::SubmitBatch(id) => {

@@ -160,14 +160,20 @@ pub async fn what_leases_may_write_is_listed(on: &LedgerContext<'_>) {
     let space = on.queue.space().await;
     on.queue.submit(&space, &["waits", "leased"]).await;
     let (one, other) = (on.queue.claimed().await, on.queue.begun(&space, "b").await);
-    let expected = sorted([key_under(&one.lease), key_under(&other.lease)]);
+    let all_of =
+        |lease: &Lease| DerivativeKey::of_lease(lease.image(), lease.generation(), lease.token());
+    let expected = sorted([all_of(&one.lease), all_of(&other.lease)].concat());
     on.queue.clock.advance(LEASE * 2);
     let listed = sorted(on.ledger.list_leased().await.unwrap());
     same(listed, expected, "its holder may be writing still");
     on.queue.complete(other.lease, 100).await;
-    let expected = vec![key_under(&one.lease)];
+    let expected = sorted(all_of(&one.lease));
     let why = "what has ended is written by nobody";
-    same(on.ledger.list_leased().await.unwrap(), expected, why);
+    same(
+        sorted(on.ledger.list_leased().await.unwrap()),
+        expected,
+        why,
+    );
 }
 
 /// Needed is what an image is served from, bytes that were sent and not processed yet, and what a lease may be writing.

@@ -22,6 +22,7 @@ use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
 use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
+use crate::storage::StorageFigures;
 
 const MISSING_IMAGE: CatalogueError = CatalogueError::NotFound {
     subject: Subject::Image,
@@ -138,7 +139,8 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// Returns a space.
     ///
     /// # Behaviour
-    /// * The number of its images is that of the same instant.
+    /// * The number of its images, and how many bytes are stored of them, are those of the same instant: to the byte what is served of
+    ///   images, and kept of their sources.
     ///
     /// # Errors
     /// The backend's failure.
@@ -157,6 +159,15 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         order: SpaceOrder,
         page: PageRequest,
     ) -> Result<Page<Space>>;
+
+    /// Returns how much is stored of a customer; nothing of a missing one.
+    ///
+    /// # Behaviour
+    /// * It is the sum of what its spaces say at the same instant.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures>;
 
     /// Changes a space.
     ///

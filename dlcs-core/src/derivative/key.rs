@@ -80,34 +80,77 @@ pub enum DerivativeKey {
         /// Which claim of that registration.
         token: LeaseToken,
     },
+    /// The source of one generation of an image as it came, fetched under one lease.
+    Original {
+        /// The image's customer.
+        customer: CustomerId,
+        /// The image's space.
+        space: SpaceId,
+        /// The SHA-256 of the model id, its first 16 bytes.
+        model_hash: [u8; 16],
+        /// Which registration of the image.
+        generation: Generation,
+        /// Which claim of that registration.
+        token: LeaseToken,
+    },
     /// The bytes that came with a registration.
     Upload(UploadId),
 }
+
+/// What the paths of pyramids and of originals end with.
+const PYRAMID: &str = ".tif";
+const ORIGINAL: &str = ".original";
 
 impl DerivativeKey {
     /// The key of an image's pyramid.
     #[must_use]
     pub fn pyramid(image: &ImageId, generation: Generation, token: LeaseToken) -> Self {
-        let digest = Sha256::digest(image.model().as_str().as_bytes());
-        let mut model_hash = [0; 16];
-        model_hash.copy_from_slice(&digest[..16]);
         Self::Pyramid {
             customer: image.customer(),
             space: image.space(),
-            model_hash,
+            model_hash: model_hash(image),
             generation,
             token,
         }
     }
 
+    /// The key of an image's source as it came.
+    #[must_use]
+    pub fn original(image: &ImageId, generation: Generation, token: LeaseToken) -> Self {
+        Self::Original {
+            customer: image.customer(),
+            space: image.space(),
+            model_hash: model_hash(image),
+            generation,
+            token,
+        }
+    }
+
+    /// The keys of everything that the holder of a lease may store.
+    #[must_use]
+    pub fn of_lease(image: &ImageId, generation: Generation, token: LeaseToken) -> [Self; 2] {
+        [
+            Self::pyramid(image, generation, token),
+            Self::original(image, generation, token),
+        ]
+    }
+
     /// The path of the object, relative to the root of the store.
     ///
     /// * pyramids: `images/{customer}/{space}/{hh}/{hash}/{generation}-{token}.tif`, with `hh` the first two digits of the hash;
+    /// * originals: the same with `.original` at the end;
     /// * uploads: `uploads/{id}`.
     #[must_use]
     pub fn path(&self) -> String {
         match self {
             Self::Pyramid {
+                customer,
+                space,
+                model_hash,
+                generation,
+                token,
+            }
+            | Self::Original {
                 customer,
                 space,
                 model_hash,
@@ -120,8 +163,12 @@ impl DerivativeKey {
                         let _ = write!(hex, "{byte:02x}");
                         hex
                     });
+                let end = match self {
+                    Self::Original { .. } => ORIGINAL,
+                    _ => PYRAMID,
+                };
                 format!(
-                    "images/{customer}/{space}/{}/{hash}/{generation}-{token}.tif",
+                    "images/{customer}/{space}/{}/{hash}/{generation}-{token}{end}",
                     &hash[..2]
                 )
             }
@@ -143,16 +190,33 @@ impl FromStr for DerivativeKey {
         let parts: Vec<&str> = path.split('/').collect();
         let key = match parts.as_slice() {
             ["images", customer, space, _, hash, file] => {
-                let stem = file.strip_suffix(".tif").ok_or(DerivativeKeyError)?;
-                let (generation, token) = stem.split_once('-').ok_or(DerivativeKeyError)?;
-                Self::Pyramid {
-                    customer: customer.parse().map_err(|_| DerivativeKeyError)?,
-                    space: space.parse().map_err(|_| DerivativeKeyError)?,
-                    model_hash: parse_hash(hash).ok_or(DerivativeKeyError)?,
-                    generation: Generation::new(
-                        generation.parse().map_err(|_| DerivativeKeyError)?,
-                    ),
-                    token: LeaseToken::new(token.parse().map_err(|_| DerivativeKeyError)?),
+                let original = file.strip_suffix(ORIGINAL);
+                let stem = original.or_else(|| file.strip_suffix(PYRAMID));
+                let (generation, token) = stem
+                    .and_then(|stem| stem.split_once('-'))
+                    .ok_or(DerivativeKeyError)?;
+                let customer = customer.parse().map_err(|_| DerivativeKeyError)?;
+                let space = space.parse().map_err(|_| DerivativeKeyError)?;
+                let model_hash = parse_hash(hash).ok_or(DerivativeKeyError)?;
+                let generation =
+                    Generation::new(generation.parse().map_err(|_| DerivativeKeyError)?);
+                let token = LeaseToken::new(token.parse().map_err(|_| DerivativeKeyError)?);
+                if original.is_some() {
+                    Self::Original {
+                        customer,
+                        space,
+                        model_hash,
+                        generation,
+                        token,
+                    }
+                } else {
+                    Self::Pyramid {
+                        customer,
+                        space,
+                        model_hash,
+                        generation,
+                        token,
+                    }
                 }
             }
             ["uploads", id] => Self::Upload(id.parse()?),
@@ -165,6 +229,14 @@ impl FromStr for DerivativeKey {
             Err(DerivativeKeyError)
         }
     }
+}
+
+/// The SHA-256 of a model id, its first 16 bytes.
+fn model_hash(image: &ImageId) -> [u8; 16] {
+    let digest = Sha256::digest(image.model().as_str().as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest[..16]);
+    hash
 }
 
 fn parse_hash(text: &str) -> Option<[u8; 16]> {
@@ -187,6 +259,11 @@ mod tests {
         DerivativeKey::pyramid(&image, Generation::new(3), LeaseToken::new(44))
     }
 
+    fn original(model: &str) -> DerivativeKey {
+        let image: ImageId = format!("1/2/{model}").parse().unwrap();
+        DerivativeKey::original(&image, Generation::new(3), LeaseToken::new(44))
+    }
+
     #[test]
     fn paths_are_those_of_the_documentation() {
         let upload: UploadId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
@@ -200,7 +277,11 @@ mod tests {
             .collect();
         assert_eq!(
             documented,
-            [key("x").path(), DerivativeKey::Upload(upload).path()]
+            [
+                key("x").path(),
+                original("x").path(),
+                DerivativeKey::Upload(upload).path()
+            ]
         );
     }
 
@@ -224,6 +305,7 @@ mod tests {
     fn paths_parse_back_and_nothing_else_does() {
         let key = key("x");
         assert_eq!(key.path().parse(), Ok(key.clone()));
+        assert_eq!(original("x").path().parse(), Ok(original("x")));
         for bad in [
             "",
             "images",

@@ -14,7 +14,7 @@ use crate::queue::IngestQueue;
 pub enum Rule {
     /// The database itself is sound, as far as it says so.
     Database,
-    /// A space counts its images.
+    /// A space counts its images and the bytes that are stored of them.
     SpaceCounts,
     /// An image has its space.
     ImageHasSpace,

@@ -2,9 +2,8 @@
 
 use super::fault::Damage;
 use crate::Result;
-use crate::derivative::{
-    Checksum, DerivativeError, DerivativeFacts, DerivativeKey, DerivativeStore,
-};
+use crate::derivative::{Checksum, DerivativeError, DerivativeKey, DerivativeStore};
+use crate::image::ServedObject;
 
 /// How much of an object is held in memory: of a file, and of what another machine sends, where each read is a request.
 const CHUNK: [u64; 2] = [1 << 20, 8 << 20];
@@ -20,18 +19,17 @@ pub(super) async fn find(
 /// Reads an object, and says what is wrong with it by its record.
 pub(super) async fn inspect(
     store: &dyn DerivativeStore,
-    key: &DerivativeKey,
-    facts: &DerivativeFacts,
+    recorded: &ServedObject,
 ) -> Result<Option<Damage>> {
-    damage(store, compare(store, key, facts).await)
+    damage(store, compare(store, recorded).await)
 }
 
 async fn compare(
     store: &dyn DerivativeStore,
-    key: &DerivativeKey,
-    facts: &DerivativeFacts,
+    object: &ServedObject,
 ) -> Result<Option<Damage>, DerivativeError> {
-    let (recorded, found) = (facts.length, store.length(key).await?);
+    let key = &object.key;
+    let (recorded, found) = (object.length, store.length(key).await?);
     if found != recorded {
         return Ok(Some(Damage::Length { recorded, found }));
     }
@@ -41,7 +39,7 @@ async fn compare(
         let found = length;
         return Ok(Some(Damage::Length { recorded, found }));
     }
-    let (recorded, found) = (facts.checksum, checksum);
+    let (recorded, found) = (object.checksum, checksum);
     Ok((found != recorded).then_some(Damage::Checksum { recorded, found }))
 }
 

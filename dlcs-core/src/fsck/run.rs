@@ -10,7 +10,7 @@ use super::{FsckMode, FsckOptions, Summary};
 use crate::Result;
 use crate::derivative::{DerivativeKey, DerivativeStore};
 use crate::id::ImageId;
-use crate::image::{Image, ImageSource};
+use crate::image::{Image, ImageSource, ServedObject};
 
 /// Rows that are read at once.
 const PAGE: usize = 500;
@@ -33,17 +33,16 @@ pub(super) struct Run<'a> {
 /// An image that has been looked at.
 struct Seen {
     image: Image,
-    /// The object, its length, and what is wrong with it, where something is served.
-    derivative: Option<(DerivativeKey, u64, Option<Damage>)>,
+    /// The objects that it is served from, each with what is wrong with it.
+    objects: Vec<(ServedObject, Option<Damage>)>,
     /// The bytes that it waits for.
     upload: Option<(DerivativeKey, Option<Damage>)>,
 }
 
 impl Seen {
     fn is_sound(&self) -> bool {
-        let derivative = self.derivative.as_ref();
         let upload = self.upload.as_ref();
-        derivative.is_none_or(|(_, _, damage)| damage.is_none())
+        self.objects.iter().all(|(_, damage)| damage.is_none())
             && upload.is_none_or(|(_, damage)| damage.is_none())
     }
 }
@@ -107,10 +106,10 @@ impl<'a> Run<'a> {
             let mut unsound = Vec::new();
             while let Some(seen) = looks.try_next().await? {
                 let Some(seen) = seen else { continue };
-                if let Some((key, length, _)) = &seen.derivative {
-                    self.names.add(key);
+                for (object, _) in &seen.objects {
+                    self.names.add(&object.key);
                     self.summary.read += 1;
-                    self.summary.bytes += length;
+                    self.summary.bytes += object.length;
                 }
                 if let Some((key, _)) = &seen.upload {
                     self.names.add(key);
@@ -133,23 +132,34 @@ impl<'a> Run<'a> {
                 let image = image.clone();
                 self.found(Fault::Upload { image, key, damage }, Outcome::Left { why });
             }
-            let Some((key, _, Some(damage))) = seen.derivative else {
-                continue;
-            };
-            let fault = Fault::Derivative { image, key, damage };
-            let outcome = match &seen.image.source {
-                _ if seen.image.state.is_pending() => Outcome::Pending,
-                ImageSource::Upload(_) => Outcome::Left {
-                    why: "it cannot be made again, because its bytes were sent: send them again"
-                        .to_owned(),
-                },
-                ImageSource::Origin(_) if self.repairs() => {
-                    again.push((seen.image.id, fault));
-                    continue;
+            let mut damaged = seen.objects.into_iter();
+            let mut damaged = damaged.by_ref().filter_map(|(object, damage)| {
+                Some(Fault::Derivative {
+                    image: image.clone(),
+                    key: object.key,
+                    damage: damage?,
+                })
+            });
+            let is_pending = seen.image.state.is_pending();
+            match &seen.image.source {
+                // Once, whatever is broken of it: all of it is made again.
+                ImageSource::Origin(_) if self.repairs() && !is_pending => {
+                    again.extend(damaged.next().map(|fault| (seen.image.id, fault)));
                 }
-                ImageSource::Origin(_) => Outcome::Reparable,
-            };
-            self.found(fault, outcome);
+                source => {
+                    let outcome = match source {
+                        _ if is_pending => Outcome::Pending,
+                        ImageSource::Upload(_) => Outcome::Left {
+                            why: "it cannot be made again, because its bytes were sent: send them again"
+                                .to_owned(),
+                        },
+                        ImageSource::Origin(_) => Outcome::Reparable,
+                    };
+                    for fault in damaged {
+                        self.found(fault, outcome.clone());
+                    }
+                }
+            }
         }
         self.make_again(again).await
     }
@@ -270,14 +280,11 @@ async fn look_twice(
 }
 
 async fn look(store: &dyn DerivativeStore, image: Image) -> Result<Seen> {
-    let derivative = match image.service() {
-        Some(service) => {
-            let (key, facts) = (service.key(&image.id), &service.derivative);
-            let damage = inspect(store, &key, facts).await?;
-            Some((key, facts.length, damage))
-        }
-        None => None,
-    };
+    let mut objects = Vec::new();
+    for object in image.objects() {
+        let damage = inspect(store, &object).await?;
+        objects.push((object, damage));
+    }
     let upload = match image.awaited_upload() {
         Some(key) => {
             let damage = find(store, &key).await?;
@@ -287,7 +294,7 @@ async fn look(store: &dyn DerivativeStore, image: Image) -> Result<Seen> {
     };
     Ok(Seen {
         image,
-        derivative,
+        objects,
         upload,
     })
 }

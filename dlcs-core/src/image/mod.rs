@@ -3,6 +3,7 @@
 mod check;
 mod metadata;
 mod order;
+mod original;
 mod processing;
 mod query;
 mod registration;
@@ -12,17 +13,19 @@ mod state;
 pub use check::{FieldProblem, shorten, text_problem};
 pub use metadata::{LIST_MAX_ITEMS, Metadata, OpenAccess, STRING_MAX_CHARS};
 pub use order::{ImageCursor, ImageOrder, ImageOrderBy, Third};
+pub use original::{ImageOriginal, ServedObject};
 pub use processing::{Processing, UnknownPolicy};
 pub use query::ImageQuery;
 pub use registration::{DeliveryChannel, ImageChanges, Registration, RegistrationMode};
 pub use source::{ImageSource, ORIGIN_MAX_BYTES, OriginUrl, OriginUrlError};
 pub use state::{ImageService, ImageState};
 
-use crate::derivative::DerivativeKey;
+use crate::derivative::{DerivativeKey, SourceFacts};
 use crate::id::{BatchId, ImageId};
 use crate::merge::{set, set_or_clear};
-use crate::queue::Generation;
+use crate::queue::{Generation, Lease, Success};
 use crate::space::Space;
+use crate::storage::StoredBytes;
 use crate::time::Timestamp;
 
 /// The record of a registered image.
@@ -58,6 +61,8 @@ pub struct Image {
     pub generation: Generation,
     /// Where it is on its way.
     pub state: ImageState,
+    /// Its source as it came, where that is kept.
+    pub original: Option<ImageOriginal>,
 }
 
 impl Image {
@@ -92,6 +97,7 @@ impl Image {
             batch: None,
             generation: Generation::NONE,
             state: ImageState::Waiting { previous: None },
+            original: None,
         };
         image.merge(changes);
         Some(image)
@@ -152,14 +158,70 @@ impl Image {
         self.state = ImageState::Waiting { previous };
     }
 
-    /// Ends a registration well; returns the service that was served before.
-    pub fn succeed(&mut self, service: ImageService) -> Option<ImageService> {
-        std::mem::replace(&mut self.state, ImageState::Ready { service }).into_service()
+    /// Ends a registration well; returns the keys of what was served before and is not any more.
+    ///
+    /// What was not made, was not asked for: nothing of its kind is served from now on.
+    pub fn succeed(
+        &mut self,
+        success: Success,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Vec<DerivativeKey> {
+        let before: Vec<_> = self.objects().map(|object| object.key).collect();
+        self.state = match success.derivative {
+            Some(derivative) => ImageState::Ready {
+                service: derivative.into_service(lease, now),
+            },
+            None => ImageState::Registered { finished: now },
+        };
+        self.original = success
+            .original
+            .map(|original| original.into_original(lease, now));
+        before
     }
 
-    /// Ends a registration that makes nothing well; returns the service that was served before and is not any more.
-    pub fn settle(&mut self, now: Timestamp) -> Option<ImageService> {
-        std::mem::replace(&mut self.state, ImageState::Registered { finished: now }).into_service()
+    /// The objects that it is delivered from.
+    pub fn objects(&self) -> impl Iterator<Item = ServedObject> {
+        let derivative = self.service().map(|service| ServedObject {
+            key: service.key(&self.id),
+            length: service.derivative.length,
+            checksum: service.derivative.checksum,
+        });
+        let original = self.original.as_ref().map(|original| ServedObject {
+            key: original.key(&self.id),
+            length: original.source.size,
+            checksum: original.checksum,
+        });
+        derivative.into_iter().chain(original)
+    }
+
+    /// How many bytes are stored of it.
+    #[must_use]
+    pub fn stored_bytes(&self) -> StoredBytes {
+        let derivative = self.service().map(|service| &service.derivative);
+        let original = self.original.as_ref();
+        let thumbnails = derivative.map_or(0, |facts| facts.thumbnail_bytes);
+        let pyramid = derivative.map_or(0, |facts| facts.length.saturating_sub(thumbnails));
+        StoredBytes {
+            images: pyramid + original.map_or(0, |original| original.source.size),
+            thumbnails,
+        }
+    }
+
+    /// What was fetched of its source last, where something was made of it.
+    #[must_use]
+    pub fn fetched(&self) -> Option<&SourceFacts> {
+        let original = self.original.as_ref().map(|original| &original.source);
+        self.service().map(|service| &service.source).or(original)
+    }
+
+    /// Whether something has been made of its source: bytes that were sent for it are gone then.
+    const fn is_processed(&self) -> bool {
+        match self.state {
+            ImageState::Ready { .. } => true,
+            ImageState::Registered { .. } => self.original.is_some(),
+            _ => false,
+        }
     }
 
     /// Ends a registration badly: what was served before stays.
@@ -198,15 +260,15 @@ impl Image {
     pub const fn needs_bytes_again(&self, changes: &ImageChanges) -> bool {
         changes.source.is_none()
             && matches!(self.source, ImageSource::Upload(_))
-            && matches!(self.state, ImageState::Ready { .. })
+            && self.is_processed()
     }
 
     /// The object of bytes that were sent for it and have not been processed yet; they are kept until then.
     #[must_use]
     pub const fn awaited_upload(&self) -> Option<DerivativeKey> {
-        match (&self.source, &self.state) {
-            (_, ImageState::Ready { .. }) | (ImageSource::Origin(_), _) => None,
-            (ImageSource::Upload(id), _) => Some(DerivativeKey::Upload(*id)),
+        match &self.source {
+            ImageSource::Upload(id) if !self.is_processed() => Some(DerivativeKey::Upload(*id)),
+            _ => None,
         }
     }
 
@@ -214,7 +276,7 @@ impl Image {
     #[must_use]
     pub fn fetch_source(&self) -> ImageSource {
         match &self.initial_origin {
-            Some(origin) if self.service().is_none() => ImageSource::Origin(origin.clone()),
+            Some(origin) if self.fetched().is_none() => ImageSource::Origin(origin.clone()),
             _ => self.source.clone(),
         }
     }

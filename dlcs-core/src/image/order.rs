@@ -89,7 +89,7 @@ impl ImageOrderBy {
     /// What an image has of the property.
     #[must_use]
     pub fn key(self, image: &Image) -> Key {
-        let source = image.service().map(|service| &service.source);
+        let source = image.fetched();
         match self {
             Self::Created => image.created.into(),
             Self::Id => image.id.model().as_str().into(),

@@ -10,13 +10,13 @@ use crate::policy::{Channel, ThumbnailPolicy};
 use crate::setting::{ChannelPolicy, PolicyData, Pyramids};
 use crate::space::Space;
 
-/// What a registration of an image is to make.
+/// What a registration of an image is to make; where that is nothing, the source is not even fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Processing {
-    /// Nothing: the source is not even fetched.
-    Nothing,
-    /// A derivative.
-    Derivative(ProcessOptions),
+pub struct Processing {
+    /// A derivative, made so.
+    pub derivative: Option<ProcessOptions>,
+    /// Whether the source is kept as it came.
+    pub keeps_original: bool,
 }
 
 /// A policy that an image or its space names, and that is not known: another version of the program may have known it.
@@ -44,7 +44,7 @@ impl Image {
 
     /// What a registration of the image makes.
     ///
-    /// * Without a channel that needs a derivative, nothing is made. (The channel `file` needs none.)
+    /// * The source is kept as it came for the channel `file`; without another channel that needs one, no derivative is made.
     /// * `iiif-img/use-original` keeps the source's own coding where that can be. How everything else is coded says the customer's own policy
     ///   of the channel, or else the image's policy, or else its space's, or else the default.
     /// * Thumbnails are made for the channel `thumbs`, by the customer's own policy of the channel, or else the image's policy, or else its
@@ -63,8 +63,12 @@ impl Image {
             self.has_channel(Channel::IiifImg),
             self.has_channel(Channel::Thumbs),
         );
+        let keeps_original = self.has_channel(Channel::File);
         if !iiif_img && !thumbs {
-            return Ok(Processing::Nothing);
+            return Ok(Processing {
+                derivative: None,
+                keeps_original,
+            });
         }
         let pyramids = match self.own_policy(Channel::IiifImg, own)? {
             Some(PolicyData::IiifImg(pyramids)) => Some(*pyramids),
@@ -99,7 +103,10 @@ impl Image {
         if pyramids == Some(Pyramids::Original) {
             options = options.with_original();
         }
-        Ok(Processing::Derivative(options))
+        Ok(Processing {
+            derivative: Some(options),
+            keeps_original,
+        })
     }
 
     /// Whether a channel of the image has a policy of the customer's own.
@@ -209,10 +216,8 @@ mod tests {
 
     fn options(channels: &str, policies: [&str; 4]) -> ProcessOptions {
         let (image, space) = pair(channels, policies);
-        match image.processing(&space, &[]) {
-            Ok(Processing::Derivative(options)) => options,
-            other => panic!("{channels}: {other:?}"),
-        }
+        let processing = image.processing(&space, &[]).unwrap();
+        processing.derivative.expect(channels)
     }
 
     const UNSET: [&str; 4] = [""; 4];
@@ -259,10 +264,8 @@ mod tests {
         let made = |channels: &str, own: &[ChannelPolicy]| {
             let (image, space) = pair(channels, policies);
             assert!(image.names_own_policy());
-            match image.processing(&space, own) {
-                Ok(Processing::Derivative(options)) => options,
-                other => panic!("{channels}: {other:?}"),
-            }
+            let processing = image.processing(&space, own).unwrap();
+            processing.derivative.expect(channels)
         };
         let lossless = made("iiif-img/mine thumbs", &[own("iiif-img", &["lossless"])]);
         assert_eq!(lossless.policy, ImageOptimisationPolicy::Lossless);
@@ -289,14 +292,21 @@ mod tests {
 
     #[test]
     fn nothing_is_made_for_channels_that_need_no_derivative() {
-        for channels in ["none", "none/none", "file", "file/none"] {
+        for (channels, keeps_original) in [
+            ("none", false),
+            ("none/none", false),
+            ("file", true),
+            ("file/none", true),
+        ] {
             let (image, space) = pair(channels, ["lossless", "standard", "", ""]);
-            assert_eq!(
-                image.processing(&space, &[]),
-                Ok(Processing::Nothing),
-                "{channels}"
-            );
+            let expected = Processing {
+                derivative: None,
+                keeps_original,
+            };
+            assert_eq!(image.processing(&space, &[]), Ok(expected), "{channels}");
         }
+        let (image, space) = pair("iiif-img file", ["", "", "", ""]);
+        assert!(image.processing(&space, &[]).unwrap().keeps_original);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod backoff;
 mod error;
 mod fetch;
+mod original;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -26,11 +27,12 @@ use crate::setting::channel_policies;
 pub use backoff::backoff;
 pub use error::{FetchContext, IngestError};
 pub(crate) use fetch::Fetcher;
+use original::{KeepError, keep};
 
-/// Bytes that are read at once from an upload.
-const UPLOAD_CHUNK: u64 = 1 << 20;
+/// Bytes that are read at once of a stored source.
+const STORED_CHUNK: u64 = 1 << 20;
 /// As much where each read is a request to another machine.
-const REMOTE_UPLOAD_CHUNK: u64 = 8 << 20;
+const REMOTE_CHUNK: u64 = 8 << 20;
 
 /// The ports that an ingest needs, and its limits.
 #[derive(Debug)]
@@ -98,13 +100,43 @@ impl Ingester<'_> {
         generation: Generation,
         token: LeaseToken,
     ) -> Result<Success, IngestError> {
-        match self.processing(image).await? {
-            Processing::Nothing => Ok(Success::Nothing),
-            Processing::Derivative(options) => {
-                let stored = self.derive(image, &options, generation, token).await?;
-                Ok(Success::Derivative(stored))
-            }
+        let Processing {
+            derivative,
+            keeps_original,
+        } = self.processing(image).await?;
+        let mut success = Success::NOTHING;
+        if derivative.is_none() && !keeps_original {
+            return Ok(success);
         }
+        let (mut source, context) = self.open(image).await?;
+        if keeps_original {
+            let key = DerivativeKey::original(&image.id, generation, token);
+            let kept = keep(self.derivatives.as_ref(), &key, image, source).await;
+            let kept = kept.map_err(|error| match error {
+                KeepError::Origin(source) => IngestError::Fetch {
+                    context: Box::new(context.clone()),
+                    attempts: 1,
+                    source,
+                },
+                KeepError::Store(error) => error.into(),
+            })?;
+            // It has been fetched once, and is not fetched again.
+            source = stored_response(Arc::clone(self.derivatives), key, kept.source.size);
+            success.original = Some(kept);
+        }
+        if let Some(options) = derivative {
+            let key = DerivativeKey::pyramid(&image.id, generation, token);
+            let stored = self.derive(&key, source, context, &options).await?;
+            if let Some(original) = &mut success.original {
+                // Of an image, the bytes themselves say what they are.
+                original
+                    .source
+                    .media_type
+                    .clone_from(&stored.source.media_type);
+            }
+            success.derivative = Some(stored);
+        }
+        Ok(success)
     }
 
     /// What is to be made, by the defaults that the space has now.
@@ -124,12 +156,11 @@ impl Ingester<'_> {
 
     async fn derive(
         &self,
-        image: &Image,
+        key: &DerivativeKey,
+        source: OriginResponse,
+        context: FetchContext,
         options: &ProcessOptions,
-        generation: Generation,
-        token: LeaseToken,
     ) -> Result<StoredDerivative, IngestError> {
-        let (source, context) = self.open(image).await?;
         let processed =
             self.processor
                 .process(source, options)
@@ -151,8 +182,7 @@ impl Ingester<'_> {
             derivative,
             body,
         } = processed;
-        let key = DerivativeKey::pyramid(&image.id, generation, token);
-        self.derivatives.put(&key, body).await?;
+        self.derivatives.put(key, body).await?;
         Ok(StoredDerivative { source, derivative })
     }
 
@@ -175,7 +205,7 @@ impl Ingester<'_> {
                 match self.derivatives.length(&key).await {
                     Ok(length) => {
                         let store = Arc::clone(self.derivatives);
-                        Ok((upload_response(store, key, length), context))
+                        Ok((stored_response(store, key, length), context))
                     }
                     Err(DerivativeError::NotFound { .. }) => Err(IngestError::Fetch {
                         context: Box::new(context),
@@ -189,16 +219,16 @@ impl Ingester<'_> {
     }
 }
 
-/// Reads an upload piece by piece.
-fn upload_response(
+/// Reads a stored source piece by piece.
+fn stored_response(
     store: Arc<dyn DerivativeStore>,
     key: DerivativeKey,
     length: u64,
 ) -> OriginResponse {
     let chunk = if store.is_remote() {
-        REMOTE_UPLOAD_CHUNK
+        REMOTE_CHUNK
     } else {
-        UPLOAD_CHUNK
+        STORED_CHUNK
     };
     let body = futures_util::stream::try_unfold(0, move |at| {
         let (store, key) = (Arc::clone(&store), key.clone());
@@ -211,7 +241,7 @@ fn upload_response(
                 Ok(bytes) => Ok(Some((bytes, end))),
                 Err(DerivativeError::NotFound { .. }) => Err(OriginError::UploadGone),
                 Err(error) => Err(OriginError::Connection {
-                    reason: "the upload could not be read",
+                    reason: "the stored source could not be read",
                     source: Box::new(error),
                 }),
             }

@@ -15,6 +15,7 @@ use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
 use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
+use crate::storage::StorageFigures;
 use crate::time::Timestamp;
 
 pub(super) const fn missing(subject: Subject) -> CatalogueError {
@@ -167,6 +168,17 @@ impl Catalogue for MemoryCatalogue {
             (order.by.key(space), space.id.get().into())
         });
         Ok(page(all, request))
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        let state = self.lock();
+        let mut figures = StorageFigures::default();
+        let images = state.images.values();
+        for image in images.filter(|image| image.id.customer() == customer) {
+            figures.images += 1;
+            figures.bytes += image.stored_bytes();
+        }
+        Ok(figures)
     }
 
     async fn update_space(
@@ -367,8 +379,8 @@ impl State {
             return false;
         };
         self.drop_job(id, now);
-        if let Some(service) = image.service() {
-            self.discard(service.key(id), now, GRACE_OF_SERVED);
+        for object in image.objects() {
+            self.discard(object.key, now, GRACE_OF_SERVED);
         }
         self.discard_upload(&image.source, now);
         self.leave_batch(image.batch, id, now);

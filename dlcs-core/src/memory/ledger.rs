@@ -43,10 +43,8 @@ impl Ledger for MemoryCatalogue {
 
     async fn find_named(&self, keys: &[DerivativeKey]) -> Result<Vec<Named>> {
         let state = self.lock();
-        let served = state.images.values().filter_map(|image| {
-            let service = image.service()?;
-            Some(service.key(&image.id))
-        });
+        let images = state.images.values();
+        let served = images.flat_map(|image| image.objects().map(|object| object.key));
         let awaited = state.images.values().filter_map(Image::awaited_upload);
         let needed: Vec<_> = served.chain(awaited).chain(state.leased()).collect();
         let named = keys.iter().map(|key| Named {
@@ -70,9 +68,10 @@ impl Ledger for MemoryCatalogue {
 
 impl State {
     fn leased(&self) -> impl Iterator<Item = DerivativeKey> {
-        self.jobs.iter().filter_map(|(image, job)| {
-            Some(DerivativeKey::pyramid(image, job.generation, job.token()?))
-        })
+        let leased = self.jobs.iter().filter_map(|(image, job)| {
+            Some(DerivativeKey::of_lease(image, job.generation, job.token()?))
+        });
+        leased.flatten()
     }
 }
 

@@ -103,15 +103,11 @@ impl IngestQueue for MemoryCatalogue {
         let Some((job, mut image)) = state.end_lease(&lease, now) else {
             return state.late(&lease);
         };
-        let served_before = match success {
-            Success::Derivative(derivative) => {
-                state.discard_upload(&image.source, now);
-                image.succeed(derivative.into_service(&lease, now))
-            }
-            Success::Nothing => image.settle(now),
-        };
-        if let Some(service) = served_before {
-            state.discard(service.key(&image.id), now, GRACE_OF_SERVED);
+        for key in image.succeed(success, &lease, now) {
+            state.discard(key, now, GRACE_OF_SERVED);
+        }
+        if image.awaited_upload().is_none() {
+            state.discard_upload(&image.source, now);
         }
         state.images.insert(image.id.clone(), image.clone());
         state.end_member(job.batch, &image.id, Member::Completed, now);

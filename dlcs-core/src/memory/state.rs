@@ -216,8 +216,9 @@ impl State {
         token: LeaseToken,
         now: Timestamp,
     ) {
-        let key = DerivativeKey::pyramid(image, generation, token);
-        self.discard(key, now, GRACE_OF_LOST);
+        for key in DerivativeKey::of_lease(image, generation, token) {
+            self.discard(key, now, GRACE_OF_LOST);
+        }
     }
 
     /// Removes the job of an image that is overtaken or deleted.
@@ -287,6 +288,10 @@ impl State {
     pub(super) fn space(&self, customer: CustomerId, id: SpaceId) -> Option<Space> {
         let mut space = self.spaces.get(&(customer, id))?.clone();
         space.image_count = self.images_in(customer, id);
+        let images = self.images.values();
+        for image in images.filter(|it| (it.id.customer(), it.id.space()) == (customer, id)) {
+            space.stored += image.stored_bytes();
+        }
         Some(space)
     }
 

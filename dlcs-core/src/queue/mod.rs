@@ -33,9 +33,9 @@ pub use lease::{Generation, Lease, LeaseGrant, LeaseToken};
 pub use notice::{BatchNotice, NoticeId};
 
 use crate::batch::{Batch, QueueSize, QueueTotals};
-use crate::derivative::{DerivativeFacts, SourceFacts};
+use crate::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use crate::id::{BatchId, CustomerId, ImageId};
-use crate::image::{Image, ImageChanges, ImageService, RegistrationMode};
+use crate::image::{Image, ImageChanges, ImageOriginal, ImageService, RegistrationMode};
 use crate::time::Timestamp;
 
 /// One image of a submission.
@@ -114,18 +114,52 @@ impl StoredDerivative {
     }
 }
 
-/// What a registration that went well has made.
+/// A source that has been stored as it came, and is not visible yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Success {
+pub struct StoredOriginal {
+    /// What was fetched.
+    pub source: SourceFacts,
+    /// The BLAKE3 of its bytes.
+    pub checksum: Checksum,
+}
+
+impl StoredOriginal {
+    /// The source that the image keeps once the lease completes.
+    #[must_use]
+    pub fn into_original(self, lease: &Lease, stored: Timestamp) -> ImageOriginal {
+        ImageOriginal {
+            generation: lease.generation(),
+            token: lease.token(),
+            source: self.source,
+            checksum: self.checksum,
+            stored,
+        }
+    }
+}
+
+/// What a registration that went well has made. By default nothing, as may be asked: the image is registered and not processed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Success {
     /// A derivative.
-    Derivative(StoredDerivative),
-    /// Nothing, as was asked: the image is registered and not processed.
-    Nothing,
+    pub derivative: Option<StoredDerivative>,
+    /// The source as it came.
+    pub original: Option<StoredOriginal>,
+}
+
+impl Success {
+    /// Nothing was to be made.
+    pub const NOTHING: Self = Self {
+        derivative: None,
+        original: None,
+    };
 }
 
 impl From<StoredDerivative> for Success {
     fn from(derivative: StoredDerivative) -> Self {
-        Self::Derivative(derivative)
+        Self {
+            derivative: Some(derivative),
+            ..Self::NOTHING
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::route::Family;
 pub(super) const fn context_of(family: Family, version: Version) -> &'static str {
     match family {
         Family::Image | Family::Thumbs => info::context_of(version),
-        Family::Manifest => manifest::context_of(version),
+        Family::Manifest | Family::File => manifest::context_of(version),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use dlcs_core::iiif::Dimensions;
-use dlcs_core::image::ImageService;
+use dlcs_core::image::{ImageOriginal, ImageService};
 use dlcs_core::time::Timestamp;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -118,8 +118,17 @@ pub(super) fn modified(
     started: Timestamp,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let at = service.finished.max(started);
+    settled(service.finished.max(started), now)
+}
+
+/// A time since when something is as it is, once nothing else can become visible in the same second.
+pub(super) fn settled(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (now.since(at) >= SETTLED).then_some(at)
+}
+
+/// The tag of a source: the same bytes have the same one.
+pub(super) fn file_etag(original: &ImageOriginal) -> HeaderValue {
+    value(format!("\"sha256-{}\"", original.source.checksum))
 }
 
 /// The tag of pixels: their canonical request, and where that says `max`, what it comes to by the limits of now.
@@ -243,7 +252,7 @@ pub(super) fn open_to_all_origins(headers: &mut HeaderMap) {
         (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         (
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("ETag, Link, Retry-After"),
+            HeaderValue::from_static("Accept-Ranges, Content-Range, ETag, Link, Retry-After"),
         ),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
@@ -251,7 +260,7 @@ pub(super) fn open_to_all_origins(headers: &mut HeaderMap) {
 }
 
 /// A header of text that is built here: addresses are percent-encoded, the rest is ours.
-fn value(text: String) -> HeaderValue {
+pub(super) fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("the text holds visible ASCII only")
 }
 

@@ -41,7 +41,7 @@ pub(super) const fn context_of(version: Version) -> &'static str {
 pub(super) const fn level_of(family: Family) -> &'static str {
     match family {
         Family::Thumbs => "level0",
-        Family::Image | Family::Manifest => "level2",
+        Family::Image | Family::Manifest | Family::File => "level2",
     }
 }
 

@@ -1,15 +1,18 @@
-//! IIIF delivery: the Image API 2.1 and 3.0 at level 2, thumbnails at level 0, and manifests of the Presentation API 2.1 and 3.0.
+//! IIIF delivery: the Image API 2.1 and 3.0 at level 2, thumbnails at level 0, and manifests of the Presentation API 2.1 and 3.0; and sources as
+//! they came.
 //!
 //! Public and read-only: nothing here asks who the client is.
 
 mod accept;
 mod document;
+mod file;
 mod headers;
 mod image;
 mod info;
 mod links;
 mod manifest;
 mod query;
+mod range;
 mod route;
 mod thumbs;
 
@@ -28,6 +31,7 @@ use crate::route::Family;
 use headers::Description;
 use route::{CustomerRef, DeliveryRoute, ImageRoute, Target};
 
+pub(crate) use file::Pieces;
 pub(crate) use links::Links;
 
 /// Room for the headers of an answer, so that their table does not grow.
@@ -124,11 +128,15 @@ async fn serve(
     route: &ImageRoute<'_>,
     image: &Image,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let service = image.service().ok_or_else(nothing_here)?;
-    if !is_open(image) {
+    let is_there = image.service().is_some() || image.original.is_some();
+    if is_there && !is_open(image) {
         let detail = "this image is not open to everybody";
         return Err(ApiError::new(Kind::ImageRestricted, detail).into());
     }
+    if route.family == Family::File {
+        return file::answer(context, request, image).await;
+    }
+    let service = image.service().ok_or_else(nothing_here)?;
     let asked = Asked {
         context,
         request,
@@ -140,6 +148,7 @@ async fn serve(
         Family::Image => image::answer(&asked, &route.wanted).await,
         Family::Thumbs => thumbs::answer(&asked, &route.wanted).await,
         Family::Manifest => Ok(manifest::answer(&asked)?),
+        Family::File => Err(nothing_here().into()),
     }
 }
 

@@ -84,7 +84,10 @@ impl<'a> DeliveryRoute<'a> {
 
 impl<'a> ImageRoute<'a> {
     fn of(family: Family, segments: &[Cow<'a, str>]) -> Result<Self, RouteError> {
-        let (version, rest) = split_version(segments);
+        let (version, rest) = match family {
+            Family::File => (None, segments),
+            Family::Image | Family::Thumbs | Family::Manifest => split_version(segments),
+        };
         let [customer, space, model, wanted @ ..] = rest else {
             return Err(RouteError::NotFound);
         };
@@ -97,7 +100,9 @@ impl<'a> ImageRoute<'a> {
         let wanted = match wanted {
             [] => Wanted::Base,
             [slash] if slash.is_empty() => Wanted::Base,
-            _ if family == Family::Manifest => return Err(RouteError::NotFound),
+            _ if matches!(family, Family::Manifest | Family::File) => {
+                return Err(RouteError::NotFound);
+            }
             [info] if info == "info.json" => Wanted::Info,
             [region, size, rotation, file] => {
                 Wanted::Pixels([region, size, rotation, file].map(Cow::clone))

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     BodyTooLarge,
     SourceTooLarge,
     ContentEncoding,
+    RangeNotSatisfiable,
     NotAnImage,
     TooManyFailures,
     Internal,
@@ -48,7 +49,7 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,
@@ -69,6 +70,7 @@ impl Kind {
         Self::BodyTooLarge,
         Self::SourceTooLarge,
         Self::ContentEncoding,
+        Self::RangeNotSatisfiable,
         Self::NotAnImage,
         Self::TooManyFailures,
         Self::Internal,
@@ -104,6 +106,7 @@ impl Kind {
             }
             Self::BodyTooLarge | Self::SourceTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::NotAnImage => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -225,6 +228,11 @@ impl Kind {
                 "content-encoding",
                 "The body is encoded",
                 "Send the body as it is, without a `Content-Encoding`.",
+            ),
+            Self::RangeNotSatisfiable => (
+                "range-not-satisfiable",
+                "There is nothing in this range",
+                "The `Range` begins behind the end of the file, whose length `Content-Range` says.",
             ),
             Self::NotAnImage => (
                 "not-an-image",

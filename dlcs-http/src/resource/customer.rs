@@ -44,6 +44,7 @@ struct CustomerResource {
     named_queries: String,
     roles: String,
     auth_services: String,
+    storage: String,
     keys: String,
 }
 
@@ -73,6 +74,7 @@ fn resource(context: &Context, customer: Customer) -> CustomerResource {
         named_queries: format!("{link}/namedQueries"),
         roles: format!("{link}/roles"),
         auth_services: format!("{link}/authServices"),
+        storage: format!("{link}/storage"),
         keys: format!("{link}/keys"),
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Outcome, policy};
+use super::{Outcome, policy, storage};
 use crate::body::full;
 use crate::context::Context;
 use crate::error::{ApiError, Kind};
@@ -21,6 +21,7 @@ struct EntryPoint {
     queue: String,
     image_optimisation_policies: String,
     thumbnail_policies: String,
+    storage_policies: String,
 }
 
 /// `GET /`
@@ -32,6 +33,7 @@ pub(crate) fn get(context: &Context) -> Outcome {
         queue: format!("{}/queue", context.api),
         image_optimisation_policies: policy::optimisations_link(context),
         thumbnail_policies: policy::thumbnails_link(context),
+        storage_policies: storage::policies_link(context),
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod setting;
 pub(crate) mod space;
+pub(crate) mod storage;
 
 use http::Response;
 use serde_json::{Map, Value};

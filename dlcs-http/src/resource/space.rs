@@ -46,6 +46,7 @@ const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("thumbnailPolicy", SpaceOrderBy::ThumbnailPolicy),
     ("approximateNumberOfImages", SpaceOrderBy::ImageCount),
     ("images", SpaceOrderBy::Id),
+    ("storage", SpaceOrderBy::Id),
     ("defaultDeliveryChannels", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
@@ -68,6 +69,7 @@ struct SpaceResource {
     thumbnail_policy: String,
     approximate_number_of_images: u64,
     images: String,
+    storage: String,
     default_delivery_channels: String,
 }
 
@@ -76,6 +78,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
     let max_unauthorised = space.default_max_unauthorised.to_wire();
     SpaceResource {
         images: format!("{link}/images"),
+        storage: format!("{link}/storage"),
         default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
         header: Header::new(link, "vocab:Space"),
         id: space.id.get(),

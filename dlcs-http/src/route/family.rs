@@ -9,11 +9,13 @@ pub(crate) enum Family {
     Thumbs,
     /// Manifests of the Presentation API.
     Manifest,
+    /// Sources as they came.
+    File,
 }
 
 impl Family {
     /// Every one.
-    pub(crate) const ALL: [Self; 3] = [Self::Image, Self::Thumbs, Self::Manifest];
+    pub(crate) const ALL: [Self; 4] = [Self::Image, Self::Thumbs, Self::Manifest, Self::File];
 
     /// The first segment of its addresses.
     pub(crate) const fn segment(self) -> &'static str {
@@ -21,6 +23,7 @@ impl Family {
             Self::Image => "iiif-img",
             Self::Thumbs => "thumbs",
             Self::Manifest => "iiif-manifest",
+            Self::File => "file",
         }
     }
 

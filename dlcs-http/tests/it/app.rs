@@ -22,7 +22,7 @@ use dlcs_http::{DlcsService, DlcsServiceBuilder};
 use dlcs_testkit::fake::{FakeClock, FakeObject, FakeOrigin};
 use futures_util::{StreamExt, TryStreamExt};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -123,12 +123,14 @@ impl App {
             Method::from_bytes(method.as_bytes()).expect("a test gives a method");
         *request.uri_mut() = path.parse().expect("a test gives a path");
         if let Some(key) = key {
-            let value = format!("Basic {}", STANDARD.encode(key));
-            request
-                .headers_mut()
-                .insert(AUTHORIZATION, value.parse().expect("base64 is a header"));
+            request.headers_mut().insert(AUTHORIZATION, basic(key));
         }
         self.call(request).await
+    }
+
+    /// The header that lets the administrator in.
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        basic(&self.admin)
     }
 
     /// Sends a request as it is.
@@ -191,6 +193,11 @@ impl App {
             report = self.dlcs.wait(customer, batch) => drop(report.expect("the batch exists")),
         }
     }
+}
+
+fn basic(key: &str) -> HeaderValue {
+    let value = format!("Basic {}", STANDARD.encode(key));
+    value.parse().expect("base64 is a header")
 }
 
 /// A response.

@@ -26,5 +26,6 @@ mod serve;
 mod setting;
 mod space;
 mod space_images;
+mod storage;
 mod tenants;
 mod upload;

@@ -118,7 +118,9 @@ fn image_column(by: ImageOrderBy, dialect: Dialect) -> String {
         ImageOrderBy::Space => "i.space",
         ImageOrderBy::Origin => "coalesce(i.source_origin, 'dlcs-upload:' || i.source_upload)",
         ImageOrderBy::InitialOrigin => "coalesce(i.initial_origin, '')",
-        ImageOrderBy::MediaType => "coalesce(i.media_type, i.source_media_type, '')",
+        ImageOrderBy::MediaType => {
+            "coalesce(i.media_type, i.source_media_type, i.original_media_type, '')"
+        }
         ImageOrderBy::String(third) => return format!("i.string{}", third.index() + 1),
         ImageOrderBy::Number(third) => return format!("i.number{}", third.index() + 1),
         ImageOrderBy::Tags => "i.tags",
@@ -141,7 +143,7 @@ fn image_column(by: ImageOrderBy, dialect: Dialect) -> String {
         ImageOrderBy::Error => "coalesce(i.error, '')",
         ImageOrderBy::Batch => "coalesce(i.batch, 0)",
         ImageOrderBy::SourceChecksum => dialect.checksum,
-        ImageOrderBy::SourceSize => "coalesce(i.source_size, 0)",
+        ImageOrderBy::SourceSize => "coalesce(i.source_size, i.original_size, 0)",
         // The default, and what a later version may know.
         _ => "i.created",
     };

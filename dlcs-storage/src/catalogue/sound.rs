@@ -8,11 +8,16 @@ use super::record::Unreadable;
 const RULES: [(Rule, &str); 9] = [
     (
         Rule::SpaceCounts,
-        "SELECT 'space ' || s.id || ' of customer ' || s.customer || ' counts ' || s.image_count || ' images and has ' || coalesce(i.n, 0)
-             AS sentence, CAST(NULL AS text) AS image
-         FROM spaces AS s LEFT JOIN (SELECT customer, space, count(*) AS n FROM images GROUP BY customer, space) AS i
-             ON i.customer = s.customer AND i.space = s.id
-         WHERE s.image_count <> coalesce(i.n, 0)",
+        "SELECT 'space ' || s.id || ' of customer ' || s.customer || ' counts ' || s.image_count || ' images of ' || s.image_bytes || ' + '
+                 || s.thumbnail_bytes || ' bytes and has ' || coalesce(i.n, 0) || ' of ' || coalesce(i.images, 0) || ' + '
+                 || coalesce(i.thumbnails, 0) AS sentence, CAST(NULL AS text) AS image
+         FROM spaces AS s LEFT JOIN (
+             SELECT customer, space, count(*) AS n,
+                 sum(coalesce(service_length - service_thumbnail_bytes, 0) + coalesce(original_size, 0)) AS images,
+                 sum(coalesce(service_thumbnail_bytes, 0)) AS thumbnails
+             FROM images GROUP BY customer, space
+         ) AS i ON i.customer = s.customer AND i.space = s.id
+         WHERE s.image_count <> coalesce(i.n, 0) OR s.image_bytes <> coalesce(i.images, 0) OR s.thumbnail_bytes <> coalesce(i.thumbnails, 0)",
     ),
     (
         Rule::ImageHasSpace,
@@ -168,13 +173,18 @@ pub(super) const RECOUNT: [(&str, bool); 10] = [
         true,
     ),
     (
-        "UPDATE spaces SET image_count = i.n
+        "UPDATE spaces SET image_count = i.n, image_bytes = i.images, thumbnail_bytes = i.thumbnails
          FROM (
-             SELECT s.customer, s.id, coalesce(i.n, 0) AS n
-             FROM spaces AS s LEFT JOIN (SELECT customer, space, count(*) AS n FROM images GROUP BY customer, space) AS i
-                 ON i.customer = s.customer AND i.space = s.id
+             SELECT s.customer, s.id, coalesce(i.n, 0) AS n, coalesce(i.images, 0) AS images, coalesce(i.thumbnails, 0) AS thumbnails
+             FROM spaces AS s LEFT JOIN (
+                 SELECT customer, space, count(*) AS n,
+                     sum(coalesce(service_length - service_thumbnail_bytes, 0) + coalesce(original_size, 0)) AS images,
+                     sum(coalesce(service_thumbnail_bytes, 0)) AS thumbnails
+                 FROM images GROUP BY customer, space
+             ) AS i ON i.customer = s.customer AND i.space = s.id
          ) AS i
-         WHERE i.customer = spaces.customer AND i.id = spaces.id AND spaces.image_count <> i.n",
+         WHERE i.customer = spaces.customer AND i.id = spaces.id
+             AND (spaces.image_count <> i.n OR spaces.image_bytes <> i.images OR spaces.thumbnail_bytes <> i.thumbnails)",
         false,
     ),
     // The usual cost is that of a customer of whom nothing is known.

@@ -122,6 +122,8 @@ pub(super) const TABLES: [Table; 15] = [
             ("thumbnail_policy", Text),
             ("created", Number),
             ("image_count", Number),
+            ("image_bytes", Number),
+            ("thumbnail_bytes", Number),
         ],
     },
     Table {
@@ -203,6 +205,13 @@ pub(super) const TABLES: [Table; 15] = [
             ("source_media_type", Text),
             ("source_size", Number),
             ("source_checksum", Bytes),
+            ("original_generation", Number),
+            ("original_token", Number),
+            ("original_media_type", Text),
+            ("original_size", Number),
+            ("original_sha256", Bytes),
+            ("original_checksum", Bytes),
+            ("original_stored", Number),
         ],
     },
     Table {

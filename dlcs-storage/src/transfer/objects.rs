@@ -64,17 +64,15 @@ pub(super) async fn transfer(
 }
 
 fn needed(image: &Image) -> impl Iterator<Item = Needed> {
-    let of = |key, facts| Needed {
+    let of = move |key, facts| Needed {
         image: image.id.clone(),
         key,
         facts,
     };
-    let served = image.service().map(|service| {
-        let facts = &service.derivative;
-        of(service.key(&image.id), Some((facts.length, facts.checksum)))
-    });
-    let awaited = image.awaited_upload().map(|key| of(key, None));
-    served.into_iter().chain(awaited)
+    let served = image.objects();
+    let served = served.map(move |object| of(object.key, Some((object.length, object.checksum))));
+    let awaited = image.awaited_upload().map(move |key| of(key, None));
+    served.chain(awaited)
 }
 
 /// Refuses a store with objects that this catalogue does not name, before anything is put there.

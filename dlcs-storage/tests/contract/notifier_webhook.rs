@@ -101,7 +101,7 @@ async fn work(queue: &dyn IngestQueue) {
             let error = "it is bad".to_owned();
             queue.fail(claimed.lease, Failure::Final { error }).await
         } else {
-            queue.complete(claimed.lease, Success::Nothing).await
+            queue.complete(claimed.lease, Success::NOTHING).await
         };
         let _ = done.unwrap();
     }

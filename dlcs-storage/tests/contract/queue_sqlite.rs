@@ -56,11 +56,12 @@ async fn the_leases_of_a_dead_process_are_given_back_at_once() {
         .unwrap();
     assert_eq!(crashes, 1);
 
-    let orphan = DerivativeKey::pyramid(&image("a"), lost.generation(), lost.token());
+    let [pyramid, original] = DerivativeKey::of_lease(&image("a"), lost.generation(), lost.token());
     place.clock.advance(TWO_HOURS - Duration::from_secs(1));
     assert!(catalogue.list_collectable(10).await.unwrap().is_empty());
     place.clock.advance(Duration::from_secs(1));
-    assert_eq!(catalogue.list_collectable(10).await.unwrap(), [orphan]);
+    let orphans = [original, pyramid];
+    assert_eq!(catalogue.list_collectable(10).await.unwrap(), orphans);
 
     let again = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
     let why = "a process that died is not the image's fault";
@@ -153,7 +154,8 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     let catalogue = place.open_with_space().await;
     let first = catalogue.submit(submission([item("a")])).await.unwrap();
     let overtaken = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
-    let orphan = DerivativeKey::pyramid(&image("a"), overtaken.generation(), overtaken.token());
+    let [pyramid, original] =
+        DerivativeKey::of_lease(&image("a"), overtaken.generation(), overtaken.token());
     let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
     assert!(!begun.created);
     let first = catalogue
@@ -203,7 +205,7 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     place.clock.advance(TWO_HOURS);
     assert_eq!(
         catalogue.list_collectable(10).await.unwrap(),
-        [served_key, orphan]
+        [served_key, original, pyramid]
     );
 }
 

@@ -12,6 +12,7 @@ pub mod image;
 pub mod lane;
 pub mod listing;
 pub mod model;
+pub mod original;
 pub mod outcome;
 pub mod rerun;
 pub mod retry;
@@ -80,6 +81,14 @@ macro_rules! queue_contract {
                 image_that_is_registered_can_be_processed_later,
                 upload_is_kept_without_a_derivative_of_it,
                 lost_lease_registers_nothing,
+            }
+            $crate::queue::original {
+                every_fact_of_an_original_comes_back,
+                original_that_is_no_more_is_collectable_after_a_minute,
+                original_of_a_lost_lease_is_collectable_after_two_hours,
+                upload_is_collectable_once_it_is_kept,
+                images_are_listed_by_what_was_fetched,
+                stored_bytes_are_counted_exactly,
             }
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
@@ -191,6 +200,7 @@ mod tests {
             include_str!("image.rs"),
             include_str!("lane.rs"),
             include_str!("listing.rs"),
+            include_str!("original.rs"),
             include_str!("outcome.rs"),
             include_str!("rerun.rs"),
             include_str!("retry.rs"),

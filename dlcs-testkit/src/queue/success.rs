@@ -66,7 +66,7 @@ pub async fn image_without_a_derivative_is_registered(on: &QueueContext<'_>) {
     let batch = on.submit(&space, &["a"]).await;
     let lease = on.claimed().await.lease;
     let finished = on.clock.now();
-    let image = on.succeed(lease, Success::Nothing).await;
+    let image = on.succeed(lease, Success::NOTHING).await;
     let why = "nothing went wrong, and nothing is served";
     same(&image.state, &ImageState::Registered { finished }, why);
     on.clock.advance(MINUTE);
@@ -97,7 +97,7 @@ pub async fn registration_without_a_derivative_ends_what_was_served(on: &QueueCo
     let service = before.service().expect("the image is served");
     let lease = on.begun(&space, "a").await.lease;
     let own = DerivativeKey::pyramid(lease.image(), lease.generation(), lease.token());
-    let image = on.succeed(lease, Success::Nothing).await;
+    let image = on.succeed(lease, Success::NOTHING).await;
     let why = "its owner has asked for it not to be processed";
     same(image.service(), None, why);
     same(on.image(&image.id).await.service(), None, why);
@@ -111,13 +111,13 @@ pub async fn registration_without_a_derivative_ends_what_was_served(on: &QueueCo
 pub async fn image_that_is_registered_can_be_processed_later(on: &QueueContext<'_>) {
     let space = on.space().await;
     let lease = on.begun(&space, "a").await.lease;
-    let image = on.succeed(lease, Success::Nothing).await;
+    let image = on.succeed(lease, Success::NOTHING).await;
     let why = "an owner may change their mind";
     let lease = on.begun(&space, "a").await.lease;
     let failed = on.fail(lease).await;
     same(failed.state.error().is_some(), true, why);
     let lease = on.begun(&space, "a").await.lease;
-    on.succeed(lease, Success::Nothing).await;
+    on.succeed(lease, Success::NOTHING).await;
     on.submit(&space, &["a"]).await;
     let waiting = on.image(&image.id).await.state;
     same(waiting, ImageState::Waiting { previous: None }, why);
@@ -132,7 +132,7 @@ pub async fn upload_is_kept_without_a_derivative_of_it(on: &QueueContext<'_>) {
     let mut item = fixture::item(&space, "a");
     item.changes.source = Some(ImageSource::Upload(upload));
     let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
-    on.succeed(begun.claimed.lease, Success::Nothing).await;
+    on.succeed(begun.claimed.lease, Success::NOTHING).await;
     on.clock.advance(MINUTE * 2);
     let key = DerivativeKey::Upload(upload);
     let why = "nothing else holds these bytes";
@@ -152,7 +152,7 @@ pub async fn lost_lease_registers_nothing(on: &QueueContext<'_>) {
     let holder = on.claimed().await;
     let why = "what the holder makes is what counts";
     matching!(
-        on.queue.complete(lost, Success::Nothing).await,
+        on.queue.complete(lost, Success::NOTHING).await,
         Err(QueueError::LeaseLost),
         why
     );

@@ -219,8 +219,8 @@ impl ImageInput {
         let found_type = stored
             .as_ref()
             .filter(|image| image.media_type.is_none())
-            .and_then(|image| image.service())
-            .map(|service| &service.source.media_type);
+            .and_then(Image::fetched)
+            .map(|source| &source.media_type);
         if found_type.is_some() && found_type == self.changes.media_type.as_ref() {
             self.changes.media_type = None;
         }

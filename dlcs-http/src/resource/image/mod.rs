@@ -102,10 +102,8 @@ pub(crate) fn resource(context: &Context, image: Image) -> ImageResource {
     );
     let ingesting = image.state.is_pending();
     let links = Links::of(context, &image);
-    let found_type = image
-        .service()
-        .map(|service| service.source.media_type.clone());
-    let source = image.service().map(|service| &service.source);
+    let source = image.fetched();
+    let found_type = source.map(|source| source.media_type.clone());
     let (checksum, size) = source.map_or_else(Default::default, |source| {
         (format!("sha256:{}", source.checksum), source.size)
     });

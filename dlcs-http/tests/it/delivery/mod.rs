@@ -2,6 +2,7 @@
 
 mod caching;
 mod errors;
+mod file;
 mod fixture;
 mod info;
 mod manifest;

@@ -89,14 +89,13 @@ pub(super) async fn complete(
     let now = session.now();
     let mut tally = Tally::default();
     let image = &mut stored.image;
-    let replaced = match success {
-        Success::Derivative(derivative) => {
-            tally.collect(collectable::upload(&image.source, now));
-            image.succeed(derivative.into_service(lease, now))
-        }
-        Success::Nothing => image.settle(now),
-    };
-    tally.collect(collectable::service(&image.id, replaced.as_ref(), now));
+    let before = image.stored_bytes();
+    let replaced = image.succeed(success, lease, now).into_iter();
+    tally.collect(replaced.map(|key| collectable::served(key, now)));
+    tally.count_bytes(&image.id, before, image.stored_bytes())?;
+    if image.awaited_upload().is_none() {
+        tally.collect(collectable::upload(&image.source, now));
+    }
     tally.end(session, &job, &image.id, Ending::Completed);
     finish(session, tally, &job, stored).await
 }
@@ -130,12 +129,12 @@ pub(super) async fn fail(
     let mut tally = Tally::default();
     let image = &mut stored.image;
     // The failure may have come after the derivative was stored.
-    tally.collect([collectable::lease(
+    tally.collect(collectable::lease(
         &image.id,
         job.generation,
         lease.token(),
         now,
-    )]);
+    ));
     match failure {
         Failure::Retry { after, error } => {
             image.requeue();
@@ -165,7 +164,7 @@ pub(super) async fn release(session: &Session, lease: &Lease) -> Result<()> {
         lease.token(),
         session.now(),
     );
-    tally.collect([lost]);
+    tally.collect(lost);
     stored.image.requeue();
     put_back(session, &mut tally, &job, job.clone(), None).await?;
     image::save_state(session, &[&stored]).await?;
@@ -198,7 +197,7 @@ pub(super) async fn take_back(session: &Session, owner: Option<&str>) -> Result<
         let mut after = job.clone();
         if let Some(held) = job.held {
             let lease = collectable::lease(&image.id, job.generation, held.token, now);
-            tally.collect([lease]);
+            tally.collect(lease);
             after.crashes.count(held.alone);
         }
         match after.crashes.verdict() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::ImageId;
-use dlcs_core::image::{ImageService, ImageSource};
+use dlcs_core::image::ImageSource;
 use dlcs_core::queue::{Generation, LeaseToken};
 use dlcs_core::time::Timestamp;
 
@@ -24,12 +24,8 @@ const UNCLAIMED_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) type Collectable = (DerivativeKey, Timestamp);
 
 /// What was served, when it is no more.
-pub(super) fn service(
-    image: &ImageId,
-    service: Option<&ImageService>,
-    now: Timestamp,
-) -> Option<Collectable> {
-    service.map(|service| (service.key(image), now.after(SERVED_GRACE)))
+pub(super) fn served(key: DerivativeKey, now: Timestamp) -> Collectable {
+    (key, now.after(SERVED_GRACE))
 }
 
 /// Bytes that came with a registration, when they are no longer needed.
@@ -51,9 +47,8 @@ pub(super) fn lease(
     generation: Generation,
     token: LeaseToken,
     now: Timestamp,
-) -> Collectable {
-    let key = DerivativeKey::pyramid(image, generation, token);
-    (key, now.after(LEASE_GRACE))
+) -> [Collectable; 2] {
+    DerivativeKey::of_lease(image, generation, token).map(|key| (key, now.after(LEASE_GRACE)))
 }
 
 /// Notes objects; of two times for one object the later counts.

@@ -7,6 +7,7 @@ use dlcs_core::catalogue::ImageUpdate;
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageState, Metadata};
 use dlcs_core::queue::Generation;
+use dlcs_core::storage::StoredBytes;
 use dlcs_core::time::Timestamp;
 
 use super::error::{PgError, Result};
@@ -14,7 +15,7 @@ use super::row::{Columns, json, of_customer, of_space, read_all, read_one, store
 use super::session::Session;
 use super::tally::Tally;
 use super::values::{Column, Values, given, names};
-use super::{collectable, record, service, submit};
+use super::{collectable, original, record, service, submit};
 
 /// What an image is found by.
 const ID_COLUMNS: [Column; 4] = [
@@ -69,6 +70,7 @@ pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
         RECORD_COLUMNS.as_slice(),
         STATE_COLUMNS.as_slice(),
         service::COLUMNS.as_slice(),
+        original::COLUMNS.as_slice(),
     ]
     .concat();
     let names = all.iter().map(|Column(name, _)| format!(", i.{name}"));
@@ -191,10 +193,12 @@ pub(super) async fn save(session: &Session, images: &[&StoredImage]) -> Result<(
     push_record_values(&mut values, &changed)?;
     push_state_values(&mut values, &changed)?;
     service::push_values(&mut values, &changed)?;
+    original::push_values(&mut values, &changed)?;
     let columns = [
         RECORD_COLUMNS.as_slice(),
         STATE_COLUMNS.as_slice(),
         service::COLUMNS.as_slice(),
+        original::COLUMNS.as_slice(),
     ];
     update_rows(session, images, &columns.concat(), &values).await
 }
@@ -206,7 +210,12 @@ pub(super) async fn save_state(session: &Session, images: &[&StoredImage]) -> Re
     values.each(images, |stored| stored.row);
     push_state_values(&mut values, &changed)?;
     service::push_values(&mut values, &changed)?;
-    let columns = [STATE_COLUMNS.as_slice(), service::COLUMNS.as_slice()];
+    original::push_values(&mut values, &changed)?;
+    let columns = [
+        STATE_COLUMNS.as_slice(),
+        service::COLUMNS.as_slice(),
+        original::COLUMNS.as_slice(),
+    ];
     update_rows(session, images, &columns.concat(), &values).await
 }
 
@@ -266,8 +275,10 @@ pub(super) async fn delete(session: &Session, ids: &[ImageId]) -> Result<Vec<boo
     for StoredImage { image, .. } in found.values() {
         tally.lose(image.batch);
         tally.collect(collectable::upload(&image.source, now));
-        tally.collect(collectable::service(&image.id, image.service(), now));
+        let served = image.objects();
+        tally.collect(served.map(|object| collectable::served(object.key, now)));
         tally.count_image(&image.id, -1);
+        tally.count_bytes(&image.id, image.stored_bytes(), StoredBytes::default())?;
         session.changes_image(&image.id);
     }
     session
@@ -356,6 +367,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<StoredImage> {
     let generation = Generation::new(columns.number("generation")?);
     let (queued, dequeued) = (columns.time_or_none()?, columns.time_or_none()?);
     let state = read_state(columns)?;
+    let original = original::read(columns)?;
     let image = Image {
         id,
         source,
@@ -372,6 +384,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<StoredImage> {
         batch,
         generation,
         state,
+        original,
     };
     Ok(StoredImage { row, image })
 }

@@ -107,19 +107,20 @@ async fn list_leased(session: &Session) -> Result<Vec<DerivativeKey>> {
     let sql = "SELECT i.customer, i.space, i.model, j.generation, j.lease_token FROM jobs AS j JOIN images AS i ON i.row_id = j.image
                WHERE j.lease_token IS NOT NULL";
     let rows = session.rows(sql, &[]).await?;
-    read_all(&rows, |columns| {
+    let leased = read_all(&rows, |columns| {
         let image = columns.image()?;
         let generation = Generation::new(columns.number("generation")?);
         let token = LeaseToken::new(columns.number("lease_token")?);
-        Ok(DerivativeKey::pyramid(&image, generation, token))
-    })
+        Ok(DerivativeKey::of_lease(&image, generation, token))
+    })?;
+    Ok(leased.into_iter().flatten().collect())
 }
 
 async fn find_named(session: &Session, keys: &[DerivativeKey]) -> Result<Vec<Named>> {
     let (mut tokens, mut uploads) = (Vec::new(), Vec::new());
     for key in keys {
         match key {
-            DerivativeKey::Pyramid { token, .. } => {
+            DerivativeKey::Pyramid { token, .. } | DerivativeKey::Original { token, .. } => {
                 // A number that no row can hold is in none.
                 tokens.extend(stored("lease_token", token.get()));
             }
@@ -128,13 +129,13 @@ async fn find_named(session: &Session, keys: &[DerivativeKey]) -> Result<Vec<Nam
         }
     }
     let sql = format!(
-        "SELECT {} FROM images AS i WHERE service_token = ANY ($1) OR source_upload = ANY ($2)",
+        "SELECT {} FROM images AS i WHERE service_token = ANY ($1) OR original_token = ANY ($1) OR source_upload = ANY ($2)",
         *image::COLUMNS
     );
     let rows = session.rows(&sql, &[&tokens, &uploads]).await?;
     let mut needed: BTreeSet<_> = list_leased(session).await?.into_iter().collect();
     for StoredImage { image, .. } in read_all(&rows, image::read)? {
-        needed.extend(image.service().map(|service| service.key(&image.id)));
+        needed.extend(image.objects().map(|object| object.key));
         needed.extend(image.awaited_upload());
     }
     let paths: Vec<_> = keys.iter().map(DerivativeKey::path).collect();

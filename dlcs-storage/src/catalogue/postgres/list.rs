@@ -14,7 +14,7 @@ use super::session::Session;
 
 const DIALECT: Dialect = Dialect {
     width: "coalesce(i.service_width, 0)",
-    checksum: "coalesce(encode(i.source_checksum, 'hex'), '') COLLATE \"C\"",
+    checksum: "coalesce(encode(coalesce(i.source_checksum, i.original_sha256), 'hex'), '') COLLATE \"C\"",
 };
 
 pub(super) async fn list(

@@ -19,7 +19,7 @@ const MIGRATIONS: [(u32, &str); 3] = [
     ),
     (
         5,
-        include_str!("../../../migrations/postgres/0005_keep-settings.sql"),
+        include_str!("../../../migrations/postgres/0005_keep-settings-and-originals.sql"),
     ),
 ];
 

@@ -34,6 +34,7 @@ mod migrate;
 mod notice;
 mod open;
 mod origin_strategy;
+mod original;
 mod port;
 mod query;
 mod queue;

@@ -13,6 +13,7 @@ use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::query::Sequence;
 use super::{
@@ -114,6 +115,11 @@ impl Catalogue for PostgresCatalogue {
     ) -> Result<Page<Space>> {
         let read = |session| async move { space::list(&session, customer, order, page).await };
         Ok(self.database.snapshot(read).await?)
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        let read = |session| async move { space::storage(&session, customer).await };
+        Ok(self.database.read(read).await?)
     }
 
     async fn update_space(

@@ -58,6 +58,12 @@ impl<'r> Columns<'r> {
         u64::try_from(self.get::<i64>()?).map_err(|_| unreadable(what))
     }
 
+    /// The next column as a number that is never negative, where there is one.
+    pub(super) fn number_or_none(&mut self, what: &'static str) -> Result<Option<u64>> {
+        let number = self.get::<Option<i64>>()?.map(u64::try_from);
+        number.transpose().map_err(|_| unreadable(what))
+    }
+
     /// The next column as a number of 32 bits that is never negative.
     pub(super) fn small(&mut self, what: &'static str) -> Result<u32> {
         u32::try_from(self.get::<i64>()?).map_err(|_| unreadable(what))

@@ -6,6 +6,7 @@ use dlcs_core::catalogue::Subject;
 use dlcs_core::id::{CustomerId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::{StorageFigures, StoredBytes};
 
 use super::customer;
 use super::error::{PgError, Result};
@@ -15,7 +16,7 @@ use super::row::{Columns, json, of_customer, of_space, read_all, read_one};
 use super::session::Session;
 
 const COLUMNS: &str = "customer, id, name, default_tags, default_roles, default_max_unauthorised, \
-                       image_optimisation_policy, thumbnail_policy, created, image_count";
+                       image_optimisation_policy, thumbnail_policy, created, image_count, image_bytes, thumbnail_bytes";
 
 pub(super) async fn create(
     session: &Session,
@@ -36,7 +37,7 @@ pub(super) async fn create(
     session
         .execute(
             &format!(
-                "INSERT INTO spaces ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)"
+                "INSERT INTO spaces ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0)"
             ),
             &[
                 &of_customer(customer),
@@ -199,20 +200,57 @@ pub(super) async fn delete(session: &Session, customer: CustomerId, id: SpaceId)
     Ok(())
 }
 
-/// Keeps the counts of the images of spaces.
-pub(super) async fn count_images(
+/// What changes of what a space counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct SpaceChange {
+    pub(super) images: i64,
+    pub(super) image_bytes: i64,
+    pub(super) thumbnail_bytes: i64,
+}
+
+/// Keeps the counts of spaces.
+pub(super) async fn keep_counts(
     session: &Session,
-    spaces: &BTreeMap<(CustomerId, SpaceId), i64>,
+    spaces: &BTreeMap<(CustomerId, SpaceId), SpaceChange>,
 ) -> Result<()> {
-    for ((customer, id), change) in spaces {
+    let changed = spaces.iter();
+    for ((customer, id), change) in changed.filter(|(_, it)| **it != SpaceChange::default()) {
         session
             .execute(
-                "UPDATE spaces SET image_count = image_count + $3 WHERE customer = $1 AND id = $2",
-                &[&of_customer(*customer), &of_space(*id), change],
+                "UPDATE spaces SET image_count = image_count + $3, image_bytes = image_bytes + $4, thumbnail_bytes = thumbnail_bytes + $5
+                 WHERE customer = $1 AND id = $2",
+                &[
+                    &of_customer(*customer),
+                    &of_space(*id),
+                    &change.images,
+                    &change.image_bytes,
+                    &change.thumbnail_bytes,
+                ],
             )
             .await?;
     }
     Ok(())
+}
+
+/// How much is stored of a customer.
+pub(super) async fn storage(session: &Session, customer: CustomerId) -> Result<StorageFigures> {
+    let row = session
+        .row(
+            "SELECT coalesce(sum(image_count), 0)::bigint, coalesce(sum(image_bytes), 0)::bigint, coalesce(sum(thumbnail_bytes), 0)::bigint
+             FROM spaces WHERE customer = $1",
+            &[&of_customer(customer)],
+        )
+        .await?;
+    let found = read_one(row, |columns| {
+        Ok(StorageFigures {
+            images: columns.number("image_count")?,
+            bytes: StoredBytes {
+                images: columns.number("image_bytes")?,
+                thumbnails: columns.number("thumbnail_bytes")?,
+            },
+        })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 fn read(columns: &mut Columns<'_>) -> Result<Space> {
@@ -227,5 +265,9 @@ fn read(columns: &mut Columns<'_>) -> Result<Space> {
         thumbnail_policy: columns.get()?,
         created: columns.time()?,
         image_count: columns.number("image_count")?,
+        stored: StoredBytes {
+            images: columns.number("image_bytes")?,
+            thumbnails: columns.number("thumbnail_bytes")?,
+        },
     })
 }

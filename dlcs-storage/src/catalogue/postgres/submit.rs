@@ -222,7 +222,7 @@ pub(super) async fn overtake(
         let id = &stored.image.id;
         if let Some(held) = job.held {
             let lease = collectable::lease(id, job.generation, held.token, session.now());
-            tally.collect([lease]);
+            tally.collect(lease);
         }
         tally.end(session, &job, id, Ending::Overtaken);
     }

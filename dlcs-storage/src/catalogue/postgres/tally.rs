@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 
 use dlcs_core::derivative::DerivativeKey;
 use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
+use dlcs_core::storage::StoredBytes;
 
 use super::batch::{self, Ending};
 use super::collectable::{self, Collectable};
-use super::error::Result;
+use super::error::{PgError, Result};
 use super::job::Job;
 use super::line::{self, Line, LineChange};
+use super::row::stored;
 use super::session::Session;
 use super::share::{self, ShareChange};
-use super::space;
+use super::space::{self, SpaceChange};
 use super::turn::{self, Lanes};
 
 /// The changes of one operation.
@@ -29,7 +31,7 @@ pub(super) struct Tally {
     lines: BTreeMap<Line, LineChange>,
     hosts: BTreeMap<String, i64>,
     shares: BTreeMap<(CustomerId, i64), ShareChange>,
-    spaces: BTreeMap<(CustomerId, SpaceId), i64>,
+    spaces: BTreeMap<(CustomerId, SpaceId), SpaceChange>,
     lanes: Option<Lanes>,
 }
 
@@ -147,10 +149,27 @@ impl Tally {
 
     /// A space has more images now, or fewer.
     pub(super) fn count_image(&mut self, image: &ImageId, change: i64) {
-        *self
-            .spaces
-            .entry((image.customer(), image.space()))
-            .or_default() += change;
+        self.space(image).images += change;
+    }
+
+    /// Something else is stored of an image now.
+    pub(super) fn count_bytes(
+        &mut self,
+        image: &ImageId,
+        before: StoredBytes,
+        after: StoredBytes,
+    ) -> Result<()> {
+        let change =
+            |before, after| Ok::<_, PgError>(stored("bytes", after)? - stored("bytes", before)?);
+        let space = self.space(image);
+        space.image_bytes += change(before.images, after.images)?;
+        space.thumbnail_bytes += change(before.thumbnails, after.thumbnails)?;
+        Ok(())
+    }
+
+    fn space(&mut self, image: &ImageId) -> &mut SpaceChange {
+        let space = (image.customer(), image.space());
+        self.spaces.entry(space).or_default()
     }
 
     /// Writes everything; returns what was charged, where one job was leased.
@@ -165,7 +184,7 @@ impl Tally {
             line::write(session, self.lines),
             line::write_hosts(session, &self.hosts),
             share::write(session, &self.shares),
-            space::count_images(session, &self.spaces),
+            space::keep_counts(session, &self.spaces),
             turn::save_lanes(session, self.lanes),
         )?;
         Ok(charged)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::derivative::{DerivativeKey, UploadId};
 use dlcs_core::id::ImageId;
-use dlcs_core::image::{ImageService, ImageSource};
+use dlcs_core::image::ImageSource;
 use dlcs_core::queue::{Generation, LeaseToken};
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -20,16 +20,12 @@ const LEASE_GRACE: Duration = Duration::from_secs(2 * 60 * 60);
 const UNCLAIMED_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What was served, when it is no more.
-pub(super) fn add_service(
+pub(super) fn add_served(
     connection: &Connection,
-    image: &ImageId,
-    service: Option<&ImageService>,
+    key: &DerivativeKey,
     now: Timestamp,
 ) -> Result<()> {
-    match service {
-        Some(service) => add(connection, &service.key(image), now.after(SERVED_GRACE)),
-        None => Ok(()),
-    }
+    add(connection, key, now.after(SERVED_GRACE))
 }
 
 /// Bytes that came with a registration, when they are no longer needed.
@@ -70,8 +66,8 @@ pub(super) fn add_lease(
     token: LeaseToken,
     now: Timestamp,
 ) -> Result<()> {
-    let key = DerivativeKey::pyramid(image, generation, token);
-    add(connection, &key, now.after(LEASE_GRACE))
+    let mut keys = DerivativeKey::of_lease(image, generation, token).into_iter();
+    keys.try_for_each(|key| add(connection, &key, now.after(LEASE_GRACE)))
 }
 
 fn add(connection: &Connection, key: &DerivativeKey, not_before: Timestamp) -> Result<()> {

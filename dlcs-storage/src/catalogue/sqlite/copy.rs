@@ -84,8 +84,8 @@ impl CopiedDatabase {
             last = Some(image.id.clone());
             images += page.len() as u64;
             for image in page {
-                let served = image.service().map(|service| service.key(&image.id));
-                for key in served.into_iter().chain(image.awaited_upload()) {
+                let served = image.objects().map(|object| object.key);
+                for key in served.chain(image.awaited_upload()) {
                     visit(key)?;
                 }
             }

@@ -7,12 +7,13 @@ use dlcs_core::catalogue::{ImageUpdate, Subject};
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageChanges, ImageState, Metadata};
 use dlcs_core::queue::Generation;
+use dlcs_core::storage::StoredBytes;
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::error::{Result, SqliteError};
 use super::row::{Columns, json, stored};
-use super::{batch, collectable, job, query_one, record, service, space};
+use super::{batch, collectable, job, original, query_one, record, service, space};
 
 /// What one registration and every step after it changes, before [`service::COLUMNS`].
 const STATE_COLUMNS: [&str; 6] = [
@@ -55,10 +56,11 @@ pub(super) struct StoredImage {
 /// The columns that [`read`] expects.
 pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "row_id, customer, space, model, created, {}, {}, {}",
+        "row_id, customer, space, model, created, {}, {}, {}, {}",
         RECORD_COLUMNS.join(", "),
         STATE_COLUMNS.join(", "),
-        service::COLUMNS.join(", ")
+        service::COLUMNS.join(", "),
+        original::COLUMNS.join(", ")
     )
 });
 
@@ -71,6 +73,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
         &RECORD_COLUMNS,
         &STATE_COLUMNS,
         &service::COLUMNS,
+        &original::COLUMNS,
     ]
     .concat();
     let marks = vec!["?"; columns.len()].join(", ");
@@ -79,10 +82,16 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
         columns.join(", ")
     )
 });
-static SAVE: LazyLock<String> =
-    LazyLock::new(|| update_sql(&[&RECORD_COLUMNS, &STATE_COLUMNS, &service::COLUMNS]));
+static SAVE: LazyLock<String> = LazyLock::new(|| {
+    update_sql(&[
+        &RECORD_COLUMNS,
+        &STATE_COLUMNS,
+        &service::COLUMNS,
+        &original::COLUMNS,
+    ])
+});
 static SAVE_STATE: LazyLock<String> =
-    LazyLock::new(|| update_sql(&[&STATE_COLUMNS, &service::COLUMNS]));
+    LazyLock::new(|| update_sql(&[&STATE_COLUMNS, &service::COLUMNS, &original::COLUMNS]));
 
 fn select(which: &str) -> String {
     format!("SELECT {} FROM images WHERE {which}", *COLUMNS)
@@ -198,11 +207,14 @@ pub(super) fn delete(connection: &Connection, id: &ImageId, now: Timestamp) -> R
         batch::lose_image(connection, batch)?;
     }
     collectable::add_upload(connection, &image.source, now)?;
-    collectable::add_service(connection, &image.id, image.service(), now)?;
+    for object in image.objects() {
+        collectable::add_served(connection, &object.key, now)?;
+    }
     connection
         .prepare_cached("DELETE FROM images WHERE row_id = ?1")?
         .execute([row])?;
     space::count_images(connection, id.customer(), id.space(), -1)?;
+    space::count_bytes(connection, id, image.stored_bytes(), StoredBytes::default())?;
     Ok(true)
 }
 
@@ -251,6 +263,7 @@ fn state_values(image: &Image) -> Result<Vec<Box<dyn ToSql>>> {
         Box::new(error.cloned()),
     ];
     values.extend(service::values(image.service())?);
+    values.extend(original::values(image.original.as_ref())?);
     Ok(values)
 }
 
@@ -280,6 +293,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
     let generation = Generation::new(columns.number("generation")?);
     let (queued, dequeued) = (columns.time_or_none()?, columns.time_or_none()?);
     let state = read_state(columns)?;
+    let original = original::read(columns)?;
     let image = Image {
         id,
         source,
@@ -296,6 +310,7 @@ pub(super) fn read(columns: &mut Columns<'_, '_>) -> Result<StoredImage> {
         batch,
         generation,
         state,
+        original,
     };
     Ok(StoredImage { row, image })
 }

@@ -111,7 +111,7 @@ fn scan_collectable(
 }
 
 fn list_leased(connection: &Connection) -> Result<Vec<DerivativeKey>> {
-    query_all(
+    let leased = query_all(
         connection,
         "SELECT i.customer, i.space, i.model, j.generation, j.lease_token FROM jobs AS j JOIN images AS i ON i.row_id = j.image
          WHERE j.lease_token IS NOT NULL",
@@ -120,23 +120,27 @@ fn list_leased(connection: &Connection) -> Result<Vec<DerivativeKey>> {
             let image = columns.image()?;
             let generation = Generation::new(columns.number("generation")?);
             let token = LeaseToken::new(columns.number("lease_token")?);
-            Ok(DerivativeKey::pyramid(&image, generation, token))
+            Ok(DerivativeKey::of_lease(&image, generation, token))
         },
-    )
+    )?;
+    Ok(leased.into_iter().flatten().collect())
 }
 
 fn find_named(connection: &Connection, keys: Vec<DerivativeKey>) -> Result<Vec<Named>> {
     let (mut tokens, mut uploads) = (Vec::new(), Vec::new());
     for key in &keys {
         match key {
-            DerivativeKey::Pyramid { token, .. } => tokens.push(token.get()),
+            DerivativeKey::Pyramid { token, .. } | DerivativeKey::Original { token, .. } => {
+                tokens.push(token.get());
+            }
             DerivativeKey::Upload(id) => uploads.push(id.to_string()),
             _ => {}
         }
     }
     let sql = format!(
         "SELECT {} FROM images
-         WHERE service_token IN (SELECT value FROM json_each(?1)) OR source_upload IN (SELECT value FROM json_each(?2))",
+         WHERE service_token IN (SELECT value FROM json_each(?1)) OR original_token IN (SELECT value FROM json_each(?1))
+             OR source_upload IN (SELECT value FROM json_each(?2))",
         *image::COLUMNS
     );
     let images = query_all(
@@ -147,7 +151,7 @@ fn find_named(connection: &Connection, keys: Vec<DerivativeKey>) -> Result<Vec<N
     )?;
     let mut needed: BTreeSet<_> = list_leased(connection)?.into_iter().collect();
     for StoredImage { image, .. } in images {
-        needed.extend(image.service().map(|service| service.key(&image.id)));
+        needed.extend(image.objects().map(|object| object.key));
         needed.extend(image.awaited_upload());
     }
     let mut named = Vec::new();

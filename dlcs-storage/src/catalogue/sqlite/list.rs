@@ -15,7 +15,7 @@ use super::{count, image, page_bounds, query_all};
 
 const DIALECT: Dialect = Dialect {
     width: "i.width",
-    checksum: "lower(hex(coalesce(i.source_checksum, x'')))",
+    checksum: "lower(hex(coalesce(i.source_checksum, i.original_sha256, x'')))",
 };
 
 pub(super) fn list(
@@ -390,7 +390,7 @@ mod tests {
         database
             .execute_batch(
                 "INSERT INTO customers VALUES (1, 'a', 'a', 'ordinary', 0);
-                 INSERT INTO spaces VALUES (1, 1, 'a', '[]', '[]', -1, NULL, NULL, 0, 9);
+                 INSERT INTO spaces VALUES (1, 1, 'a', '[]', '[]', -1, NULL, NULL, 0, 9, 0, 0);
                  WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 9)
                  INSERT INTO images (customer, space, model, source_origin, string1, string2, string3, number1, number2, number3, tags, roles,
                      manifests, max_unauthorised, delivery_channels, created, generation, state)

@@ -15,7 +15,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/sqlite/0002_register-without-processing.sql"),
     include_str!("../../../migrations/sqlite/0003_share-the-queue.sql"),
     include_str!("../../../migrations/sqlite/0004_list-in-order.sql"),
-    include_str!("../../../migrations/sqlite/0005_keep-settings.sql"),
+    include_str!("../../../migrations/sqlite/0005_keep-settings-and-originals.sql"),
 ];
 
 /// The schema version that this program works with.

@@ -25,6 +25,7 @@ mod migrate;
 mod notice;
 mod open;
 mod origin_strategy;
+mod original;
 mod port;
 mod query;
 mod queue;

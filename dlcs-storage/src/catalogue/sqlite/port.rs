@@ -13,6 +13,7 @@ use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::writer::Terms;
 use super::{
@@ -104,6 +105,10 @@ impl Catalogue for SqliteCatalogue {
         Ok(self
             .read(move |c| space::list(c, customer, order, page))
             .await?)
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        Ok(self.read(move |c| space::storage(c, customer)).await?)
     }
 
     async fn update_space(

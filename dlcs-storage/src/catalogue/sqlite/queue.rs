@@ -21,7 +21,7 @@ use super::image::StoredImage;
 use super::job::{Arrivals, Job};
 use super::submission::{Checked, SpacesSeen, check, register, submit, submit_in_batches};
 use super::writer::Terms;
-use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, turn};
+use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, space, turn};
 
 #[async_trait]
 impl IngestQueue for SqliteCatalogue {
@@ -303,14 +303,14 @@ fn complete(
         return Ok(Completion::Superseded);
     };
     let image = &mut stored.image;
-    let replaced = match success {
-        Success::Derivative(derivative) => {
-            collectable::add_upload(connection, &image.source, now)?;
-            image.succeed(derivative.into_service(lease, now))
-        }
-        Success::Nothing => image.settle(now),
-    };
-    collectable::add_service(connection, &image.id, replaced.as_ref(), now)?;
+    let before = image.stored_bytes();
+    for key in image.succeed(success, lease, now) {
+        collectable::add_served(connection, &key, now)?;
+    }
+    space::count_bytes(connection, &image.id, before, image.stored_bytes())?;
+    if image.awaited_upload().is_none() {
+        collectable::add_upload(connection, &image.source, now)?;
+    }
     job::end(connection, &job, image, &Ending::Completed, now)?;
     image::save_state(connection, &stored)?;
     Ok(Completion::Recorded(Box::new(stored.image)))

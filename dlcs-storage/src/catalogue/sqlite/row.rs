@@ -48,6 +48,12 @@ impl<'r, 's> Columns<'r, 's> {
         u64::try_from(self.get::<i64>()?).map_err(|_| unreadable(what))
     }
 
+    /// The next column as a number that is never negative, where there is one.
+    pub(super) fn number_or_none(&mut self, what: &'static str) -> Result<Option<u64>> {
+        let number = self.get::<Option<i64>>()?.map(u64::try_from);
+        number.transpose().map_err(|_| unreadable(what))
+    }
+
     /// The next column as an instant.
     pub(super) fn time(&mut self) -> Result<Timestamp> {
         Ok(Timestamp::from_micros(self.get()?))

@@ -1,18 +1,19 @@
 //! Spaces.
 
 use dlcs_core::catalogue::Subject;
-use dlcs_core::id::{CustomerId, SpaceId};
+use dlcs_core::id::{CustomerId, ImageId, SpaceId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::{StorageFigures, StoredBytes};
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::{Result, SqliteError};
-use super::row::{Columns, json};
+use super::row::{Columns, json, stored};
 use super::{count, customer, order, page_bounds, query_all, query_one};
 
 const COLUMNS: &str = "customer, id, name, default_tags, default_roles, default_max_unauthorised, \
-                       image_optimisation_policy, thumbnail_policy, created, image_count";
+                       image_optimisation_policy, thumbnail_policy, created, image_count, image_bytes, thumbnail_bytes";
 
 pub(super) fn create(
     connection: &Connection,
@@ -33,7 +34,7 @@ pub(super) fn create(
     refuse_taken_name(connection, &space)?;
     connection
         .prepare_cached(&format!(
-            "INSERT INTO spaces ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"
+            "INSERT INTO spaces ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, 0)"
         ))?
         .execute(params![
             space.customer.get(),
@@ -173,6 +174,52 @@ pub(super) fn count_images(
     Ok(())
 }
 
+/// Keeps the count of the bytes that are stored of a space's images.
+pub(super) fn count_bytes(
+    connection: &Connection,
+    image: &ImageId,
+    before: StoredBytes,
+    after: StoredBytes,
+) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let change =
+        |before, after| Ok::<_, SqliteError>(stored("bytes", after)? - stored("bytes", before)?);
+    connection
+        .prepare_cached(
+            "UPDATE spaces SET image_bytes = image_bytes + ?3, thumbnail_bytes = thumbnail_bytes + ?4
+             WHERE customer = ?1 AND id = ?2",
+        )?
+        .execute(params![
+            image.customer().get(),
+            image.space().get(),
+            change(before.images, after.images)?,
+            change(before.thumbnails, after.thumbnails)?,
+        ])?;
+    Ok(())
+}
+
+/// How much is stored of a customer.
+pub(super) fn storage(connection: &Connection, customer: CustomerId) -> Result<StorageFigures> {
+    let found = query_one(
+        connection,
+        "SELECT coalesce(sum(image_count), 0), coalesce(sum(image_bytes), 0), coalesce(sum(thumbnail_bytes), 0)
+         FROM spaces WHERE customer = ?1",
+        [customer.get()],
+        |columns| {
+            Ok(StorageFigures {
+                images: columns.number("image_count")?,
+                bytes: StoredBytes {
+                    images: columns.number("image_bytes")?,
+                    thumbnails: columns.number("thumbnail_bytes")?,
+                },
+            })
+        },
+    )?;
+    Ok(found.unwrap_or_default())
+}
+
 fn read(columns: &mut Columns<'_, '_>) -> Result<Space> {
     Ok(Space {
         customer: columns.customer()?,
@@ -185,5 +232,9 @@ fn read(columns: &mut Columns<'_, '_>) -> Result<Space> {
         thumbnail_policy: columns.get()?,
         created: columns.time()?,
         image_count: columns.number("image_count")?,
+        stored: StoredBytes {
+            images: columns.number("image_bytes")?,
+            thumbnails: columns.number("thumbnail_bytes")?,
+        },
     })
 }

@@ -151,7 +151,9 @@ impl<B: Catalogue + IngestQueue> World<B> {
     /// The paths of objects, with claims named by their order.
     fn paths(&self, keys: Vec<DerivativeKey>) -> Vec<String> {
         let in_order = |mut key| {
-            if let DerivativeKey::Pyramid { token, .. } = &mut key {
+            if let DerivativeKey::Pyramid { token, .. } | DerivativeKey::Original { token, .. } =
+                &mut key
+            {
                 *token = LeaseToken::new(self.place(*token));
             }
             key.path()
@@ -235,7 +237,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 self.end(*choice, end).await
             }
             Step::Settle(choice) => {
-                let end = async |lease| self.backend().complete(lease, Success::Nothing).await;
+                let end = async |lease| self.backend().complete(lease, Success::NOTHING).await;
                 self.end(*choice, end).await
             }
             Step::Fail(choice) => {

@@ -12,6 +12,7 @@ use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
+use dlcs_core::storage::StorageFigures;
 
 use super::{Broken, Fault};
 
@@ -86,6 +87,10 @@ impl Catalogue for Broken {
         page: PageRequest,
     ) -> Result<Page<Space>> {
         self.sound.list_spaces(customer, order, page).await
+    }
+
+    async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
+        self.sound.find_storage(customer).await
     }
 
     async fn update_space(

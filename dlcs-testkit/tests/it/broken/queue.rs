@@ -132,12 +132,12 @@ impl IngestQueue for Broken {
     }
 
     async fn complete(&self, lease: Lease, mut success: Success) -> Result<Completion> {
-        if let Success::Derivative(stored) = &mut success
+        if let Some(stored) = &mut success.derivative
             && self.has(Fault::ForgottenThumbnails)
         {
             stored.derivative.thumbnails.clear();
         }
-        if success == Success::Nothing && self.has(Fault::ReluctantRegistration) {
+        if success == Success::NOTHING && self.has(Fault::ReluctantRegistration) {
             let error = "there is nothing to serve".to_owned();
             return self.sound.fail(lease, Failure::Final { error }).await;
         }

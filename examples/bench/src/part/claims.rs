@@ -132,7 +132,7 @@ async fn claims(queue: &impl IngestQueue) -> Result<Vec<f64>> {
         let begun = Instant::now();
         let claimed = queue.claim(claim).await?.ok_or("nothing is due")?;
         took.push(begun.elapsed().as_secs_f64() * 1000.0);
-        match queue.complete(claimed.lease, Success::Nothing).await? {
+        match queue.complete(claimed.lease, Success::NOTHING).await? {
             Completion::Recorded(_) => {}
             Completion::Superseded => return Err("a claim was overtaken".into()),
         }

@@ -113,7 +113,11 @@ async fn damage_is_named_and_healed() {
     );
     has(
         &lines,
-        &["space 1 of customer 1 counts 7 images and has 5: a repair puts it right"],
+        &[
+            "space 1 of customer 1 counts 7 images of ",
+            " bytes and has 5 of ",
+            ": a repair puts it right",
+        ],
     );
     assert!(
         lines[4].ends_with("and all counts: 4 faults, 4 left"),

@@ -1,4 +1,4 @@
--- What customers say once for many images.
+-- What customers say once for many images, sources that are kept as they came, and how much is stored.
 
 CREATE TABLE settings (
     id       TEXT    PRIMARY KEY,
@@ -30,3 +30,22 @@ FROM customers, (
     UNION ALL
     SELECT 2, '0/application/*/file', '{"media_type":"application/*","channel":"file","policy":"none"}'
 ) AS first;
+
+-- The source of an image as it came: all of these have values, or none.
+ALTER TABLE images ADD COLUMN original_generation INTEGER;
+ALTER TABLE images ADD COLUMN original_token      INTEGER;
+ALTER TABLE images ADD COLUMN original_media_type TEXT;
+ALTER TABLE images ADD COLUMN original_size       INTEGER;
+ALTER TABLE images ADD COLUMN original_sha256     BLOB CHECK (length(original_sha256) = 32);
+ALTER TABLE images ADD COLUMN original_checksum   BLOB CHECK (length(original_checksum) = 32);
+ALTER TABLE images ADD COLUMN original_stored     INTEGER;
+
+-- Kept by the transactions that change what is served of images.
+ALTER TABLE spaces ADD COLUMN image_bytes     INTEGER NOT NULL DEFAULT 0 CHECK (image_bytes >= 0);
+ALTER TABLE spaces ADD COLUMN thumbnail_bytes INTEGER NOT NULL DEFAULT 0 CHECK (thumbnail_bytes >= 0);
+UPDATE spaces SET image_bytes = i.images, thumbnail_bytes = i.thumbnails
+FROM (
+    SELECT customer, space, sum(service_length - service_thumbnail_bytes) AS images, sum(service_thumbnail_bytes) AS thumbnails
+    FROM images WHERE service_length IS NOT NULL GROUP BY customer, space
+) AS i
+WHERE i.customer = spaces.customer AND i.space = spaces.id;
