@@ -9,6 +9,7 @@ use crate::image::{FieldProblem, Image};
 use crate::ingest::IngestError;
 use crate::origin::OriginError;
 use crate::queue::QueueError;
+use crate::setting::NamedQueryError;
 
 /// The result of asking [`Dlcs`](crate::Dlcs).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -61,6 +62,22 @@ pub enum Error {
     NotReady {
         /// The image.
         image: ImageId,
+    },
+    /// A named query needs other arguments: correct them.
+    #[error("the named query `{query}` cannot be asked like this")]
+    Arguments {
+        /// Its name.
+        query: String,
+        /// What is missing, or is not the number that it should be.
+        source: NamedQueryError,
+    },
+    /// A named query selects more images than can be taken at once: narrow it.
+    #[error("the named query selects {count} images, and {limit} may be taken at once")]
+    SelectedTooMany {
+        /// How many it selects.
+        count: u64,
+        /// How many it may select.
+        limit: u64,
     },
     /// No origin serves an address.
     #[error("the origin cannot be used")]

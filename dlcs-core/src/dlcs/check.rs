@@ -1,6 +1,7 @@
 //! What changes may not say, with the customer's rules and the origins that are served.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::Dlcs;
 use crate::catalogue::ImageUpdate;
@@ -58,8 +59,8 @@ impl Dlcs {
         let mut problems = Vec::new();
         for (index, registration) in registrations.iter_mut().enumerate() {
             let customer = registration.customer;
-            if !rules.contains_key(&customer) {
-                rules.insert(customer, self.channel_rules(customer).await?);
+            if let Entry::Vacant(vacant) = rules.entry(customer) {
+                vacant.insert(self.channel_rules(customer).await?);
             }
             let rules = &rules[&customer];
             let id = registration.model.clone();

@@ -6,6 +6,7 @@ mod check;
 mod keys;
 mod notices;
 mod origins;
+mod queries;
 mod register;
 mod spaces;
 mod workers;

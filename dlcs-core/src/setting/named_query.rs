@@ -11,8 +11,6 @@ use crate::image::{ImageOrder, ImageOrderBy, ImageQuery, Third, shorten};
 
 /// The longest template, in bytes.
 const TEMPLATE_MAX_BYTES: usize = 2000;
-/// The most arguments that a template may ask for.
-const ARGUMENTS_MAX: usize = 100;
 
 /// A query that is delivered as a manifest.
 ///
@@ -55,7 +53,7 @@ pub enum NamedQueryError {
     #[error("needs argument {0}, which the address does not have")]
     Argument(usize),
     /// An argument that no address could have.
-    #[error("asks for `{}`: arguments are p1 to p{ARGUMENTS_MAX}", shorten(.0))]
+    #[error("asks for `{}`: arguments are p1 to p{}", shorten(.0), NamedQuery::ARGUMENTS_MAX)]
     Parameter(String),
 }
 
@@ -88,6 +86,9 @@ enum Value {
 }
 
 impl NamedQuery {
+    /// The most arguments that a template may ask for.
+    pub const ARGUMENTS_MAX: usize = 100;
+
     /// Makes a query, unless its template could never be used.
     ///
     /// # Errors
@@ -99,7 +100,7 @@ impl NamedQuery {
         }
         let query = Self { name, template };
         // As good an argument as any, for numbers and for texts.
-        let arguments = vec!["1".to_owned(); ARGUMENTS_MAX];
+        let arguments = vec!["1".to_owned(); Self::ARGUMENTS_MAX];
         query.select(CustomerId::FIRST, &arguments)?;
         Ok(query)
     }
@@ -187,7 +188,7 @@ impl Value {
             return Ok(Self::Text(decode(text)));
         };
         match digits.parse::<usize>() {
-            Ok(place @ 1..=ARGUMENTS_MAX) => Ok(Self::Argument(place - 1)),
+            Ok(place @ 1..=NamedQuery::ARGUMENTS_MAX) => Ok(Self::Argument(place - 1)),
             _ => Err(NamedQueryError::Parameter(text.to_owned())),
         }
     }

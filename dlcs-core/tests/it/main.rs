@@ -4,5 +4,6 @@
 mod channels;
 mod fake;
 mod fsck;
+mod queries;
 mod registration;
 mod workers;

@@ -1,14 +1,14 @@
 //! JSON documents about an image: info.json and manifests, each in two versions and two media types.
 
 use dlcs_core::iiif::Version;
+use dlcs_core::image::ImageService;
 use dlcs_core::time::Timestamp;
-use http::Response;
+use http::{HeaderMap, Response};
 
 use super::accept::Accept;
 use super::headers::{self, Description};
-use super::route::Target;
 use super::{Asked, info, manifest};
-use crate::body::{ResponseBody, full};
+use crate::body::ResponseBody;
 use crate::route::Family;
 
 /// The context document of a version of what a family describes its images by.
@@ -32,13 +32,12 @@ pub(super) struct Form {
 
 impl Form {
     /// What the address asks for, and else what the client accepts.
-    pub(super) fn of(accept: &Accept, family: Family, target: &Target) -> Self {
-        let version = target
-            .version
-            .unwrap_or_else(|| accept.version(|version| context_of(family, version)));
+    pub(super) fn of(accept: &Accept, family: Family, named: Option<Version>) -> Self {
+        let version =
+            named.unwrap_or_else(|| accept.version(|version| context_of(family, version)));
         Self {
             version,
-            named: match (target.version, version) {
+            named: match (named, version) {
                 (None, Version::V3) => None,
                 (_, version) => Some(version),
             },
@@ -61,20 +60,26 @@ pub(super) struct Document {
 impl Document {
     /// The answer, or 304.
     pub(super) fn answer(self, asked: &Asked<'_>) -> Response<ResponseBody> {
+        let request = &asked.request.headers;
+        self.answer_about([asked.service], asked.route.family, request)
+    }
+
+    /// The answer about what is served of several images, or 304.
+    pub(super) fn answer_about<'a>(
+        self,
+        services: impl IntoIterator<Item = &'a ImageService>,
+        family: Family,
+        request: &HeaderMap,
+    ) -> Response<ResponseBody> {
         let is_json_ld = self.form.is_json_ld;
-        let context = context_of(asked.route.family, self.form.version);
+        let context = context_of(family, self.form.version);
         let description = Description {
             content_type: headers::document_type(context, is_json_ld),
             link: headers::document_link(self.profile, context, is_json_ld),
-            etag: headers::document_etag(asked.service, is_json_ld, &self.body),
+            etag: headers::document_etag(services, is_json_ld, &self.body),
             modified: self.modified,
             by_accept: true,
         };
-        if let Some(response) = description.not_modified(&asked.request.headers) {
-            return response;
-        }
-        let mut response = Response::new(full(self.body));
-        description.add_to(response.headers_mut());
-        response
+        description.answer(request, self.body)
     }
 }

@@ -15,7 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::body::{ResponseBody, empty, left_out};
+use crate::body::{ResponseBody, empty, full, left_out};
 
 /// The methods of every address of delivery.
 pub(super) const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -54,6 +54,15 @@ impl Description {
         if self.by_accept {
             headers.insert(VARY, HeaderValue::from_name(ACCEPT));
         }
+    }
+
+    /// The answer with a body, or 304.
+    pub(super) fn answer(&self, request: &HeaderMap, body: Vec<u8>) -> Response<ResponseBody> {
+        self.not_modified(request).unwrap_or_else(|| {
+            let mut response = Response::new(full(body));
+            self.add_to(response.headers_mut());
+            response
+        })
     }
 
     /// The answer to a client that has the bytes already; `None` when it does not.
@@ -134,25 +143,42 @@ pub(super) fn image_etag(service: &ImageService, canonical: &str, size: Dimensio
 }
 
 /// The tag of something made from a derivative.
+fn etag(service: &ImageService, what: &str) -> HeaderValue {
+    value(format!("\"{}-{what}\"", version_of(service)))
+}
+
+/// What tells a derivative from all others that an image has had.
 ///
 /// Generation and token name the registration; the checksum tells apart catalogues that were started anew.
-fn etag(service: &ImageService, what: &str) -> HeaderValue {
+fn version_of(service: &ImageService) -> String {
     let ImageService {
         generation, token, ..
     } = service;
     let [a, b, c, d, ..] = service.derivative.checksum.0;
-    value(format!(
-        "\"{generation}-{token}-{a:02x}{b:02x}{c:02x}{d:02x}-{what}\""
-    ))
+    format!("{generation}-{token}-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
-/// The tag of a document; the same bytes have the same one, whatever program made them.
-pub(super) fn document_etag(service: &ImageService, is_json_ld: bool, body: &[u8]) -> HeaderValue {
+/// The tag of a document about these derivatives, in this order: the same bytes have the same one, whatever program made them, as long as
+/// none of the derivatives is another.
+pub(super) fn document_etag<'a>(
+    services: impl IntoIterator<Item = &'a ImageService>,
+    is_json_ld: bool,
+    body: &[u8],
+) -> HeaderValue {
+    let versions: Vec<_> = services.into_iter().map(version_of).collect();
+    let made_of = match versions.as_slice() {
+        [version] => version.clone(),
+        versions => digest_of(versions.join("\n").as_bytes()),
+    };
     let kind = if is_json_ld { "ld" } else { "json" };
-    let digest = Sha256::digest(body);
+    value(format!("\"{made_of}-{kind}-{}\"", digest_of(body)))
+}
+
+/// Enough of a SHA-256 to tell states of one thing apart.
+fn digest_of(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
     let (digest, _) = digest.split_at(8);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    etag(service, &format!("{kind}-{digest}"))
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The links of pixels: their canonical address, which is given below the service's, and the profile.

@@ -36,7 +36,7 @@ pub(super) async fn answer(
 
 fn information(asked: &Asked<'_>) -> Response<ResponseBody> {
     let accept = Accept::of(&asked.request.headers);
-    let form = Form::of(&accept, Family::Image, &asked.route.target);
+    let form = Form::of(&accept, Family::Image, asked.route.target.version);
     let id = asked.address(form.named);
     let document = Document {
         form,

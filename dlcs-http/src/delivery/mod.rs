@@ -11,6 +11,7 @@ mod image;
 mod info;
 mod links;
 mod manifest;
+mod query;
 mod range;
 mod route;
 mod thumbs;
@@ -19,7 +20,7 @@ use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ResolvedRequest, Version};
 use dlcs_core::image::{ImageService, OpenAccess};
 use dlcs_core::time::Timestamp;
-use dlcs_core::{Error, Image, ImageId};
+use dlcs_core::{CustomerId, Error, Image, ImageId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
@@ -28,7 +29,7 @@ use crate::context::Context;
 use crate::error::{ApiError, Kind};
 use crate::route::Family;
 use headers::Description;
-use route::{CustomerRef, DeliveryRoute, Target};
+use route::{CustomerRef, DeliveryRoute, ImageRoute, Target};
 
 pub(crate) use file::Pieces;
 pub(crate) use links::Links;
@@ -44,7 +45,7 @@ const LOOKS: usize = 2;
 struct Asked<'a> {
     context: &'a Context,
     request: &'a Parts,
-    route: &'a DeliveryRoute<'a>,
+    route: &'a ImageRoute<'a>,
     image: &'a Image,
     service: &'a ImageService,
 }
@@ -76,13 +77,23 @@ fn refuse(context: &Context, request: &Parts, error: ApiError) -> Response<Respo
 }
 
 async fn answer(context: &Context, request: &Parts) -> Result<Response<ResponseBody>, ApiError> {
-    let route = DeliveryRoute::parse(request.uri.path())?;
+    match DeliveryRoute::parse(request.uri.path())? {
+        DeliveryRoute::Image(route) => answer_image(context, request, &route).await,
+        DeliveryRoute::Query(route) => query::answer(context, request, &route).await,
+    }
+}
+
+async fn answer_image(
+    context: &Context,
+    request: &Parts,
+    route: &ImageRoute<'_>,
+) -> Result<Response<ResponseBody>, ApiError> {
     let id = find_id(context, &route.target).await?;
     let mut looks = 0;
     loop {
         looks += 1;
         let image = context.dlcs.image(&id).await?;
-        match serve(context, request, &route, &image).await {
+        match serve(context, request, route, &image).await {
             // The image was registered again meanwhile, and what it served before is gone.
             Err(Failure::Gone) if looks < LOOKS => {}
             Err(Failure::Gone) => {
@@ -114,7 +125,7 @@ impl From<ApiError> for Failure {
 async fn serve(
     context: &Context,
     request: &Parts,
-    route: &DeliveryRoute<'_>,
+    route: &ImageRoute<'_>,
     image: &Image,
 ) -> Result<Response<ResponseBody>, Failure> {
     let is_there = image.service().is_some() || image.original.is_some();
@@ -142,14 +153,18 @@ async fn serve(
 }
 
 async fn find_id(context: &Context, target: &Target) -> Result<ImageId, ApiError> {
-    let customer = match &target.customer {
-        CustomerRef::Id(id) => *id,
+    let customer = find_customer(context, &target.customer).await?;
+    Ok(ImageId::new(customer, target.space, target.model.clone()))
+}
+
+async fn find_customer(context: &Context, customer: &CustomerRef) -> Result<CustomerId, ApiError> {
+    match customer {
+        CustomerRef::Id(id) => Ok(*id),
         CustomerRef::Name(name) => {
             let found = context.dlcs.catalogue().find_customer_by_name(name).await;
-            found?.ok_or_else(nothing_here)?.id
+            Ok(found?.ok_or_else(nothing_here)?.id)
         }
-    };
-    Ok(ImageId::new(customer, target.space, target.model.clone()))
+    }
 }
 
 /// Whether everybody may see all of an image: nobody can show here yet that they may see what is not open.
@@ -190,7 +205,7 @@ impl Asked<'_> {
         canonical: &str,
         resolved: &ResolvedRequest,
     ) -> Result<Response<ResponseBody>, Failure> {
-        let DeliveryRoute { family, target, .. } = self.route;
+        let ImageRoute { family, target, .. } = self.route;
         let profile = info::profile_of(target.version.unwrap_or(Version::V3), *family);
         let base = self.address(target.version);
         let description = Description {

@@ -6,9 +6,10 @@ use dlcs_core::customer::CustomerName;
 use dlcs_core::iiif::Version;
 use dlcs_core::{CustomerId, ModelId, SpaceId};
 
-use crate::route::{Family, RouteError, decode};
+use super::query::QueryRoute;
+use crate::route::{Family, QueryFamily, RouteError, decode};
 
-/// The most segments that an address has: all others are too many.
+/// The most segments that an address of an image has.
 const SEGMENTS: usize = 9;
 
 /// The customer in an address.
@@ -43,7 +44,16 @@ pub(super) enum Wanted<'a> {
 
 /// An address of delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DeliveryRoute<'a> {
+pub(super) enum DeliveryRoute<'a> {
+    /// Of an image.
+    Image(ImageRoute<'a>),
+    /// Of what a named query selects.
+    Query(QueryRoute),
+}
+
+/// An address of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImageRoute<'a> {
     pub(super) family: Family,
     pub(super) target: Target,
     pub(super) wanted: Wanted<'a>,
@@ -53,7 +63,8 @@ impl<'a> DeliveryRoute<'a> {
     /// Parses a raw path: it is split first, and each segment is decoded once.
     ///
     /// # Errors
-    /// [`RouteError::BadPath`] for what is no path at all, [`RouteError::NotFound`] for all else: an id that cannot be names nothing.
+    /// [`RouteError::BadPath`] for what is no path at all, or no argument, and [`RouteError::NotFound`] for all else: an id that cannot be
+    /// names nothing.
     pub(super) fn parse(path: &'a str) -> Result<Self, RouteError> {
         let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
         let mut segments = Vec::with_capacity(SEGMENTS);
@@ -63,12 +74,19 @@ impl<'a> DeliveryRoute<'a> {
         let [root, rest @ ..] = segments.as_slice() else {
             return Err(RouteError::NotFound);
         };
+        if let Some(family) = QueryFamily::of(root) {
+            return QueryRoute::of(family, rest).map(Self::Query);
+        }
         let family = Family::of(root).ok_or(RouteError::NotFound)?;
-        let (version, rest) = match rest {
-            rest if family == Family::File => (None, rest),
-            [version, rest @ ..] if version == "v2" => (Some(Version::V2), rest),
-            [version, rest @ ..] if version == "v3" => (Some(Version::V3), rest),
-            rest => (None, rest),
+        ImageRoute::of(family, rest).map(Self::Image)
+    }
+}
+
+impl<'a> ImageRoute<'a> {
+    fn of(family: Family, segments: &[Cow<'a, str>]) -> Result<Self, RouteError> {
+        let (version, rest) = match family {
+            Family::File => (None, segments),
+            Family::Image | Family::Thumbs | Family::Manifest => split_version(segments),
         };
         let [customer, space, model, wanted @ ..] = rest else {
             return Err(RouteError::NotFound);
@@ -99,7 +117,18 @@ impl<'a> DeliveryRoute<'a> {
     }
 }
 
-fn parse_customer(text: &str) -> Option<CustomerRef> {
+/// The version that an address names behind its first segment, and what follows.
+pub(super) fn split_version<'s, 'a>(
+    segments: &'s [Cow<'a, str>],
+) -> (Option<Version>, &'s [Cow<'a, str>]) {
+    match segments {
+        [version, rest @ ..] if version == "v2" => (Some(Version::V2), rest),
+        [version, rest @ ..] if version == "v3" => (Some(Version::V3), rest),
+        rest => (None, rest),
+    }
+}
+
+pub(super) fn parse_customer(text: &str) -> Option<CustomerRef> {
     if let Ok(id) = text.parse() {
         return Some(CustomerRef::Id(id));
     }
@@ -110,8 +139,11 @@ fn parse_customer(text: &str) -> Option<CustomerRef> {
 mod tests {
     use super::*;
 
-    fn route(path: &str) -> Result<DeliveryRoute<'_>, RouteError> {
-        DeliveryRoute::parse(path)
+    fn route(path: &str) -> Result<ImageRoute<'_>, RouteError> {
+        match DeliveryRoute::parse(path)? {
+            DeliveryRoute::Image(route) => Ok(route),
+            DeliveryRoute::Query(route) => panic!("{path}: {route:?}"),
+        }
     }
 
     #[test]
@@ -123,7 +155,7 @@ mod tests {
             ("/iiif-img/vam/4/a/info.json", None, "vam"),
             ("/iiif-img/v2/vam/4/a/info.json", Some(Version::V2), "vam"),
         ] {
-            let DeliveryRoute {
+            let ImageRoute {
                 family,
                 target,
                 wanted,

@@ -65,7 +65,7 @@ pub(super) async fn answer(
 
 fn information(asked: &Asked<'_>, sizes: &[Dimensions]) -> Response<ResponseBody> {
     let accept = Accept::of(&asked.request.headers);
-    let form = Form::of(&accept, Family::Thumbs, &asked.route.target);
+    let form = Form::of(&accept, Family::Thumbs, asked.route.target.version);
     let id = asked.address(form.named);
     let document = Document {
         form,

@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     MalformedHead,
     InvalidPath,
     InvalidImageRequest,
+    InvalidQueryRequest,
     LastKey,
     BuiltIn,
     Unauthorised,
@@ -55,6 +56,7 @@ impl Kind {
         Self::MalformedHead,
         Self::InvalidPath,
         Self::InvalidImageRequest,
+        Self::InvalidQueryRequest,
         Self::LastKey,
         Self::BuiltIn,
         Self::Unauthorised,
@@ -94,6 +96,7 @@ impl Kind {
             | Self::MalformedHead
             | Self::InvalidPath
             | Self::InvalidImageRequest
+            | Self::InvalidQueryRequest
             | Self::LastKey
             | Self::BuiltIn => StatusCode::BAD_REQUEST,
             Self::Unauthorised | Self::ImageRestricted => StatusCode::UNAUTHORIZED,
@@ -142,13 +145,20 @@ impl Kind {
                 "The address is not valid",
                 "The path holds a broken percent-encoding, bytes that are not UTF-8, a control character, or an image id that \
                  breaks a rule. An image id has 1 to 220 bytes, is not a single or double dot, and holds no slash, no backslash and no \
-                 control character. Percent-encode everything else that a URL path cannot hold.",
+                 control character. A named query has at most 100 arguments, of which none is empty, or a single or double dot. Percent-encode \
+                 everything else that a URL path cannot hold.",
             ),
             Self::InvalidImageRequest => (
                 "invalid-image-request",
                 "The image request is not valid",
                 "The region, size, rotation, quality or format is not one that the IIIF Image API knows, or lies outside what the \
                  image's info.json offers.",
+            ),
+            Self::InvalidQueryRequest => (
+                "invalid-query-request",
+                "The named query cannot be asked like this",
+                "The address lacks an argument that the template of the query asks for, has one that is not the whole number that it should be, \
+                 or selects too many images for one manifest.",
             ),
             Self::LastKey => (
                 "last-key",

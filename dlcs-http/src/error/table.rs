@@ -32,6 +32,14 @@ impl From<Error> for ApiError {
                 format!("{error}: look at it to see what it is now"),
             ),
             Error::NotReady { .. } => Self::new(Kind::NotFound, error.to_string()),
+            Error::Arguments { query, source } => Self::new(
+                Kind::InvalidQueryRequest,
+                format!("the named query `{query}` {source}"),
+            ),
+            Error::SelectedTooMany { .. } => Self::new(
+                Kind::InvalidQueryRequest,
+                format!("{error}: narrow it by what its template or its arguments say"),
+            ),
             Error::Catalogue(error) => error.into(),
             Error::Queue(error) => error.into(),
             Error::Derivative(error) => error.into(),
@@ -204,6 +212,7 @@ mod tests {
     use super::*;
     use dlcs_core::ingest::FetchContext;
     use dlcs_core::origin::OriginStrategyKind;
+    use dlcs_core::setting::NamedQueryError;
     use std::time::Duration;
 
     fn cause() -> Box<dyn std::error::Error + Send + Sync> {
@@ -416,6 +425,27 @@ mod tests {
             }),
             409
         );
+    }
+
+    #[test]
+    fn named_queries_that_cannot_be_asked_say_what_to_do() {
+        for (error, sentence) in [
+            (
+                Error::SelectedTooMany { count: 3, limit: 2 },
+                "the named query selects 3 images, and 2 may be taken at once: narrow it by what its template or its arguments say",
+            ),
+            (
+                Error::Arguments {
+                    query: "q".to_owned(),
+                    source: NamedQueryError::Argument(1),
+                },
+                "the named query `q` needs argument 1, which the address does not have",
+            ),
+        ] {
+            let error = ApiError::from(error);
+            assert_eq!(error.kind(), Kind::InvalidQueryRequest);
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The addresses of resources.
 
 use std::borrow::Cow;
+use std::iter;
 use std::sync::Arc;
 
 use dlcs_core::iiif::Version;
@@ -10,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
 
 use crate::context::Context;
-use crate::route::Family;
+use crate::route::{Family, QueryFamily};
 
 /// What stands in a segment of a path as it is: RFC 3986's `pchar`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -94,19 +95,41 @@ impl Context {
         version: Option<Version>,
         image: &ImageId,
     ) -> String {
-        let version = match version {
-            None => "",
-            Some(Version::V2) => "v2/",
-            Some(Version::V3) => "v3/",
-        };
         format!(
-            "{}/{}/{version}{}/{}/{}",
+            "{}/{}/{}{}/{}/{}",
             self.delivery,
             family.segment(),
+            start(version),
             image.customer(),
             image.space(),
             encode_segment(image.model().as_str())
         )
+    }
+
+    /// The address of the manifest of what a named query selects with these arguments, in a version or in none.
+    pub(crate) fn query_link(
+        &self,
+        version: Option<Version>,
+        customer: CustomerId,
+        query: &str,
+        arguments: &[String],
+    ) -> String {
+        let family = QueryFamily::Manifest.segment();
+        let mut link = format!("{}/{family}/{}{customer}", self.delivery, start(version));
+        for segment in iter::once(query).chain(arguments.iter().map(String::as_str)) {
+            link.push('/');
+            link.push_str(&encode_segment(segment));
+        }
+        link
+    }
+}
+
+/// Where a version stands in an address of delivery.
+const fn start(version: Option<Version>) -> &'static str {
+    match version {
+        None => "",
+        Some(Version::V2) => "v2/",
+        Some(Version::V3) => "v3/",
     }
 }
 

@@ -1,6 +1,6 @@
 //! What delivery serves: the first segment of its addresses.
 
-/// What an address of delivery is about.
+/// What an address of delivery has of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     /// The Image API, with every size there can be.
@@ -24,6 +24,35 @@ impl Family {
             Self::Thumbs => "thumbs",
             Self::Manifest => "iiif-manifest",
             Self::File => "file",
+        }
+    }
+
+    /// The one whose addresses start with a segment.
+    pub(crate) fn of(segment: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|family| family.segment() == segment)
+    }
+}
+
+/// What an address of delivery has of a named query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueryFamily {
+    /// The manifest of the images that it selects.
+    Manifest,
+    /// Their ids.
+    Ids,
+}
+
+impl QueryFamily {
+    /// Every one.
+    pub(crate) const ALL: [Self; 2] = [Self::Manifest, Self::Ids];
+
+    /// The first segment of its addresses.
+    pub(crate) const fn segment(self) -> &'static str {
+        match self {
+            Self::Manifest => "iiif-resource",
+            Self::Ids => "raw-resource",
         }
     }
 

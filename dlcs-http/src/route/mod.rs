@@ -15,7 +15,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::resource::setting::Level;
-pub(crate) use family::Family;
+pub(crate) use family::{Family, QueryFamily};
 pub(crate) use setting::{ChannelPolicyRoute, DefaultChannelRoute, SettingRoute};
 
 /// What a request asks for.
@@ -277,8 +277,8 @@ impl Route {
     /// Tells a request for delivery by the start of its path, without taking that apart.
     pub(crate) fn parse_delivery(method: &Method, raw_path: &str) -> Option<Self> {
         let first = raw_path.strip_prefix('/')?.split('/').next()?;
-        let is_delivery = *method != Method::CONNECT && Family::of(first).is_some();
-        is_delivery.then_some(Self::Delivery)
+        let is_delivery = Family::of(first).is_some() || QueryFamily::of(first).is_some();
+        (is_delivery && *method != Method::CONNECT).then_some(Self::Delivery)
     }
 
     /// Parses a method and a path as it came, percent-encoding and all; HEAD is GET.

@@ -183,8 +183,9 @@ fn empty_segments_and_other_methods_are_told_apart() {
 
 #[test]
 fn delivery_is_told_by_the_first_segment_as_it_is_written() {
-    for family in Family::ALL {
-        let segment = family.segment();
+    let images = Family::ALL.map(Family::segment);
+    let queries = QueryFamily::ALL.map(QueryFamily::segment);
+    for segment in images.into_iter().chain(queries) {
         for path in [
             format!("/{segment}"),
             format!("/{segment}/"),
@@ -208,6 +209,8 @@ fn rights_depend_on_nothing_below_the_customer() {
         ("/nothing", Access::Open),
         ("/iiif-img/1/1/a", Access::Open),
         ("/thumbs/1/1/a", Access::Open),
+        ("/iiif-resource/1/q", Access::Open),
+        ("/raw-resource/1/q", Access::Open),
         ("/thumbnailPolicies", Access::Open),
         ("/customers", Access::AnyKey),
         ("/customers/", Access::AnyKey),

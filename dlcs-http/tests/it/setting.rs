@@ -29,13 +29,13 @@ async fn register(app: &App, id: &str, said: Value) -> Value {
         .serve("http://flickr.com/xxx/yyy.jpg", FakeObject::new(PICTURE));
     let mut body = json!({ "origin": "http://flickr.com/xxx/yyy.jpg" });
     let extra = said.as_object().cloned().unwrap_or_default();
-    body.as_object_mut().unwrap().extend(extra);
+    body.as_object_mut().expect("an object").extend(extra);
     let path = format!("/customers/1/spaces/1/images/{id}");
     app.send("PUT", &path, body.to_string()).await.json(201)
 }
 
 fn channels(image: &Value) -> Vec<String> {
-    let channels = image["deliveryChannels"].as_array().unwrap().iter();
+    let channels = image["deliveryChannels"].as_array().expect("a list").iter();
     channels
         .map(|it| format!("{} {}", text(&it["channel"]), text(&it["policy"])))
         .collect()
@@ -337,7 +337,10 @@ async fn named_queries_keep_their_template_to_the_byte() {
     insta::assert_snapshot!("named_query", masked(&made));
     let address = path_of(&made);
     assert_eq!(app.get(&address).await.json(200), made);
-    assert_eq!(members(&app.get(&path).await.json(200)), [made.clone()]);
+    assert_eq!(
+        members(&app.get(&path).await.json(200)),
+        std::slice::from_ref(&made)
+    );
     let again = json!({ "name": "book", "template": "s1=p1" }).to_string();
     assert_eq!(app.send("POST", &path, again).await.status, 409);
     let changed = app
@@ -399,7 +402,10 @@ async fn roles_and_authentication_services_are_kept() {
         }
         let address = path_of(&made);
         assert_eq!(app.get(&address).await.json(200), made);
-        assert_eq!(members(&app.get(&path).await.json(200)), [made.clone()]);
+        assert_eq!(
+            members(&app.get(&path).await.json(200)),
+            std::slice::from_ref(&made)
+        );
         assert_eq!(app.send("POST", &path, body.to_string()).await.status, 409);
         let put = app
             .send("PUT", &address, changed.to_string())
@@ -412,7 +418,7 @@ async fn roles_and_authentication_services_are_kept() {
             "what is left out keeps its value"
         );
         let refused = app.send("POST", &path, r#"{"label":5,"nam":"x"}"#).await;
-        let text = refused.text().to_owned();
+        let text = refused.text().clone();
         assert_eq!(refused.json(400)["errors"][0]["pointer"], "/name", "{text}");
         assert!(text.contains("did you mean 'name'"), "{text}");
         assert_eq!(app.send("DELETE", &address, "").await.status, 204);

@@ -4,9 +4,12 @@ mod painted;
 mod v2;
 mod v3;
 
+use std::slice;
+
 use dlcs_core::Image;
 use dlcs_core::iiif::Version;
 use http::Response;
+use http::request::Parts;
 
 use self::painted::Painted;
 use super::accept::Accept;
@@ -32,21 +35,42 @@ pub(super) fn shows(context: &Context, image: &Image) -> bool {
 
 /// Answers with the manifest of one image.
 pub(super) fn answer(asked: &Asked<'_>) -> Result<Response<ResponseBody>, ApiError> {
-    let painted = Painted::of(asked.context, asked.image).ok_or_else(nothing_here)?;
-    let accept = Accept::of(&asked.request.headers);
-    let form = Form::of(&accept, Family::Manifest, &asked.route.target);
+    let form = form(asked.request, asked.route.target.version);
     let id = asked.address(form.named);
     let label = asked.image.id.model().as_str();
-    let body = match form.version {
-        Version::V2 => v2::body(asked.context, &id, label, &[painted]),
-        Version::V3 => v3::body(asked.context, &id, label, &[painted]),
-    };
-    let document = Document {
+    let images = slice::from_ref(asked.image);
+    let document = document(asked.context, form, &id, label, images).ok_or_else(nothing_here)?;
+    Ok(document.answer(asked))
+}
+
+/// In which version a manifest is sent whose address names this one, and as what.
+pub(super) fn form(request: &Parts, named: Option<Version>) -> Form {
+    Form::of(&Accept::of(&request.headers), Family::Manifest, named)
+}
+
+/// The manifest of those images that can be shown; `None` where none can.
+pub(super) fn document(
+    context: &Context,
+    form: Form,
+    id: &str,
+    label: &str,
+    images: &[Image],
+) -> Option<Document> {
+    let shown = images
+        .iter()
+        .filter_map(|image| Painted::of(context, image));
+    let shown: Vec<_> = shown.collect();
+    if shown.is_empty() {
+        return None;
+    }
+    Some(Document {
         form,
-        body,
+        body: match form.version {
+            Version::V2 => v2::body(context, id, label, &shown),
+            Version::V3 => v3::body(context, id, label, &shown),
+        },
         profile: None,
         // What is said of an image changes without a registration, and nobody writes down when.
         modified: None,
-    };
-    Ok(document.answer(asked))
+    })
 }

@@ -23,7 +23,7 @@ fn among(family: &str, path: &str) -> String {
 
 /// Errors have one shape, are never kept, and can be read by every page.
 #[track_caller]
-fn is_error(answer: &Answer, status: u16, slug: &str, path: &str) {
+pub(crate) fn is_error(answer: &Answer, status: u16, slug: &str, path: &str) {
     assert_eq!(answer.status, status, "{path}: {:?}", answer.body);
     assert_eq!(
         answer.header("content-type"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::fixture::Fixture;
 
 const PATH: &str = "/iiif-manifest/1/1/map";
-const ACCEPT_V2: (&str, &str) = (
+pub(crate) const ACCEPT_V2: (&str, &str) = (
     "accept",
     "application/ld+json;profile=\"http://iiif.io/api/presentation/2/context.json\"",
 );
@@ -112,7 +112,7 @@ async fn every_address_in_it_leads_to_what_it_says() {
 }
 
 /// The pictures of a manifest of either version.
-fn collect(value: &Value, into: &mut Vec<Value>) {
+pub(crate) fn collect(value: &Value, into: &mut Vec<Value>) {
     match value {
         Value::Object(object) => {
             if object.contains_key("service") {
@@ -125,7 +125,7 @@ fn collect(value: &Value, into: &mut Vec<Value>) {
     }
 }
 
-async fn follow(fixture: &Fixture, content: &Value) {
+pub(crate) async fn follow(fixture: &Fixture, content: &Value) {
     let local = |value: &Value| {
         let id = value.get("id").or_else(|| value.get("@id"));
         let id = id.and_then(Value::as_str).expect("an id");

@@ -1,4 +1,4 @@
-//! What is delivered: `/iiif-img`, `/thumbs`, `/iiif-manifest`.
+//! What is delivered: `/iiif-img`, `/thumbs`, `/iiif-manifest`, `/iiif-resource`, `/raw-resource`.
 
 mod caching;
 mod errors;
@@ -12,6 +12,7 @@ mod manifest;
 )]
 mod oracle;
 mod pixels;
+mod query;
 mod thumbs;
 
 pub(crate) use fixture::{Fixture, thumbnails};
