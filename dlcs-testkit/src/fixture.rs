@@ -165,6 +165,7 @@ pub fn changed(space: &Space, model: &str, changes: ImageChanges) -> SubmissionI
 #[must_use]
 pub fn submission(space: &Space, items: impl IntoIterator<Item = SubmissionItem>) -> Submission {
     Submission {
+        quota: dlcs_core::storage::Quota::NONE,
         customer: space.customer,
         lane: Lane::Default,
         items: items.into_iter().collect(),

@@ -7,6 +7,7 @@ use dlcs_core::fsck::{Ledger, Named};
 use dlcs_core::id::ImageId;
 use dlcs_core::image::{Image, ImageSource};
 use dlcs_core::queue::{Failure, Lease};
+use dlcs_core::storage::Quota;
 
 use crate::fake::FakeClock;
 use crate::fixture::{self, LEASE};
@@ -186,7 +187,12 @@ pub async fn needed_and_collectable_objects_are_named(on: &LedgerContext<'_>) {
     for (model, upload) in [("c", waiting), ("d", processed)] {
         let mut item = fixture::item(&space, model);
         item.changes.source = Some(ImageSource::Upload(upload));
-        let begun = on.queue.queue.begin(item, fixture::claim()).await.unwrap();
+        let begun = on
+            .queue
+            .queue
+            .begin(item, Quota::NONE, fixture::claim())
+            .await
+            .unwrap();
         if upload == processed {
             on.queue.complete(begun.claimed.lease, 100).await;
         } else {

@@ -12,6 +12,7 @@ use crate::memory::{MemoryCatalogue, MemoryDerivatives};
 use crate::notifier::BatchNotifier;
 use crate::origin::{OriginRegistry, OriginRequest, OriginStrategy};
 use crate::queue::IngestQueue;
+use crate::storage::StoragePolicies;
 use crate::time::{Clock, SystemClock};
 
 /// How a [`Dlcs`] works.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The formats that are served, of those that the renderer can write.
     pub formats: FormatSet,
+    /// How much customers may store.
+    pub storage: StoragePolicies,
 }
 
 impl Default for Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             origin_patience: OriginRequest::DEFAULT_PATIENCE,
             limits: Limits::default(),
             formats: FormatSet::ALL,
+            storage: StoragePolicies::default(),
         }
     }
 }
@@ -82,6 +86,13 @@ impl Settings {
     #[must_use]
     pub const fn with_max_batch_size(mut self, images: usize) -> Self {
         self.max_batch_size = images;
+        self
+    }
+
+    /// Says how much customers may store.
+    #[must_use]
+    pub fn with_storage(mut self, policies: StoragePolicies) -> Self {
+        self.storage = policies;
         self
     }
 

@@ -30,6 +30,7 @@ use crate::ingest::{Fetcher, Ingester};
 use crate::notifier::BatchNotifier;
 use crate::origin::OriginRegistry;
 use crate::queue::{Claim, IngestQueue};
+use crate::storage::Quota;
 use crate::time::Clock;
 
 /// Image registration: everything that a program does with images goes through this handle.
@@ -192,6 +193,11 @@ impl Dlcs {
         Ok(check(self.0.derivatives.as_ref()).await?)
     }
 
+    /// How much a customer may have.
+    fn quota(&self, customer: CustomerId) -> Quota {
+        self.0.settings.storage.of(customer).quota
+    }
+
     fn claim(&self) -> Claim<'_> {
         Claim {
             owner: &self.0.owner,
@@ -219,6 +225,7 @@ impl Dlcs {
             processor: self.0.processor.as_ref(),
             lease_for: settings.lease_for,
             heartbeat: settings.heartbeat,
+            storage: &settings.storage,
         }
     }
 }

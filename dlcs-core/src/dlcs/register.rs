@@ -33,7 +33,8 @@ impl Dlcs {
             return Err(Error::BatchEmpty);
         };
         let (id, changes) = (item.image.clone(), item.changes.clone());
-        match self.0.queue.begin(item, self.claim()).await {
+        let quota = self.quota(id.customer());
+        match self.0.queue.begin(item, quota, self.claim()).await {
             Ok(begun) => self.run_immediately(begun).await,
             Err(QueueError::Refused { problems })
                 if has(&problems, SubmissionProblemKind::BytesGone) =>
@@ -52,7 +53,7 @@ impl Dlcs {
             }
             Err(error) => {
                 // Of anything else than a refusal it is not known whether it was stored all the same.
-                if matches!(error, QueueError::Refused { .. }) {
+                if matches!(error, QueueError::Refused { .. } | QueueError::OverQuota(_)) {
                     self.discard(&uploads).await;
                 }
                 Err(error.into())
@@ -121,6 +122,7 @@ impl Dlcs {
             customer,
             lane,
             items,
+            quota: self.quota(customer),
         };
         let submitted = self.0.queue.submit(submission).await;
         self.settle_uploads(submitted, &uploads).await
@@ -147,6 +149,7 @@ impl Dlcs {
             customer,
             lane,
             items,
+            quota: self.quota(customer),
         };
         let size = self.0.settings.max_batch_size;
         let size = NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN);
@@ -161,7 +164,10 @@ impl Dlcs {
         uploads: &[UploadId],
     ) -> Result<T> {
         // Of anything else than a refusal it is not known whether it was stored all the same.
-        if matches!(submitted, Err(QueueError::Refused { .. })) {
+        if matches!(
+            submitted,
+            Err(QueueError::Refused { .. } | QueueError::OverQuota(_))
+        ) {
             self.discard(uploads).await;
         }
         Ok(submitted?)
@@ -195,7 +201,8 @@ impl Dlcs {
             changes,
             mode: RegistrationMode::UpdateOnly,
         };
-        let begun = match self.0.queue.begin(item, self.claim()).await {
+        let quota = self.quota(id.customer());
+        let begun = match self.0.queue.begin(item, quota, self.claim()).await {
             Err(QueueError::Refused { problems })
                 if has(&problems, SubmissionProblemKind::NotFound) =>
             {
@@ -305,6 +312,10 @@ impl Dlcs {
                     image: *image,
                     created,
                 }),
+                Ok(Completion::OverQuota(image, over)) => Err(Error::Ingest {
+                    image,
+                    source: over.into(),
+                }),
                 Ok(Completion::Superseded) | Err(QueueError::LeaseLost) => {
                     Err(Error::Superseded { image: image.id })
                 }
@@ -317,7 +328,9 @@ impl Dlcs {
                     error: source.sentence(),
                 };
                 match self.0.queue.fail(lease, failure).await {
-                    Ok(Completion::Recorded(image)) => Err(Error::Ingest { image, source }),
+                    Ok(Completion::Recorded(image) | Completion::OverQuota(image, _)) => {
+                        Err(Error::Ingest { image, source })
+                    }
                     Ok(Completion::Superseded) | Err(QueueError::LeaseLost) => {
                         Err(Error::Superseded { image: image.id })
                     }

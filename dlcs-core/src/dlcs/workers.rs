@@ -163,6 +163,9 @@ impl Dlcs {
         };
         match recorded {
             Ok(Completion::Recorded(_)) => {}
+            Ok(Completion::OverQuota(image, over)) => {
+                tracing::info!(image = %image.id, error = %over, "an image was not stored");
+            }
             Ok(Completion::Superseded) => {
                 tracing::info!(image = %image.id, "an image was overtaken while it was processed");
             }

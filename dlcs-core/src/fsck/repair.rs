@@ -11,6 +11,7 @@ use crate::derivative::DerivativeStore;
 use crate::id::{CustomerId, ImageId};
 use crate::image::{Image, ImageChanges, ImageSource, RegistrationMode};
 use crate::queue::{Lane, QueueError, Submission, SubmissionItem};
+use crate::storage::Quota;
 
 impl Run<'_> {
     /// Puts images into the queue, as one batch for each customer.
@@ -130,6 +131,8 @@ async fn submit(
         mode: RegistrationMode::UpdateOnly,
     });
     let submission = Submission {
+        // What is made again was there before.
+        quota: Quota::NONE,
         customer,
         // Somebody may be looking for them.
         lane: Lane::Priority,

@@ -199,13 +199,8 @@ impl Image {
     #[must_use]
     pub fn stored_bytes(&self) -> StoredBytes {
         let derivative = self.service().map(|service| &service.derivative);
-        let original = self.original.as_ref();
-        let thumbnails = derivative.map_or(0, |facts| facts.thumbnail_bytes);
-        let pyramid = derivative.map_or(0, |facts| facts.length.saturating_sub(thumbnails));
-        StoredBytes {
-            images: pyramid + original.map_or(0, |original| original.source.size),
-            thumbnails,
-        }
+        let original = self.original.as_ref().map(|original| &original.source);
+        StoredBytes::of(derivative, original)
     }
 
     /// What was fetched of its source last, where something was made of it.

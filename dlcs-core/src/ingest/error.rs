@@ -10,6 +10,7 @@ use crate::catalogue::CatalogueError;
 use crate::derivative::{DerivativeError, ProcessError};
 use crate::image::UnknownPolicy;
 use crate::origin::{OriginError, OriginStrategyId, OriginStrategyKind};
+use crate::storage::OverQuota;
 
 /// What a fetch was about: part of every sentence that explains a failed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub enum IngestError {
     /// The customer's origin strategies, or the image's space, could not be read.
     #[error("the origin strategies or the space could not be read")]
     Catalogue(#[from] CatalogueError),
+    /// The customer would store more than it may.
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
     /// A part of this program panicked over the image.
     #[error("processing panicked")]
     Panicked,
@@ -77,7 +81,7 @@ impl IngestError {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source, .. } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
-            Self::Policy(_) | Self::Panicked | Self::LeaseLost => false,
+            Self::Policy(_) | Self::OverQuota(_) | Self::Panicked | Self::LeaseLost => false,
         }
     }
 
@@ -143,6 +147,7 @@ impl IngestError {
                 context.sentence(source, *attempts, advice_about(source))
             }
             Self::Policy(unknown) => unknown.to_string(),
+            Self::OverQuota(over) => over.to_string(),
             Self::Store(DerivativeError::Full { .. }) => {
                 "the derivative could not be stored because the store is full; make room and try again".to_owned()
             }

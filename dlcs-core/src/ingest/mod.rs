@@ -23,6 +23,7 @@ use crate::queue::{
     Generation, IngestQueue, Lease, LeaseToken, QueueError, StoredDerivative, Success,
 };
 use crate::setting::channel_policies;
+use crate::storage::{Quota, StoragePolicies};
 
 pub use backoff::backoff;
 pub use error::{FetchContext, IngestError};
@@ -43,6 +44,7 @@ pub(crate) struct Ingester<'a> {
     pub(crate) processor: &'a dyn ImageProcessor,
     pub(crate) lease_for: Duration,
     pub(crate) heartbeat: Duration,
+    pub(crate) storage: &'a StoragePolicies,
 }
 
 impl Ingester<'_> {
@@ -104,10 +106,15 @@ impl Ingester<'_> {
             derivative,
             keeps_original,
         } = self.processing(image).await?;
-        let mut success = Success::NOTHING;
+        let quota = self.storage.of(image.id.customer()).quota;
+        let mut success = Success {
+            quota,
+            ..Success::NOTHING
+        };
         if derivative.is_none() && !keeps_original {
             return Ok(success);
         }
+        self.refuse_when_full(image, quota).await?;
         let (mut source, context) = self.open(image).await?;
         if keeps_original {
             let key = DerivativeKey::original(&image.id, generation, token);
@@ -137,6 +144,20 @@ impl Ingester<'_> {
             success.derivative = Some(stored);
         }
         Ok(success)
+    }
+
+    /// Fetches nothing for a customer who has all that it may; whether what is made may be stored is decided when it is.
+    async fn refuse_when_full(&self, image: &Image, quota: Quota) -> Result<(), IngestError> {
+        if quota.bytes.is_none() || image.fetched().is_some() {
+            return Ok(());
+        }
+        let figures = self
+            .fetcher
+            .catalogue
+            .find_storage(image.id.customer())
+            .await?;
+        let stored = figures.bytes.images;
+        Ok(quota.admit_bytes(stored, stored.saturating_add(1))?)
     }
 
     /// What is to be made, by the defaults that the space has now.

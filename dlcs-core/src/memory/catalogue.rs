@@ -171,14 +171,7 @@ impl Catalogue for MemoryCatalogue {
     }
 
     async fn find_storage(&self, customer: CustomerId) -> Result<StorageFigures> {
-        let state = self.lock();
-        let mut figures = StorageFigures::default();
-        let images = state.images.values();
-        for image in images.filter(|image| image.id.customer() == customer) {
-            figures.images += 1;
-            figures.bytes += image.stored_bytes();
-        }
-        Ok(figures)
+        Ok(self.lock().figures(customer))
     }
 
     async fn update_space(

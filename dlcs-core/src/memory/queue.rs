@@ -17,6 +17,7 @@ use crate::queue::{
     QueueError, Result, Submission, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
     Success,
 };
+use crate::storage::{OverQuota, Quota};
 use crate::time::Timestamp;
 
 #[async_trait]
@@ -25,7 +26,7 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         let batch = {
             let mut state = self.lock();
-            state.check(submission.customer, &submission.items)?;
+            state.check(submission.customer, submission.quota, &submission.items)?;
             state.submit(submission, now)
         };
         self.wake_workers();
@@ -41,15 +42,17 @@ impl IngestQueue for MemoryCatalogue {
             customer,
             lane,
             items,
+            quota,
         } = submission;
         let now = self.now();
         let batches = {
             let mut state = self.lock();
-            state.check(customer, &items)?;
+            state.check(customer, quota, &items)?;
             let parts = items.chunks(batch_size.get()).map(|part| Submission {
                 customer,
                 lane,
                 items: part.to_vec(),
+                quota,
             });
             parts.map(|part| state.submit(part, now)).collect()
         };
@@ -57,10 +60,10 @@ impl IngestQueue for MemoryCatalogue {
         Ok(batches)
     }
 
-    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
+    async fn begin(&self, item: SubmissionItem, quota: Quota, claim: Claim<'_>) -> Result<Begun> {
         let now = self.now();
         let mut state = self.lock();
-        state.check(item.image.customer(), std::slice::from_ref(&item))?;
+        state.check(item.image.customer(), quota, std::slice::from_ref(&item))?;
         let id = item.image.clone();
         let created = !state.images.contains_key(&id);
         let image = state.register(item, None, now);
@@ -103,6 +106,14 @@ impl IngestQueue for MemoryCatalogue {
         let Some((job, mut image)) = state.end_lease(&lease, now) else {
             return state.late(&lease);
         };
+        if let Err(over) = state.admit_bytes(&image, &success) {
+            state.discard_lost(&image.id, lease.generation(), lease.token(), now);
+            image.fail(over.to_string(), now);
+            state.images.insert(image.id.clone(), image.clone());
+            state.end_member(job.batch, &image.id, Member::Failed, now);
+            state.ended[1] += 1;
+            return Ok(Completion::OverQuota(Box::new(image), over));
+        }
         for key in image.succeed(success, &lease, now) {
             state.discard(key, now, GRACE_OF_SERVED);
         }
@@ -245,6 +256,7 @@ impl State {
             customer,
             lane,
             items,
+            ..
         } = submission;
         let id = self.next_batch();
         let members = items.iter();
@@ -284,7 +296,7 @@ impl State {
         }
     }
 
-    fn check(&self, customer: CustomerId, items: &[SubmissionItem]) -> Result<()> {
+    fn check(&self, customer: CustomerId, quota: Quota, items: &[SubmissionItem]) -> Result<()> {
         let problems: Vec<_> = items
             .iter()
             .enumerate()
@@ -293,11 +305,21 @@ impl State {
                 Some(SubmissionProblem { index, kind })
             })
             .collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(QueueError::Refused { problems })
+        if !problems.is_empty() {
+            return Err(QueueError::Refused { problems });
         }
+        let is_new = |item: &&SubmissionItem| !self.images.contains_key(&item.image);
+        let added = items.iter().filter(is_new).count() as u64;
+        quota.admit_images(self.figures(customer).images, added)?;
+        Ok(())
+    }
+
+    /// Whether what a registration has made may be stored.
+    fn admit_bytes(&self, image: &Image, success: &Success) -> Result<(), OverQuota> {
+        let stored = self.figures(image.id.customer()).bytes.images;
+        let before = image.stored_bytes().images;
+        let total = stored - before + success.stored_bytes().images;
+        success.quota.admit_bytes(stored, total)
     }
 
     fn problem(

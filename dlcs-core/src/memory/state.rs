@@ -12,6 +12,7 @@ use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::queue::{Crashes, Generation, Lane, LeaseToken, NoticeId, Share};
 use crate::setting::Setting;
 use crate::space::Space;
+use crate::storage::StorageFigures;
 use crate::time::Timestamp;
 
 /// How long a reader may still hold what was served.
@@ -293,6 +294,17 @@ impl State {
             space.stored += image.stored_bytes();
         }
         Some(space)
+    }
+
+    /// How much is stored of a customer.
+    pub(super) fn figures(&self, customer: CustomerId) -> StorageFigures {
+        let mut figures = StorageFigures::default();
+        let images = self.images.values();
+        for image in images.filter(|image| image.id.customer() == customer) {
+            figures.images += 1;
+            figures.bytes += image.stored_bytes();
+        }
+        figures
     }
 
     pub(super) fn images_in(&self, customer: CustomerId, space: SpaceId) -> u64 {

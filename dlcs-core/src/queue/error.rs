@@ -5,6 +5,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::storage::OverQuota;
+
 /// The result of asking the queue.
 pub type Result<T, E = QueueError> = std::result::Result<T, E>;
 
@@ -55,6 +57,9 @@ pub struct SubmissionProblem {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueueError {
+    /// The customer would have more than it may; nothing was stored: make room.
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
     /// The submission is faulty; nothing was stored: correct it.
     #[error("the submission is refused: {}", list(.problems))]
     Refused {

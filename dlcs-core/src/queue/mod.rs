@@ -36,6 +36,7 @@ use crate::batch::{Batch, QueueSize, QueueTotals};
 use crate::derivative::{Checksum, DerivativeFacts, SourceFacts};
 use crate::id::{BatchId, CustomerId, ImageId};
 use crate::image::{Image, ImageChanges, ImageOriginal, ImageService, RegistrationMode};
+use crate::storage::{OverQuota, Quota, StoredBytes};
 use crate::time::Timestamp;
 
 /// One image of a submission.
@@ -58,6 +59,8 @@ pub struct Submission {
     pub lane: Lane,
     /// The images.
     pub items: Vec<SubmissionItem>,
+    /// How much the customer may have.
+    pub quota: Quota,
 }
 
 /// Who claims, what, and for how long.
@@ -144,6 +147,8 @@ pub struct Success {
     pub derivative: Option<StoredDerivative>,
     /// The source as it came.
     pub original: Option<StoredOriginal>,
+    /// How much the customer may have.
+    pub quota: Quota,
 }
 
 impl Success {
@@ -151,7 +156,18 @@ impl Success {
     pub const NOTHING: Self = Self {
         derivative: None,
         original: None,
+        quota: Quota::NONE,
     };
+}
+
+impl Success {
+    /// How many bytes it has stored.
+    #[must_use]
+    pub fn stored_bytes(&self) -> StoredBytes {
+        let derivative = self.derivative.as_ref().map(|it| &it.derivative);
+        let original = self.original.as_ref().map(|it| &it.source);
+        StoredBytes::of(derivative, original)
+    }
 }
 
 impl From<StoredDerivative> for Success {
@@ -171,6 +187,8 @@ pub enum Completion {
     Recorded(Box<Image>),
     /// It does not: the image was registered again or deleted meanwhile.
     Superseded,
+    /// It does not: the customer would have more than it may. The registration has failed for that reason.
+    OverQuota(Box<Image>, OverQuota),
 }
 
 /// What to do with an image whose processing failed.
@@ -208,9 +226,10 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// * A space's defaults apply to new images that do not say otherwise.
     /// * An image that is in the queue already is overtaken: its older batch counts it as completed.
     /// * A batch that has lost all its images is superseded.
+    /// * New images beyond what the quota allows are [`QueueError::OverQuota`], and nothing is stored: also of submissions that race.
     ///
     /// # Errors
-    /// [`QueueError::Refused`] with the problems, or the backend's failure.
+    /// [`QueueError::Refused`] with the problems, [`QueueError::OverQuota`], or the backend's failure.
     async fn submit(&self, submission: Submission) -> Result<Batch>;
 
     /// Puts images into a lane of the queue as batches of so many, the last of the rest; returns the batches in the order of their images.
@@ -237,7 +256,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`QueueError::Refused`] with one problem, or the backend's failure.
-    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun>;
+    async fn begin(&self, item: SubmissionItem, quota: Quota, claim: Claim<'_>) -> Result<Begun>;
 
     /// Takes one image out of the queue; `None` when nothing is due.
     ///
@@ -276,7 +295,9 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// * A lost lease changes nothing.
     /// * A result that was overtaken by a later registration or a deletion changes nothing.
     /// * The derivative that was served before becomes collectable.
-    /// * Bytes that came with the registration become collectable once there is a derivative of them, and not without one.
+    /// * Bytes that came with the registration become collectable once there is a derivative of them, or they are kept, and not without one.
+    /// * More bytes than the quota allows are [`Completion::OverQuota`]: the registration fails for good, what was served before is served still,
+    ///   and what was stored is collectable as that of a lost lease is.
     ///
     /// # Errors
     /// [`QueueError::LeaseLost`], or the backend's failure.

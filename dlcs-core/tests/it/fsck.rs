@@ -23,6 +23,7 @@ use dlcs_core::queue::{
     Claim, Completion, IngestQueue, Lane, Lease, StoredDerivative, Submission, SubmissionItem,
 };
 use dlcs_core::space::SpaceChanges;
+use dlcs_core::storage::Quota;
 use dlcs_core::time::Timestamp;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, stream};
@@ -64,7 +65,10 @@ impl Place {
     }
 
     async fn begin(&self, model: &str, source: ImageSource) -> Lease {
-        let begun = self.catalogue.begin(item(model, source), CLAIM).await;
+        let begun = self
+            .catalogue
+            .begin(item(model, source), Quota::NONE, CLAIM)
+            .await;
         begun.unwrap().claimed.lease
     }
 
@@ -80,7 +84,7 @@ impl Place {
         let stored = stored(bytes);
         match self.catalogue.complete(lease, stored.into()).await.unwrap() {
             Completion::Recorded(image) => *image,
-            Completion::Superseded => panic!("the lease is held"),
+            Completion::Superseded | Completion::OverQuota(..) => panic!("the lease is held"),
         }
     }
 
@@ -232,6 +236,7 @@ async fn bytes_that_an_image_waits_for_are_missed_and_never_condemned() {
     let place = Place::new().await;
     let upload = UploadId::assign();
     let submission = Submission {
+        quota: Quota::NONE,
         customer: CustomerId::FIRST,
         lane: Lane::Default,
         items: vec![item("a", ImageSource::Upload(upload))],

@@ -67,7 +67,7 @@ pub(crate) type Fails = &'static [u16];
 pub(crate) const AS_ALL: Fails = &[];
 /// Something is in the way.
 pub(crate) const CONFLICT: Fails = &[409];
-/// The place where masters are kept is full.
+/// There is no room for more: at all, or of what the customer may have.
 pub(crate) const STORES: Fails = &[507];
 /// The origin is asked, and what it has is processed.
 pub(crate) const PROCESSES: Fails = &[409, 413, 422, 502, 504, 507];

@@ -33,6 +33,7 @@ pub(crate) enum Kind {
     Unavailable,
     Overloaded,
     OriginTimedOut,
+    OverQuota,
     StoreFull,
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,
@@ -78,6 +79,7 @@ impl Kind {
         Self::Unavailable,
         Self::Overloaded,
         Self::OriginTimedOut,
+        Self::OverQuota,
         Self::StoreFull,
     ];
 
@@ -113,7 +115,7 @@ impl Kind {
             Self::OriginFailed => StatusCode::BAD_GATEWAY,
             Self::Unavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::OriginTimedOut => StatusCode::GATEWAY_TIMEOUT,
-            Self::StoreFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::OverQuota | Self::StoreFull => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
 
@@ -271,6 +273,13 @@ impl Kind {
                 "origin-timed-out",
                 "The origin was too slow",
                 "The origin was silent for too long. The record of the image is kept, with the error in it, and can be registered again.",
+            ),
+            Self::OverQuota => (
+                "over-quota",
+                "The customer would have more than it may",
+                "The storage policy of the customer says how many images, and how many bytes of them, it may have. A submission with too many \
+                 images stores nothing. An image that takes too many bytes keeps its record, with the error in it, and what was served before is \
+                 served still. Delete images, or ask the operator for more.",
             ),
             Self::StoreFull => (
                 "store-full",

@@ -98,6 +98,7 @@ impl From<QueueError> for ApiError {
                     Self::invalid(kinds.into_iter().map(|kind| refused("", kind)).collect())
                 }
             }
+            QueueError::OverQuota(over) => Self::new(Kind::OverQuota, over.to_string()),
             QueueError::LeaseLost => Self::new(
                 Kind::Superseded,
                 "the image was registered again or deleted meanwhile: look at it to see what it is now",
@@ -137,6 +138,7 @@ fn ingest(image: ImageId, error: IngestError) -> ApiError {
 fn ingest_kind(error: &IngestError) -> Kind {
     match error {
         error if error.is_of_a_full_disk() => Kind::StoreFull,
+        IngestError::OverQuota(_) => Kind::OverQuota,
         IngestError::Fetch { source, .. } => match source {
             OriginError::TooLarge { .. } => Kind::SourceTooLarge,
             OriginError::TimedOut { .. } | OriginError::TooSlow { .. } => Kind::OriginTimedOut,

@@ -23,7 +23,7 @@ pub(crate) static ENTRY_POINT: Class = Class {
         ro("queue", Type::Link, "The queue of all customers."),
         ro("imageOptimisationPolicies", Type::Link, "The policies by which images are coded."),
         ro("thumbnailPolicies", Type::Link, "The policies by which thumbnails are made."),
-        ro("storagePolicies", Type::Link, "The policies of how much may be stored."),
+        ro("storagePolicies", Type::Link, "The policies of how much customers may have."),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! How much is stored, and how much may be.
 
-use dlcs_core::storage::StorageFigures;
+use dlcs_core::storage::{StorageFigures, StoragePolicy};
 use dlcs_core::{CustomerId, Image, ImageId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
@@ -12,13 +12,17 @@ use crate::error::{ApiError, Kind};
 use crate::hydra::{Header, whole};
 use crate::query::Query;
 
-/// The one policy that there is.
-const DEFAULT: &str = "default";
+/// What policies can be ordered by.
+const POLICY_ORDERS: &[&str] = &[
+    "name",
+    "maximumNumberOfStoredImages",
+    "maximumTotalSizeOfStoredImages",
+];
 
 #[rustfmt::skip]
 pub(crate) static STORAGE_POLICY: Class = Class {
     type_: "vocab:StoragePolicy",
-    text: "How much may be stored.",
+    text: "How much customers may have.",
     known: &[],
     properties: &[
         ro("name", Type::Text, "Its name."),
@@ -47,7 +51,7 @@ const FIGURES: &[Property] = &[
     ro("totalSizeOfStoredImages", Type::Natural, "How many bytes are stored of them, without thumbnails."),
     ro("totalSizeOfThumbnails", Type::Natural, "How many bytes their thumbnails have."),
     ro("lastCalculated", Type::Date, "When these figures were so: now."),
-    ro("storagePolicy", Type::Link, "The policy of how much may be stored."),
+    ro("storagePolicy", Type::Link, "The policy that says how much there may be."),
 ];
 
 #[rustfmt::skip]
@@ -71,7 +75,7 @@ pub(crate) static IMAGE_STORAGE: Class = Class {
 struct PolicyResource {
     #[serde(flatten)]
     header: Header,
-    name: &'static str,
+    name: String,
     /// 0: no limit.
     maximum_number_of_stored_images: u64,
     /// In bytes; 0: no limit.
@@ -109,47 +113,59 @@ pub(crate) fn policies_link(context: &Context) -> String {
     format!("{}/storagePolicies", context.api)
 }
 
-fn policy_link(context: &Context) -> String {
-    format!("{}/{DEFAULT}", policies_link(context))
+fn policy_link(context: &Context, policy: &StoragePolicy) -> String {
+    format!("{}/{}", policies_link(context), policy.name)
 }
 
-fn policy(context: &Context) -> PolicyResource {
+fn resource(context: &Context, policy: &StoragePolicy) -> PolicyResource {
     PolicyResource {
-        header: Header::new(&context.api, &STORAGE_POLICY, policy_link(context)),
-        name: DEFAULT,
-        maximum_number_of_stored_images: 0,
-        maximum_total_size_of_stored_images: 0,
+        header: Header::new(&context.api, &STORAGE_POLICY, policy_link(context, policy)),
+        name: policy.name.clone(),
+        maximum_number_of_stored_images: policy.quota.images.unwrap_or(0),
+        maximum_total_size_of_stored_images: policy.quota.bytes.unwrap_or(0),
     }
 }
 
 /// `GET /storagePolicies`
 pub(crate) fn list_policies(context: &Context, query: &Query) -> Outcome {
     let address = policies_link(context);
-    let listed = whole(address, query, &["name"], vec![policy(context)])?;
+    let all = context.dlcs.settings().storage.all().iter();
+    let all = all.map(|policy| resource(context, policy)).collect();
+    let listed = whole(address, query, POLICY_ORDERS, all)?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `GET /storagePolicies/{name}`
 pub(crate) fn get_policy(context: &Context, name: &str) -> Outcome {
-    if name == DEFAULT {
-        return Ok(context.json(StatusCode::OK, &policy(context)));
+    match context.dlcs.settings().storage.find(name) {
+        Some(policy) => Ok(context.json(StatusCode::OK, &resource(context, policy))),
+        None => {
+            let detail = "there is no storage policy of this name";
+            Err(ApiError::new(Kind::NotFound, detail))
+        }
     }
-    let detail = "there is no storage policy of this name";
-    Err(ApiError::new(Kind::NotFound, detail))
 }
 
 /// `GET /customers/{customer}/storage`
 pub(crate) async fn of_customer(context: &Context, customer: CustomerId) -> Outcome {
     let figures = context.dlcs.catalogue().find_storage(customer).await?;
     let home = context.customer_link(customer);
-    Ok(answer(context, &home, &CUSTOMER_STORAGE, figures))
+    let policy = context.dlcs.settings().storage.of(customer);
+    Ok(answer(context, &home, &CUSTOMER_STORAGE, figures, policy))
 }
 
 /// `GET /customers/{customer}/spaces/{space}/storage`
 pub(crate) async fn of_space(context: &Context, customer: CustomerId, space: SpaceId) -> Outcome {
     let found = context.dlcs.spaces_of(customer).get(space).await?;
     let home = context.space_link(customer, space);
-    Ok(answer(context, &home, &SPACE_STORAGE, found.storage()))
+    let policy = context.dlcs.settings().storage.of(customer);
+    Ok(answer(
+        context,
+        &home,
+        &SPACE_STORAGE,
+        found.storage(),
+        policy,
+    ))
 }
 
 fn answer(
@@ -157,6 +173,7 @@ fn answer(
     home: &str,
     class: &Class,
     figures: StorageFigures,
+    policy: &StoragePolicy,
 ) -> http::Response<crate::body::ResponseBody> {
     let resource = StorageResource {
         header: Header::new(&context.api, class, format!("{home}/storage")),
@@ -165,7 +182,7 @@ fn answer(
         total_size_of_thumbnails: figures.bytes.thumbnails,
         // They are kept, and not calculated now and then.
         last_calculated: context.dlcs.clock().now().to_string(),
-        storage_policy: policy_link(context),
+        storage_policy: policy_link(context, policy),
     };
     context.json(StatusCode::OK, &resource)
 }

@@ -7,6 +7,7 @@ use dlcs_core::catalogue::Catalogue;
 use dlcs_core::customer::CustomerName;
 use dlcs_core::image::ImageChanges;
 use dlcs_core::queue::{Completion, IngestQueue};
+use dlcs_core::storage::Quota;
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item};
 
@@ -17,7 +18,10 @@ async fn no_reader_sees_an_image_as_it_was_before_an_acknowledged_write() {
     const WRITES: u64 = 200;
     let place = Place::new();
     let catalogue = Arc::new(place.open_with_space().await);
-    let _begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
+    let _begun = catalogue
+        .begin(item("a"), Quota::NONE, CLAIM)
+        .await
+        .unwrap();
     let acknowledged = Arc::new(AtomicU64::new(1));
     let readers: Vec<_> = (0..8)
         .map(|_| {
@@ -37,7 +41,10 @@ async fn no_reader_sees_an_image_as_it_was_before_an_acknowledged_write() {
         })
         .collect();
     for expected in 2..=WRITES {
-        let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
+        let begun = catalogue
+            .begin(item("a"), Quota::NONE, CLAIM)
+            .await
+            .unwrap();
         assert_eq!(begun.claimed.image.generation.get(), expected);
         acknowledged.store(expected, Ordering::SeqCst);
     }
@@ -52,7 +59,10 @@ async fn what_is_kept_of_images_and_customers_follows_every_change() {
     let catalogue = place.open_with_space().await;
     let name = CustomerName::parse("DEFAULT").unwrap();
     assert_eq!(catalogue.find_image(&image("a")).await.unwrap(), None);
-    let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
+    let begun = catalogue
+        .begin(item("a"), Quota::NONE, CLAIM)
+        .await
+        .unwrap();
     let found = catalogue.find_image(&image("a")).await.unwrap();
     assert_eq!(found, Some(begun.claimed.image));
     let completed = catalogue.complete(begun.claimed.lease, derivative().into());

@@ -80,6 +80,7 @@ pub(crate) const BREAKS: [(&str, &[Rule], bool); 14] = [
 pub(crate) async fn fill(ledger: &dyn Ledger) {
     let space = fixture::space(ledger).await;
     let submission = Submission {
+        quota: dlcs_core::storage::Quota::NONE,
         lane: Lane::Default,
         ..fixture::submission(
             &space,

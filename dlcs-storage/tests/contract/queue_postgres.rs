@@ -9,6 +9,7 @@ use dlcs_core::queue::{
     Claim, Completion, Failure, IngestQueue, Lane, QueueError, Submission, SubmissionItem,
 };
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 use dlcs_storage::catalogue::PostgresCatalogue;
 use dlcs_testkit::fixture;
 use futures_util::future::join_all;
@@ -181,6 +182,7 @@ async fn act(node: &PostgresCatalogue, space: &Space, random: &mut Random) {
                 }
             }
             let submission = Submission {
+                quota: Quota::NONE,
                 customer: space.customer,
                 lane,
                 items: chosen,
@@ -195,7 +197,10 @@ async fn act(node: &PostgresCatalogue, space: &Space, random: &mut Random) {
             );
         }
         4 => {
-            let begun = node.begin(item(random), fixture::claim()).await.unwrap();
+            let begun = node
+                .begin(item(random), Quota::NONE, fixture::claim())
+                .await
+                .unwrap();
             end(node, begun.claimed.lease, random).await;
         }
         5 => {

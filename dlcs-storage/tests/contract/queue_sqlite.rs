@@ -9,6 +9,7 @@ use dlcs_core::derivative::DerivativeKey;
 use dlcs_core::id::CustomerId;
 use dlcs_core::image::ImageState;
 use dlcs_core::queue::{Completion, IngestQueue, QueueError};
+use dlcs_core::storage::Quota;
 use futures_util::future::join_all;
 
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item, submission};
@@ -156,7 +157,10 @@ async fn an_image_that_is_overtaken_leaves_its_batch_and_its_lease() {
     let overtaken = catalogue.claim(CLAIM).await.unwrap().unwrap().lease;
     let [pyramid, original] =
         DerivativeKey::of_lease(&image("a"), overtaken.generation(), overtaken.token());
-    let begun = catalogue.begin(item("a"), CLAIM).await.unwrap();
+    let begun = catalogue
+        .begin(item("a"), Quota::NONE, CLAIM)
+        .await
+        .unwrap();
     assert!(!begun.created);
     let first = catalogue
         .find_batch(FIRST, first.id)

@@ -99,6 +99,7 @@ pub(crate) const CLAIM: Claim<'static> = Claim {
 
 pub(crate) fn submission(items: impl IntoIterator<Item = SubmissionItem>) -> Submission {
     Submission {
+        quota: dlcs_core::storage::Quota::NONE,
         customer: CustomerId::FIRST,
         lane: Lane::Default,
         items: items.into_iter().collect(),

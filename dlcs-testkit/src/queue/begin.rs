@@ -2,6 +2,7 @@
 
 use dlcs_core::image::{ImageChanges, ImageState, RegistrationMode};
 use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
+use dlcs_core::storage::Quota;
 
 use super::QueueContext;
 use crate::contract::race;
@@ -12,7 +13,7 @@ use crate::verdict::{matching, same};
 pub async fn begun_image_is_leased_to_the_caller(on: &QueueContext<'_>) {
     let space = on.space().await;
     let item = fixture::item(&space, "a");
-    let begun = on.queue.begin(item, claim()).await.unwrap();
+    let begun = on.queue.begin(item, Quota::NONE, claim()).await.unwrap();
     same(
         begun.created,
         true,
@@ -28,7 +29,7 @@ pub async fn begun_image_is_leased_to_the_caller(on: &QueueContext<'_>) {
     same(&claimed.image.id, &begun.claimed.image.id, why);
     on.complete(claimed.lease, 100).await;
     let item = fixture::item(&space, "a");
-    let again = on.queue.begin(item, claim()).await.unwrap();
+    let again = on.queue.begin(item, Quota::NONE, claim()).await.unwrap();
     same(again.created, false, "the image exists by now");
 }
 
@@ -52,7 +53,9 @@ pub async fn update_only_is_refused_when_the_image_does_not_exist(on: &QueueCont
     let mut item = fixture::item(&space, "a");
     item.mode = RegistrationMode::UpdateOnly;
     let why = "what was deleted meanwhile must not come back with a change";
-    let Err(QueueError::Refused { problems }) = on.queue.begin(item.clone(), claim()).await else {
+    let Err(QueueError::Refused { problems }) =
+        on.queue.begin(item.clone(), Quota::NONE, claim()).await
+    else {
         panic!("expected: a refusal\n     why: {why}");
     };
     let kind = SubmissionProblemKind::NotFound;
@@ -60,7 +63,7 @@ pub async fn update_only_is_refused_when_the_image_does_not_exist(on: &QueueCont
     let found = on.catalogue.find_image(&item.image).await.unwrap();
     same(found, None, why);
     on.served(&space, "a", 100).await;
-    let begun = on.queue.begin(item, claim()).await.unwrap();
+    let begun = on.queue.begin(item, Quota::NONE, claim()).await.unwrap();
     same(begun.created, false, "an image that is there is changed");
     on.complete(begun.claimed.lease, 200).await;
 }
@@ -70,9 +73,13 @@ pub async fn create_only_is_refused_when_the_image_exists(on: &QueueContext<'_>)
     let space = on.space().await;
     let mut item = fixture::item(&space, "a");
     item.mode = RegistrationMode::CreateOnly;
-    let made = on.queue.begin(item.clone(), claim()).await.unwrap();
+    let made = on
+        .queue
+        .begin(item.clone(), Quota::NONE, claim())
+        .await
+        .unwrap();
     let image = on.complete(made.claimed.lease, 100).await;
-    let refused = on.queue.begin(item, claim()).await;
+    let refused = on.queue.begin(item, Quota::NONE, claim()).await;
     let why = "the caller asked not to touch an image that exists";
     let problems = match refused {
         Err(QueueError::Refused { problems }) => problems,
@@ -88,7 +95,7 @@ pub async fn one_of_racing_creations_wins(on: &QueueContext<'_>) {
     let space = on.space().await;
     let mut item = fixture::item(&space, "a");
     item.mode = RegistrationMode::CreateOnly;
-    let outcomes = race((0..6).map(|_| on.queue.begin(item.clone(), claim())));
+    let outcomes = race((0..6).map(|_| on.queue.begin(item.clone(), Quota::NONE, claim())));
     let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     same(made, 1, "looking and registering are one step");
 }
@@ -98,7 +105,7 @@ pub async fn begin_is_refused_with_one_problem(on: &QueueContext<'_>) {
     let space = on.space().await;
     let item = fixture::changed(&space, "a", ImageChanges::default());
     let id = item.image.clone();
-    let refused = on.queue.begin(item, claim()).await;
+    let refused = on.queue.begin(item, Quota::NONE, claim()).await;
     matching!(
         refused,
         Err(QueueError::Refused { problems }) if problems.len() == 1,

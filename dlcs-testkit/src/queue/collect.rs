@@ -8,6 +8,7 @@ use dlcs_core::queue::{
     Lease, QueueError, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
 };
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 
 use super::QueueContext;
 use crate::fixture::{self, LEASE};
@@ -78,7 +79,11 @@ pub async fn upload_is_collectable_once_it_has_been_processed(on: &QueueContext<
         let upload = UploadId::assign();
         let mut item = fixture::item(&space, "a");
         item.changes.source = Some(ImageSource::Upload(upload));
-        let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+        let begun = on
+            .queue
+            .begin(item, Quota::NONE, fixture::claim())
+            .await
+            .unwrap();
         on.clock.advance(MINUTE * 2);
         let key = DerivativeKey::Upload(upload);
         let early = on.is_collectable(&key).await;
@@ -112,7 +117,9 @@ pub async fn claimed_upload_is_not_collected(on: &QueueContext<'_>) {
     let space = on.space().await;
     let [now, later] = [UploadId::assign(), UploadId::assign()];
     on.catalogue.expect_uploads(&[now, later]).await.unwrap();
-    let begun = on.queue.begin(sent(&space, "now", now), fixture::claim());
+    let begun = on
+        .queue
+        .begin(sent(&space, "now", now), Quota::NONE, fixture::claim());
     let lease = begun.await.unwrap().claimed.lease;
     on.fail(lease).await;
     let items = vec![sent(&space, "later", later)];
@@ -131,10 +138,17 @@ pub async fn claimed_upload_is_not_collected(on: &QueueContext<'_>) {
 pub async fn processed_bytes_must_be_sent_again(on: &QueueContext<'_>) {
     let space = on.space().await;
     let item = sent(&space, "a", UploadId::assign());
-    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let begun = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     let before = on.complete(begun.claimed.lease, 100).await;
     let item = fixture::changed(&space, "a", ImageChanges::default());
-    let begun = on.queue.begin(item.clone(), fixture::claim()).await;
+    let begun = on
+        .queue
+        .begin(item.clone(), Quota::NONE, fixture::claim())
+        .await;
     let submitted = on.queue.submit(fixture::submission(&space, [item])).await;
     for refused in [begun.map(drop), submitted.map(drop)] {
         let problems = match refused {
@@ -147,7 +161,7 @@ pub async fn processed_bytes_must_be_sent_again(on: &QueueContext<'_>) {
     }
     same(on.image(&before.id).await, before, "nothing was registered");
     let item = sent(&space, "a", UploadId::assign());
-    let begun = on.queue.begin(item, fixture::claim()).await;
+    let begun = on.queue.begin(item, Quota::NONE, fixture::claim()).await;
     drop(begun.unwrap());
 }
 

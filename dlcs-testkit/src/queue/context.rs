@@ -11,6 +11,7 @@ use dlcs_core::queue::{
     Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, Submission, Success,
 };
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 
 use crate::fake::FakeClock;
 use crate::fixture;
@@ -83,7 +84,7 @@ impl QueueContext<'_> {
     /// Registers an image immediately.
     pub(crate) async fn begun(&self, space: &Space, model: &str) -> Claimed {
         let item = fixture::item(space, model);
-        let begun = self.queue.begin(item, fixture::claim()).await;
+        let begun = self.queue.begin(item, Quota::NONE, fixture::claim()).await;
         begun.expect("a sound item is accepted").claimed
     }
 
@@ -104,7 +105,7 @@ impl QueueContext<'_> {
         let outcome = self.queue.complete(lease, success).await;
         match outcome.unwrap() {
             Completion::Recorded(image) => *image,
-            Completion::Superseded => panic!("a result of the lease that is held counts"),
+            _ => panic!("a result of the lease that is held counts"),
         }
     }
 
@@ -114,7 +115,7 @@ impl QueueContext<'_> {
         let outcome = self.queue.fail(lease, Failure::Final { error }).await;
         match outcome.unwrap() {
             Completion::Recorded(image) => *image,
-            Completion::Superseded => panic!("a failure of the lease that is held counts"),
+            _ => panic!("a failure of the lease that is held counts"),
         }
     }
 

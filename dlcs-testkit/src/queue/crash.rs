@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::queue::{Crashes, Lease, QueueError};
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 
 use super::QueueContext;
 use crate::fixture::{LEASE, claim_by};
@@ -137,7 +138,11 @@ pub async fn image_is_given_up_after_crashes_alone_and_never_after_those_in_comp
         let (apart, _dead) = next(on, "node").await.unwrap();
         same(apart.as_str(), "poison", "it is tried again");
         let item = crate::fixture::item(&space, "company");
-        let begun = on.queue.begin(item, claim_by("node")).await.unwrap();
+        let begun = on
+            .queue
+            .begin(item, Quota::NONE, claim_by("node"))
+            .await
+            .unwrap();
         on.clock.advance(SECOND);
         on.fail(begun.claimed.lease).await;
         on.queue.reclaim("node").await.unwrap();

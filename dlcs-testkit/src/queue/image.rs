@@ -3,6 +3,7 @@
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{DeliveryChannel, ImageChanges};
 use dlcs_core::setting::{Setting, SettingKind};
+use dlcs_core::storage::Quota;
 use dlcs_core::time::Timestamp;
 
 use super::QueueContext;
@@ -23,7 +24,11 @@ pub async fn update_keeps_state_generation_and_batch(on: &QueueContext<'_>) {
         ..ImageChanges::default()
     };
     let item = fixture::changed(&space, "ready", first);
-    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let begun = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     on.complete(begun.claimed.lease, 200).await;
     on.submit(&space, &["waiting"]).await;
     let changes = ImageChanges {
@@ -208,7 +213,11 @@ pub async fn image_without_channels_gets_the_default_ones(on: &QueueContext<'_>)
         ),
     ] {
         let item = fixture::changed(&space, "a", changes);
-        let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+        let begun = on
+            .queue
+            .begin(item, Quota::NONE, fixture::claim())
+            .await
+            .unwrap();
         on.complete(begun.claimed.lease, 100).await;
         same(
             on.image(&id).await.delivery_channels,

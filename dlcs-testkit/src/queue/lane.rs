@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dlcs_core::queue::Lane;
+use dlcs_core::storage::Quota;
 
 use super::QueueContext;
 use crate::fixture;
@@ -133,7 +134,14 @@ pub async fn immediate_registration_counts_at_its_host_and_does_not_wait(on: &Qu
     let mut begun = Vec::new();
     for model in ["b1", "b2"] {
         let item = fixture::item_at(&space, "host.example", model);
-        begun.push(on.queue.begin(item, claim).await.unwrap().claimed.lease);
+        begun.push(
+            on.queue
+                .begin(item, Quota::NONE, claim)
+                .await
+                .unwrap()
+                .claimed
+                .lease,
+        );
     }
     let item = fixture::item_at(&space, "host.example", "a");
     on.queue

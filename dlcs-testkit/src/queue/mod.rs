@@ -14,6 +14,7 @@ pub mod listing;
 pub mod model;
 pub mod original;
 pub mod outcome;
+pub mod quota;
 pub mod rerun;
 pub mod retry;
 pub mod submit;
@@ -89,6 +90,12 @@ macro_rules! queue_contract {
                 upload_is_collectable_once_it_is_kept,
                 images_are_listed_by_what_was_fetched,
                 stored_bytes_are_counted_exactly,
+            }
+            $crate::queue::quota {
+                images_beyond_the_quota_are_refused_whole,
+                racing_submissions_do_not_exceed_the_quota,
+                bytes_beyond_the_quota_fail_the_registration,
+                racing_registrations_do_not_exceed_the_quota,
             }
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
@@ -202,6 +209,7 @@ mod tests {
             include_str!("listing.rs"),
             include_str!("original.rs"),
             include_str!("outcome.rs"),
+            include_str!("quota.rs"),
             include_str!("rerun.rs"),
             include_str!("retry.rs"),
             include_str!("submit.rs"),

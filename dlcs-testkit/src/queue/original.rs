@@ -7,7 +7,7 @@ use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery, ImageSource, ImageS
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{StoredDerivative, StoredOriginal, Success};
 use dlcs_core::space::Space;
-use dlcs_core::storage::{StorageFigures, StoredBytes};
+use dlcs_core::storage::{Quota, StorageFigures, StoredBytes};
 use dlcs_core::time::Clock;
 
 use super::QueueContext;
@@ -33,6 +33,7 @@ fn with_original(derivative: Option<StoredDerivative>, size: u64) -> Success {
     Success {
         derivative,
         original: Some(original(size)),
+        ..Success::NOTHING
     }
 }
 
@@ -103,7 +104,11 @@ pub async fn upload_is_collectable_once_it_is_kept(on: &QueueContext<'_>) {
     let upload = UploadId::assign();
     let mut item = fixture::item(&space, "a");
     item.changes.source = Some(ImageSource::Upload(upload));
-    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let begun = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     let image = on
         .succeed(begun.claimed.lease, with_original(None, 99))
         .await;

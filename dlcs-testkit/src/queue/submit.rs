@@ -7,6 +7,7 @@ use dlcs_core::image::{ImageChanges, ImageQuery, ImageState, OpenAccess, Registr
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{QueueError, SubmissionProblem, SubmissionProblemKind};
 use dlcs_core::space::SpaceChanges;
+use dlcs_core::storage::Quota;
 use futures_util::FutureExt;
 
 use super::QueueContext;
@@ -155,7 +156,11 @@ pub async fn existing_image_is_merged_onto_and_keeps_what_is_served(on: &QueueCo
         ..ImageChanges::default()
     };
     let item = fixture::changed(&space, "a", first);
-    let lease = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let lease = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     let before = on.complete(lease.claimed.lease, 100).await;
     let second = ImageChanges {
         numbers: [Some(7), None, None],

@@ -7,6 +7,7 @@ use dlcs_core::iiif::{Dimensions, Pyramid, TileSize};
 use dlcs_core::image::{ImageQuery, ImageSource, ImageState};
 use dlcs_core::page::PageRequest;
 use dlcs_core::queue::{QueueError, StoredDerivative, Success};
+use dlcs_core::storage::Quota;
 use dlcs_core::time::Clock;
 
 use super::QueueContext;
@@ -131,14 +132,22 @@ pub async fn upload_is_kept_without_a_derivative_of_it(on: &QueueContext<'_>) {
     let upload = UploadId::assign();
     let mut item = fixture::item(&space, "a");
     item.changes.source = Some(ImageSource::Upload(upload));
-    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let begun = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     on.succeed(begun.claimed.lease, Success::NOTHING).await;
     on.clock.advance(MINUTE * 2);
     let key = DerivativeKey::Upload(upload);
     let why = "nothing else holds these bytes";
     same(on.is_collectable(&key).await, false, why);
     let item = fixture::changed(&space, "a", Default::default());
-    let begun = on.queue.begin(item, fixture::claim()).await.unwrap();
+    let begun = on
+        .queue
+        .begin(item, Quota::NONE, fixture::claim())
+        .await
+        .unwrap();
     on.complete(begun.claimed.lease, 100).await;
     on.assert_collectable_after(&key, MINUTE).await;
 }

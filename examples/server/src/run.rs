@@ -192,6 +192,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_lease_for(config.lease)
         .with_limits(config.limits)
         .with_formats(config.formats)
+        .with_storage(config.storage.clone())
         .with_max_batch_size(config.max_batch_size);
     builder = builder
         .with_origin(HttpOrigin::new(origin))

@@ -245,6 +245,22 @@ pub(crate) const LEASE: Setting = Setting::new(
 .or("60");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
+pub(crate) const STORAGE_POLICY: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "storage-policy",
+        "NAME=IMAGES:BYTES",
+        "A storage policy: how many images, and how many bytes of them, a customer may have; 0 is no limit. `default` is that of all for whom no other is named; repeatable.",
+    )
+};
+pub(crate) const CUSTOMER_STORAGE: Setting = Setting {
+    repeatable: true,
+    ..Setting::new(
+        "customer-storage",
+        "CUSTOMER=NAME",
+        "The storage policy of a customer; repeatable.",
+    )
+};
 pub(crate) const MAX_WIDTH: Setting = Setting::new(
     "max-width",
     "PIXELS",
@@ -291,7 +307,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 36] = [
+pub(crate) const ALL: [&Setting; 38] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -319,6 +335,8 @@ pub(crate) const ALL: [&Setting; 36] = [
     &DRAIN,
     &LEASE,
     &MAX_BATCH_SIZE,
+    &STORAGE_POLICY,
+    &CUSTOMER_STORAGE,
     &MAX_WIDTH,
     &MAX_HEIGHT,
     &MAX_AREA,

@@ -10,7 +10,7 @@ use super::job::Job;
 use super::session::Session;
 use super::tally::Tally;
 use super::turn::{self, Taken, Turn};
-use super::{batch, collectable, image, job};
+use super::{batch, collectable, customer, image, job, space};
 
 /// What became of a claim.
 pub(super) enum Outcome {
@@ -83,6 +83,10 @@ pub(super) async fn complete(
     lease: &Lease,
     success: Success,
 ) -> Result<Completion> {
+    let quota = success.quota;
+    if quota.bytes.is_some() {
+        customer::hold_for_counting(session, lease.image().customer()).await?;
+    }
     let Some((job, mut stored)) = hold(session, lease).await? else {
         return Ok(Completion::Superseded);
     };
@@ -90,6 +94,28 @@ pub(super) async fn complete(
     let mut tally = Tally::default();
     let image = &mut stored.image;
     let before = image.stored_bytes();
+    if quota.bytes.is_some() {
+        let all = space::storage(session, image.id.customer())
+            .await?
+            .bytes
+            .images;
+        let total = (all + success.stored_bytes().images).saturating_sub(before.images);
+        if let Err(over) = quota.admit_bytes(all, total) {
+            let error = over.to_string();
+            tally.collect(collectable::lease(
+                &image.id,
+                job.generation,
+                lease.token(),
+                now,
+            ));
+            image.fail(error.clone(), now);
+            tally.end(session, &job, &image.id, Ending::Failed(error));
+            return match finish(session, tally, &job, stored).await? {
+                Completion::Recorded(image) => Ok(Completion::OverQuota(image, over)),
+                other => Ok(other),
+            };
+        }
+    }
     let replaced = image.succeed(success, lease, now).into_iter();
     tally.collect(replaced.map(|key| collectable::served(key, now)));
     tally.count_bytes(&image.id, before, image.stored_bytes())?;

@@ -102,6 +102,14 @@ pub(super) async fn hold(session: &Session, id: CustomerId) -> Result<Customer> 
     read_one(row, read)?.ok_or(PgError::NotFound(Subject::Customer))
 }
 
+/// Lets what is counted of a customer stay as it is until the transaction ends. Before anything else is held: everybody does it so.
+pub(super) async fn hold_for_counting(session: &Session, id: CustomerId) -> Result<()> {
+    match hold(session, id).await {
+        Ok(_) | Err(PgError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 pub(super) async fn list(
     session: &Session,
     order: CustomerOrder,

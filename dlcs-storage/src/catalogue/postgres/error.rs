@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use deadpool_postgres::PoolError;
 use dlcs_core::catalogue::{CatalogueError, Subject, UpdateProblem};
 use dlcs_core::queue::{QueueError, SubmissionProblem};
+use dlcs_core::storage::OverQuota;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -54,6 +55,8 @@ pub(super) enum PgError {
     UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
     Refused(Vec<SubmissionProblem>),
+    #[error("the customer would have more than it may")]
+    OverQuota(#[from] OverQuota),
     #[error("the lease has been lost")]
     LeaseLost,
     #[error("there is no such batch")]
@@ -172,6 +175,7 @@ impl From<PgError> for QueueError {
     fn from(error: PgError) -> Self {
         match error {
             PgError::Refused(problems) => Self::Refused { problems },
+            PgError::OverQuota(over) => Self::OverQuota(over),
             PgError::LeaseLost => Self::LeaseLost,
             PgError::BatchNotFound => Self::BatchNotFound,
             error if error.may_pass() => Self::Unavailable {

@@ -10,6 +10,7 @@ use dlcs_core::queue::{
     BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, NoticeId,
     Result, Submission, SubmissionItem, Success,
 };
+use dlcs_core::storage::Quota;
 use tokio::sync::watch;
 
 use super::claim::Outcome;
@@ -37,12 +38,13 @@ impl IngestQueue for PostgresCatalogue {
         Ok(self.database.write(write).await?)
     }
 
-    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
+    async fn begin(&self, item: SubmissionItem, quota: Quota, claim: Claim<'_>) -> Result<Begun> {
         let token = self.tokens.next(&self.database).await?;
         let item = &item;
-        let write = |session| async move { submit::begin(&session, item, claim, token).await };
+        let write =
+            |session| async move { submit::begin(&session, item, quota, claim, token).await };
         let begun = self.database.write(write).await;
-        if let Err(PgError::Refused(_)) = begun {
+        if let Err(PgError::Refused(_) | PgError::OverQuota(_)) = begun {
             self.tokens.give_back(token).await;
         }
         Ok(begun?)

@@ -10,6 +10,7 @@ use dlcs_core::queue::{
     Begun, Claim, Lane, Submission, SubmissionItem, SubmissionProblem, SubmissionProblemKind,
 };
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 
 use super::batch::Ending;
 use super::error::{PgError, Result};
@@ -17,7 +18,7 @@ use super::image::StoredImage;
 use super::row::unreadable;
 use super::session::Session;
 use super::tally::Tally;
-use super::{batch, claim, collectable, image, job, space};
+use super::{batch, claim, collectable, customer, image, job, space};
 
 /// Puts images into the queue as one batch.
 pub(super) async fn submit(session: &Session, submission: &Submission) -> Result<Batch> {
@@ -41,8 +42,9 @@ pub(super) async fn submit_in_batches(
         customer,
         lane,
         items,
+        quota,
     } = submission;
-    let checked = check(session, *customer, items).await?;
+    let checked = check(session, *customer, *quota, items).await?;
     let mut batches = Vec::new();
     let mut batch_of = Vec::with_capacity(items.len());
     for part in items.chunks(batch_size.get()) {
@@ -71,11 +73,12 @@ pub(super) async fn submit_in_batches(
 pub(super) async fn begin(
     session: &Session,
     item: &SubmissionItem,
+    quota: Quota,
     claim: Claim<'_>,
     token: u64,
 ) -> Result<Begun> {
     let items = std::slice::from_ref(item);
-    let checked = check(session, item.image.customer(), items).await?;
+    let checked = check(session, item.image.customer(), quota, items).await?;
     let created = checked.existing.is_empty();
     let mut tally = Tally::default();
     let mut registered = register(session, &mut tally, items, checked, &[None]).await?;
@@ -99,8 +102,12 @@ struct Checked {
 async fn check(
     session: &Session,
     customer: CustomerId,
+    quota: Quota,
     items: &[SubmissionItem],
 ) -> Result<Checked> {
+    if quota.images.is_some() {
+        customer::hold_for_counting(session, customer).await?;
+    }
     let own = || items.iter().map(|item| &item.image);
     let own = || own().filter(|id| id.customer() == customer);
     let spaces: BTreeSet<SpaceId> = own().map(ImageId::space).collect();
@@ -131,11 +138,14 @@ async fn check(
             Err(kind) => problems.push(SubmissionProblem { index, kind }),
         }
     }
-    if problems.is_empty() {
-        Ok(Checked { new, existing })
-    } else {
-        Err(PgError::Refused(problems))
+    if !problems.is_empty() {
+        return Err(PgError::Refused(problems));
     }
+    if quota.images.is_some() {
+        let stored = space::storage(session, customer).await?.images;
+        quota.admit_images(stored, new.len() as u64)?;
+    }
+    Ok(Checked { new, existing })
 }
 
 /// The image, where it is a new one.

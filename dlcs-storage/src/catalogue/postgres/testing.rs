@@ -162,7 +162,7 @@ async fn listings_walk_an_index_in_order_and_begin_behind_a_place() {
             .simple(
                 "INSERT INTO images (customer, space, model, source_origin, string1, string2, string3, number1, number2, number3, tags, roles,
                      manifests, max_unauthorised, delivery_channels, created, generation, state)
-                 SELECT 1, 1, 'model ' || n, 'https://example.org/' || n, 'volume ' || n / 1000, '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', n / 100,
+                 SELECT 1, 1 + n % 2, 'model ' || n, 'https://example.org/' || n, 'volume ' || n / 1000, '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', n / 100,
                      1, 'waiting' FROM generate_series(1, 20000) AS n;
                  ANALYZE images",
             )

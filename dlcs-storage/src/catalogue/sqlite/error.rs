@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dlcs_core::catalogue::{CatalogueError, Subject, UpdateProblem};
 use dlcs_core::queue::{QueueError, SubmissionProblem};
+use dlcs_core::storage::OverQuota;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -51,6 +52,8 @@ pub(super) enum SqliteError {
     UpdateRefused(Vec<UpdateProblem>),
     #[error("the submission is refused")]
     Refused(Vec<SubmissionProblem>),
+    #[error("the customer would have more than it may")]
+    OverQuota(#[from] OverQuota),
     #[error("the lease has been lost")]
     LeaseLost,
     #[error("there is no such batch")]
@@ -112,6 +115,7 @@ impl From<SqliteError> for QueueError {
     fn from(error: SqliteError) -> Self {
         match error {
             SqliteError::Refused(problems) => Self::Refused { problems },
+            SqliteError::OverQuota(over) => Self::OverQuota(over),
             SqliteError::LeaseLost => Self::LeaseLost,
             SqliteError::BatchNotFound => Self::BatchNotFound,
             error if error.may_pass() => Self::Unavailable {

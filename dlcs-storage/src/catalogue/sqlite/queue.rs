@@ -11,6 +11,7 @@ use dlcs_core::queue::{
     Lane, Lease, NoticeId, Result as QueueResult, Submission, SubmissionItem, SubmissionProblem,
     Success,
 };
+use dlcs_core::storage::Quota;
 use dlcs_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ use super::batch::Ending;
 use super::error::{Result, SqliteError};
 use super::image::StoredImage;
 use super::job::{Arrivals, Job};
-use super::submission::{Checked, SpacesSeen, check, register, submit, submit_in_batches};
+use super::submission::{Checked, SpacesSeen, admit, check, register, submit, submit_in_batches};
 use super::writer::Terms;
 use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, space, turn};
 
@@ -49,10 +50,15 @@ impl IngestQueue for SqliteCatalogue {
         Ok(batches)
     }
 
-    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> QueueResult<Begun> {
+    async fn begin(
+        &self,
+        item: SubmissionItem,
+        quota: Quota,
+        claim: Claim<'_>,
+    ) -> QueueResult<Begun> {
         let claim = OwnedClaim::of(claim);
         let begun = self
-            .write(move |connection, now| begin(connection, item, claim.borrow(), now))
+            .write(move |connection, now| begin(connection, item, quota, claim.borrow(), now))
             .await?;
         Ok(begun)
     }
@@ -218,12 +224,14 @@ impl OwnedClaim {
 fn begin(
     connection: &Connection,
     item: SubmissionItem,
+    quota: Quota,
     claim: Claim<'_>,
     now: Timestamp,
 ) -> Result<Begun> {
     let found = check(connection, &mut SpacesSeen::new(), &item, now)?
         .map_err(|kind| SqliteError::Refused(vec![SubmissionProblem { index: 0, kind }]))?;
     let created = matches!(found, Checked::New(_));
+    admit(connection, item.image.customer(), quota, u64::from(created))?;
     let mut arrivals = Arrivals::default();
     let stored = register(connection, &mut arrivals, item, found, None, now)?;
     let job = arrivals.add(connection, stored.row, &stored.image, Lane::Priority, now)?;
@@ -304,6 +312,20 @@ fn complete(
     };
     let image = &mut stored.image;
     let before = image.stored_bytes();
+    if success.quota.bytes.is_some() {
+        let all = space::storage(connection, image.id.customer())?
+            .bytes
+            .images;
+        let total = (all + success.stored_bytes().images).saturating_sub(before.images);
+        if let Err(over) = success.quota.admit_bytes(all, total) {
+            collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
+            let error = over.to_string();
+            job::end(connection, &job, image, &Ending::Failed(&error), now)?;
+            image.fail(error, now);
+            image::save_state(connection, &stored)?;
+            return Ok(Completion::OverQuota(Box::new(stored.image), over));
+        }
+    }
     for key in image.succeed(success, lease, now) {
         collectable::add_served(connection, &key, now)?;
     }

@@ -9,6 +9,7 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, RegistrationMode};
 use dlcs_core::queue::{Submission, SubmissionItem, SubmissionProblem, SubmissionProblemKind};
 use dlcs_core::space::Space;
+use dlcs_core::storage::Quota;
 use dlcs_core::time::Timestamp;
 use rusqlite::Connection;
 
@@ -84,6 +85,7 @@ pub(super) fn submit_in_batches(
         customer,
         lane,
         items,
+        quota,
     } = submission;
     let parts = items.chunks(batch_size.get()).map(|part| {
         let (checked, items) = (checked.by_ref().take(part.len()).collect(), part.to_vec());
@@ -91,6 +93,7 @@ pub(super) fn submit_in_batches(
             customer,
             lane,
             items,
+            quota,
         };
         store(connection, part, checked, now)
     });
@@ -123,11 +126,27 @@ fn check_all(
             Err(kind) => problems.push(SubmissionProblem { index, kind }),
         }
     }
-    if problems.is_empty() {
-        Ok(checked)
-    } else {
-        Err(SqliteError::Refused(problems))
+    if !problems.is_empty() {
+        return Err(SqliteError::Refused(problems));
     }
+    let is_new = |found: &&Checked| matches!(found, Checked::New(_));
+    let added = checked.iter().filter(is_new).count() as u64;
+    admit(connection, *customer, submission.quota, added)?;
+    Ok(checked)
+}
+
+/// Refuses more new images than the customer may have.
+pub(super) fn admit(
+    connection: &Connection,
+    customer: CustomerId,
+    quota: Quota,
+    added: u64,
+) -> Result<()> {
+    if quota.images.is_some() {
+        let stored = space::storage(connection, customer)?.images;
+        quota.admit_images(stored, added)?;
+    }
+    Ok(())
 }
 
 fn store(
@@ -140,6 +159,7 @@ fn store(
         customer,
         lane,
         items,
+        ..
     } = submission;
     let batch = batch::create(connection, customer, lane, items.len(), now)?;
     let mut arrivals = Arrivals::default();

@@ -15,6 +15,7 @@ use dlcs_core::queue::{
     LeaseToken, NoticeId, QueueError, Submission, Success,
 };
 use dlcs_core::space::{Space, SpaceChanges};
+use dlcs_core::storage::Quota;
 
 use super::Step;
 use crate::fixture::{self, LEASE, claim_by};
@@ -210,7 +211,11 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let model = format!("image-{image}");
                 let host = HOSTS[image % HOSTS.len()];
                 let item = fixture::item_at(&self.spaces[*customer], host, &model);
-                match self.backend().begin(item, claim_by(OWNERS[*owner])).await {
+                match self
+                    .backend()
+                    .begin(item, Quota::NONE, claim_by(OWNERS[*owner]))
+                    .await
+                {
                     Ok(Begun { claimed, created }) => text((created, self.keep(claimed))),
                     Err(error) => kind(&error),
                 }

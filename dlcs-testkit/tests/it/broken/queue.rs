@@ -12,6 +12,7 @@ use dlcs_core::queue::{
     BatchNotice, Begun, Claim, Claimed, Completion, Failure, IngestQueue, Lane, Lease, LeaseGrant,
     NoticeId, QueueError, Result, Submission, SubmissionItem, Success,
 };
+use dlcs_core::storage::Quota;
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::yield_now;
@@ -26,6 +27,7 @@ impl IngestQueue for Broken {
         }
         let (customer, lane) = (submission.customer, submission.lane);
         let with = |items| Submission {
+            quota: Quota::NONE,
             customer,
             lane,
             items,
@@ -61,6 +63,7 @@ impl IngestQueue for Broken {
         for part in submission.items.chunks(batch_size.get()) {
             let items = part.to_vec();
             let part = Submission {
+                quota: Quota::NONE,
                 items,
                 ..submission.clone()
             };
@@ -69,9 +72,9 @@ impl IngestQueue for Broken {
         Ok(batches)
     }
 
-    async fn begin(&self, item: SubmissionItem, claim: Claim<'_>) -> Result<Begun> {
+    async fn begin(&self, item: SubmissionItem, quota: Quota, claim: Claim<'_>) -> Result<Begun> {
         let source = item.changes.source.clone();
-        let begun = self.sound.begin(item, claim).await;
+        let begun = self.sound.begin(item, quota, claim).await;
         if let Some(ImageSource::Upload(upload)) = source
             && self.has(Fault::EagerUploads)
         {

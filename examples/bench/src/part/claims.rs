@@ -97,6 +97,7 @@ async fn fill<Q: Catalogue + IngestQueue>(queue: &Q, waiting: usize) -> Result<(
             let numbers = first..per_customer.min(first + 1_000);
             let items: Result<Vec<_>> = numbers.map(|number| item(space, number)).collect();
             let submission = Submission {
+                quota: dlcs_core::storage::Quota::NONE,
                 customer: space.customer,
                 lane: Lane::Default,
                 items: items?,
@@ -134,7 +135,9 @@ async fn claims(queue: &impl IngestQueue) -> Result<Vec<f64>> {
         took.push(begun.elapsed().as_secs_f64() * 1000.0);
         match queue.complete(claimed.lease, Success::NOTHING).await? {
             Completion::Recorded(_) => {}
-            Completion::Superseded => return Err("a claim was overtaken".into()),
+            Completion::Superseded | Completion::OverQuota(..) => {
+                return Err("a claim was overtaken".into());
+            }
         }
     }
     Ok(took)

@@ -2,6 +2,7 @@
 
 mod quantity;
 mod roles;
+mod storage;
 mod webhooks;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use clap::parser::ValueSource;
 use dlcs_core::dlcs::FirstKey;
 use dlcs_core::iiif::{Format, FormatSet, Limits};
 use dlcs_core::origin::Secret;
+use dlcs_core::storage::StoragePolicies;
 use dlcs_http::TrustedProxies;
 use dlcs_storage::catalogue::SealingKey;
 use dlcs_storage::catalogue::postgres::PostgresCatalogueConfig;
@@ -83,6 +85,7 @@ pub(crate) struct Config {
     /// How long an image is held without a word.
     pub(crate) lease: Duration,
     pub(crate) max_batch_size: usize,
+    pub(crate) storage: StoragePolicies,
     /// The largest results of image requests.
     pub(crate) limits: Limits,
     /// The largest source in pixels.
@@ -162,6 +165,7 @@ impl Config {
                 .map_or_else(|| per_host(workers), |images| images as u32),
             lease: sources.required(&setting::LEASE, |text| seconds(text, 1))?,
             drain: sources.required(&setting::DRAIN, |text| seconds(text, 0))?,
+            storage: storage::read(&sources)?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
