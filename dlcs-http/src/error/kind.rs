@@ -50,7 +50,7 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,

@@ -101,7 +101,7 @@ pub(crate) async fn of_customer(context: &Context, customer: CustomerId) -> Outc
     let policy = context.dlcs.settings().storage.of(customer);
     Ok(answer(
         context,
-        home,
+        &home,
         "vocab:CustomerStorage",
         figures,
         policy,
@@ -115,7 +115,7 @@ pub(crate) async fn of_space(context: &Context, customer: CustomerId, space: Spa
     let policy = context.dlcs.settings().storage.of(customer);
     Ok(answer(
         context,
-        home,
+        &home,
         "vocab:SpaceStorage",
         found.storage(),
         policy,
@@ -124,7 +124,7 @@ pub(crate) async fn of_space(context: &Context, customer: CustomerId, space: Spa
 
 fn answer(
     context: &Context,
-    home: String,
+    home: &str,
     type_: &'static str,
     figures: StorageFigures,
     policy: &StoragePolicy,
