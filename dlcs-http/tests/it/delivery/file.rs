@@ -31,12 +31,8 @@ async fn ask(app: &App, method: Method, path: &str, headers: &[(&str, &str)]) ->
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    app.call(
-        request
-            .body(Full::<bytes::Bytes>::default())
-            .expect("a request"),
-    )
-    .await
+    let request = request.body(Full::<bytes::Bytes>::default());
+    app.call(request.expect("a test gives a request")).await
 }
 
 async fn get(app: &App, headers: &[(&str, &str)]) -> Answer {

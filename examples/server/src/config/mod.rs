@@ -165,7 +165,7 @@ impl Config {
                 .map_or_else(|| per_host(workers), |images| images as u32),
             lease: sources.required(&setting::LEASE, |text| seconds(text, 1))?,
             drain: sources.required(&setting::DRAIN, |text| seconds(text, 0))?,
-            storage: storage::read(&sources)?,
+            storage: storage::read(sources)?,
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
