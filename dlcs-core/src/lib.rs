@@ -7,6 +7,7 @@ pub mod customer;
 pub mod image;
 pub mod page;
 pub mod policy;
+pub mod request;
 pub mod setting;
 pub mod space;
 pub mod storage;

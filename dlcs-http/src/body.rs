@@ -37,6 +37,14 @@ pub struct ResponseBody {
     flow: Option<(Pieces, u64)>,
 }
 
+impl ResponseBody {
+    /// The bytes, where all of them are here.
+    pub(crate) fn held(&self) -> Option<&Bytes> {
+        let is_held = !self.left_out && self.events.is_none() && self.flow.is_none();
+        is_held.then_some(&self.bytes)
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;

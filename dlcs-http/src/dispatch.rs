@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::describe;
 use crate::error::{ApiError, Kind};
 use crate::events::Streams;
+use crate::idempotency;
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::resource::batch::Members;
@@ -39,7 +40,14 @@ pub(crate) async fn dispatch(
     if let Route::WatchBatch(id, batch) = route {
         return batch_events::get(context, id, batch, streams, &parts.headers).await;
     }
-    handle(context, route, caller, &query, payload).await
+    match idempotency::key_of(parts, caller.as_ref())? {
+        Some(key) => {
+            let shows_secret = matches!(route, Route::CreateKey(_));
+            let run = |payload| handle(context, route, caller, &query, payload);
+            idempotency::once(context, parts, &key, shows_secret, payload, run).await
+        }
+        None => handle(context, route, caller, &query, payload).await,
+    }
 }
 
 async fn handle(

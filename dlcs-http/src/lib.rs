@@ -17,6 +17,7 @@ mod events;
 mod fields;
 mod form;
 mod hydra;
+mod idempotency;
 mod payload;
 mod query;
 mod resource;

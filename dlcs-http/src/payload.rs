@@ -9,8 +9,8 @@ use futures_util::stream;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http_body::Body;
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value};
 
 use crate::body::{BoxError, parse_object};
@@ -156,6 +156,25 @@ impl Payload {
             }
         }
         file.ok_or_else(|| ApiError::new(Kind::MalformedBody, "the form has no part `file`"))
+    }
+
+    /// Reads the body, which is as large as JSON at most; returns it, and the payload as if it had not been read.
+    pub(crate) async fn held(self) -> Result<(Bytes, Self), ApiError> {
+        let (content_type, slug, limits) =
+            (self.content_type.clone(), self.slug.clone(), self.limits);
+        let bytes: Bytes = self.bytes().await?.into();
+        let body = Full::new(bytes.clone())
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        let payload = Self {
+            body,
+            declared: Some(bytes.len() as u64),
+            encoded: false,
+            content_type,
+            slug,
+            limits,
+        };
+        Ok((bytes, payload))
     }
 
     async fn bytes(self) -> Result<Vec<u8>, ApiError> {

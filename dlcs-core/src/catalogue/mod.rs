@@ -20,6 +20,7 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageChanges, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
+use crate::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
 use crate::storage::StorageFigures;
@@ -395,6 +396,36 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
         kind: SettingKind,
         id: SettingId,
     ) -> Result<()>;
+
+    /// Finds out whether a request is to be run, and notes that it is where nobody has asked it before.
+    ///
+    /// # Behaviour
+    /// * What was noted is forgotten after a day; what has been running for an hour is taken for abandoned, and may be run again.
+    /// * Of those who ask at once, one runs it.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn remember_request(
+        &self,
+        key: &RequestKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Remembered>;
+
+    /// Notes how a request was answered.
+    ///
+    /// # Behaviour
+    /// * The answer comes back as it was given.
+    /// * What is not being run any more stays as it is.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn answer_request(&self, key: &RequestKey, answer: GivenAnswer) -> Result<()>;
+
+    /// Forgets a request that has come to nothing, so that it can be run again.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn forget_request(&self, key: &RequestKey) -> Result<()>;
 
     /// Notes that bytes are about to be stored for registrations to come.
     ///

@@ -13,6 +13,7 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageQuery};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::page::{Page, PageRequest};
+use crate::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use crate::setting::{Setting, SettingId, SettingKind};
 use crate::space::{Space, SpaceChanges, SpaceOrder};
 use crate::storage::StorageFigures;
@@ -333,6 +334,25 @@ impl Catalogue for MemoryCatalogue {
         id: SettingId,
     ) -> Result<()> {
         self.lock().delete_setting(customer, kind, id)
+    }
+
+    async fn remember_request(
+        &self,
+        key: &RequestKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Remembered> {
+        let now = self.now();
+        Ok(self.lock().remember_request(key, fingerprint, now))
+    }
+
+    async fn answer_request(&self, key: &RequestKey, answer: GivenAnswer) -> Result<()> {
+        self.lock().answer_request(key, answer);
+        Ok(())
+    }
+
+    async fn forget_request(&self, key: &RequestKey) -> Result<()> {
+        self.lock().requests.remove(key);
+        Ok(())
     }
 
     async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {

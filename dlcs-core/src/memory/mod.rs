@@ -28,6 +28,7 @@ mod derivative;
 mod ledger;
 mod listing;
 mod queue;
+mod request;
 mod setting;
 mod state;
 mod turn;

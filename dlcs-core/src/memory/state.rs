@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::request::RequestRecord;
 use crate::batch::Batch;
 use crate::customer::{ApiKey, Customer};
 use crate::derivative::DerivativeKey;
@@ -10,6 +11,7 @@ use crate::id::{BatchId, CustomerId, ImageId, SpaceId};
 use crate::image::{Image, ImageSource};
 use crate::origin::{CustomerOriginStrategy, OriginStrategyId};
 use crate::queue::{Crashes, Generation, Lane, LeaseToken, NoticeId, Share};
+use crate::request::RequestKey;
 use crate::setting::Setting;
 use crate::space::Space;
 use crate::storage::StorageFigures;
@@ -34,6 +36,7 @@ pub(super) struct State {
     pub(super) strategies: BTreeMap<OriginStrategyId, CustomerOriginStrategy>,
     /// In the order of their making.
     pub(super) settings: Vec<Setting>,
+    pub(super) requests: BTreeMap<RequestKey, RequestRecord>,
     /// One job per image.
     pub(super) jobs: BTreeMap<ImageId, Job>,
     /// What each customer has had in each lane.

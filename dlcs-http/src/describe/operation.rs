@@ -143,6 +143,9 @@ impl Entry {
         if self.path.contains('{') {
             statuses.insert(404);
         }
+        if self.is_named() {
+            statuses.extend([409, 413, 415, 422]);
+        }
         if self.is_closed() {
             statuses.extend([401, 429]);
         }
@@ -150,6 +153,11 @@ impl Entry {
             statuses.extend([408, 413, 415]);
         }
         statuses
+    }
+
+    /// Whether its requests may have an `Idempotency-Key`.
+    pub(crate) fn is_named(&self) -> bool {
+        self.method == Method::POST
     }
 
     /// Whether a key is needed.

@@ -126,6 +126,10 @@ pub(super) fn of_operation(entry: &Entry) -> Vec<Value> {
         Gives::Events(_) => vec![header("Last-Event-ID", "The event that was seen last.")],
         _ => Vec::new(),
     };
+    if entry.is_named() {
+        let text = "A name of the request: sent again with it, the request takes effect once, and is answered as it was.";
+        parameters.push(header("Idempotency-Key", text));
+    }
     if let Takes::Master(class) = entry.operation.takes {
         parameters.extend(of_master(class));
         if !entry.path.contains("{image}") {

@@ -21,12 +21,14 @@ pub(crate) enum Kind {
     AlreadyExists,
     SpaceNotEmpty,
     InUse,
+    RequestRunning,
     Superseded,
     BodyTooLarge,
     SourceTooLarge,
     ContentEncoding,
     RangeNotSatisfiable,
     NotAnImage,
+    KeyReused,
     TooManyFailures,
     Internal,
     OriginFailed,
@@ -50,7 +52,7 @@ pub(crate) struct KindText {
 
 impl Kind {
     /// Every kind, in the order of their status codes.
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Invalid,
         Self::MalformedBody,
         Self::MalformedHead,
@@ -67,12 +69,14 @@ impl Kind {
         Self::AlreadyExists,
         Self::SpaceNotEmpty,
         Self::InUse,
+        Self::RequestRunning,
         Self::Superseded,
         Self::BodyTooLarge,
         Self::SourceTooLarge,
         Self::ContentEncoding,
         Self::RangeNotSatisfiable,
         Self::NotAnImage,
+        Self::KeyReused,
         Self::TooManyFailures,
         Self::Internal,
         Self::OriginFailed,
@@ -103,13 +107,15 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::AlreadyExists | Self::SpaceNotEmpty | Self::InUse | Self::Superseded => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyExists
+            | Self::SpaceNotEmpty
+            | Self::InUse
+            | Self::RequestRunning
+            | Self::Superseded => StatusCode::CONFLICT,
             Self::BodyTooLarge | Self::SourceTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::NotAnImage => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotAnImage | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::OriginFailed => StatusCode::BAD_GATEWAY,
@@ -211,6 +217,12 @@ impl Kind {
                 "Something refers to it",
                 "An image or a default delivery channel names the policy. Let them name another first, then delete this one.",
             ),
+            Self::RequestRunning => (
+                "request-running",
+                "The request is being run",
+                "A request with this `Idempotency-Key` has not come to its end. Ask again later: you get its answer then. What has been running \
+                 for an hour is taken for abandoned.",
+            ),
             Self::Superseded => (
                 "superseded",
                 "A later registration won",
@@ -241,6 +253,11 @@ impl Kind {
                 "The source is not an image that can be served",
                 "The source was fetched, but it is not an image of a known format, is damaged, or has too many pixels. The record of \
                  the image is kept, with the error in it.",
+            ),
+            Self::KeyReused => (
+                "key-reused",
+                "Another request has this `Idempotency-Key`",
+                "An `Idempotency-Key` names one request for a day: its address, its content type and its body. Send a new key with a new request.",
             ),
             Self::TooManyFailures => (
                 "too-many-failures",

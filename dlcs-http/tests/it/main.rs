@@ -14,6 +14,7 @@ mod description;
 mod entry_point;
 mod errors;
 mod events;
+mod idempotency;
 mod image;
 mod image_refused;
 mod links;

@@ -46,3 +46,19 @@ FROM (
     FROM images WHERE service_length IS NOT NULL GROUP BY customer, space
 ) AS i
 WHERE i.customer = spaces.customer AND i.space = spaces.id;
+
+-- Requests that their clients may send again, and how they were answered.
+CREATE TABLE requests (
+    customer     bigint           NOT NULL REFERENCES customers (id),
+    name         text COLLATE "C" NOT NULL,
+    fingerprint  bytea            NOT NULL CHECK (length(fingerprint) = 32),
+    begun        bigint           NOT NULL,
+    -- From here on: nothing while it is being run.
+    status       bigint,
+    content_type text COLLATE "C",
+    location     text COLLATE "C",
+    body         bytea,
+    PRIMARY KEY (customer, name)
+);
+
+CREATE INDEX requests_by_age ON requests (begun);

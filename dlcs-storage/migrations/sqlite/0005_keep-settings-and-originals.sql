@@ -49,3 +49,19 @@ FROM (
     FROM images WHERE service_length IS NOT NULL GROUP BY customer, space
 ) AS i
 WHERE i.customer = spaces.customer AND i.space = spaces.id;
+
+-- Requests that their clients may send again, and how they were answered.
+CREATE TABLE requests (
+    customer     INTEGER NOT NULL REFERENCES customers (id),
+    name         TEXT    NOT NULL,
+    fingerprint  BLOB    NOT NULL CHECK (length(fingerprint) = 32),
+    begun        INTEGER NOT NULL,
+    -- From here on: nothing while it is being run.
+    status       INTEGER,
+    content_type TEXT,
+    location     TEXT,
+    body         BLOB,
+    PRIMARY KEY (customer, name)
+) STRICT;
+
+CREATE INDEX requests_by_age ON requests (begun);

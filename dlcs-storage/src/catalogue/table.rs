@@ -82,7 +82,7 @@ impl PartialEq for Tally {
 }
 
 /// Every table but those that say of a database itself what is in it, those that others refer to first.
-pub(super) const TABLES: [Table; 15] = [
+pub(super) const TABLES: [Table; 16] = [
     Table {
         name: "customers",
         key: 1,
@@ -327,6 +327,21 @@ pub(super) const TABLES: [Table; 15] = [
             ("body", Text),
             ("created", Number),
             ("modified", Number),
+        ],
+    },
+    Table {
+        name: "requests",
+        key: 2,
+        numbered: None,
+        columns: &[
+            ("customer", Number),
+            ("name", Text),
+            ("fingerprint", Bytes),
+            ("begun", Number),
+            ("status", Number),
+            ("content_type", Text),
+            ("location", Text),
+            ("body", Bytes),
         ],
     },
     Table {

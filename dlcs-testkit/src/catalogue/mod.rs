@@ -3,6 +3,7 @@
 pub mod customer;
 pub mod key;
 pub mod origin_strategy;
+pub mod request;
 pub mod setting;
 pub mod space;
 
@@ -71,6 +72,11 @@ macro_rules! catalogue_contract {
                 deleted_setting_is_gone,
                 policy_that_a_default_names_stays,
             }
+            $crate::catalogue::request {
+                request_is_answered_as_it_was,
+                forgotten_request_may_be_run_again,
+                one_of_those_who_ask_at_once_runs_a_request,
+            }
         }
     };
     (@ $new:expr; $($module:path { $($clause:ident,)+ })+) => {
@@ -106,6 +112,7 @@ mod tests {
             include_str!("customer.rs"),
             include_str!("key.rs"),
             include_str!("origin_strategy.rs"),
+            include_str!("request.rs"),
             include_str!("setting.rs"),
             include_str!("space.rs"),
         ] {

@@ -181,6 +181,10 @@ bites! {
         space::space_keeps_what_changes_leave_out,
         not space::space_cannot_take_the_name_of_another
     }
+    forgetful_requests_are_found_out: ForgetfulRequests => catalogue {
+        request::one_of_those_who_ask_at_once_runs_a_request,
+        not request::forgotten_request_may_be_run_again
+    }
     careless_policies_are_found_out: CarelessPolicies => catalogue {
         setting::policy_that_a_default_names_stays,
         not setting::deleted_setting_is_gone

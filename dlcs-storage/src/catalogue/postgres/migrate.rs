@@ -30,7 +30,7 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1145848659, hashtext($1))";
 
 /// Every table, to find out that some are there which another program has made.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "customers",
     "api_keys",
     "spaces",
@@ -45,6 +45,7 @@ const TABLES: [&str; 17] = [
     "notices",
     "origin_strategies",
     "settings",
+    "requests",
     "collectable",
     "sequences",
     "sealing_key",

@@ -38,6 +38,7 @@ mod original;
 mod port;
 mod query;
 mod queue;
+mod request;
 mod row;
 mod service;
 mod session;

@@ -11,13 +11,15 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 use dlcs_core::storage::StorageFigures;
 
 use super::query::Sequence;
 use super::{
-    PostgresCatalogue, batch, collectable, customer, image, list, origin_strategy, setting, space,
+    PostgresCatalogue, batch, collectable, customer, image, list, origin_strategy, request,
+    setting, space,
 };
 
 #[async_trait]
@@ -247,6 +249,26 @@ impl Catalogue for PostgresCatalogue {
         id: SettingId,
     ) -> Result<()> {
         let write = |session| async move { setting::delete(&session, customer, kind, id).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn remember_request(
+        &self,
+        key: &RequestKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Remembered> {
+        let write = |session| async move { request::remember(&session, key, fingerprint).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn answer_request(&self, key: &RequestKey, answer: GivenAnswer) -> Result<()> {
+        let answer = &answer;
+        let write = |session| async move { request::answer(&session, key, answer).await };
+        Ok(self.database.write(write).await?)
+    }
+
+    async fn forget_request(&self, key: &RequestKey) -> Result<()> {
+        let write = |session| async move { request::forget(&session, key).await };
         Ok(self.database.write(write).await?)
     }
 

@@ -30,6 +30,7 @@ mod port;
 mod query;
 mod queue;
 mod reader;
+mod request;
 mod row;
 mod service;
 mod setting;

@@ -11,6 +11,7 @@ use dlcs_core::id::{BatchId, CustomerId, ImageId, SpaceId};
 use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 use dlcs_core::storage::StorageFigures;
@@ -18,7 +19,7 @@ use dlcs_core::storage::StorageFigures;
 use super::writer::Terms;
 use super::{
     Sequence, SqliteCatalogue, SqliteError, batch, collectable, customer, image, list,
-    origin_strategy, setting, space,
+    origin_strategy, request, setting, space,
 };
 
 #[async_trait]
@@ -234,6 +235,29 @@ impl Catalogue for SqliteCatalogue {
         Ok(self
             .write(move |c, _| setting::delete(c, customer, kind, id))
             .await?)
+    }
+
+    async fn remember_request(
+        &self,
+        key: &RequestKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Remembered> {
+        let key = key.clone();
+        Ok(self
+            .write(move |c, now| request::remember(c, &key, fingerprint, now))
+            .await?)
+    }
+
+    async fn answer_request(&self, key: &RequestKey, answer: GivenAnswer) -> Result<()> {
+        let key = key.clone();
+        Ok(self
+            .write(move |c, _| request::answer(c, &key, &answer))
+            .await?)
+    }
+
+    async fn forget_request(&self, key: &RequestKey) -> Result<()> {
+        let key = key.clone();
+        Ok(self.write(move |c, _| request::forget(c, &key)).await?)
     }
 
     async fn expect_uploads(&self, uploads: &[UploadId]) -> Result<()> {

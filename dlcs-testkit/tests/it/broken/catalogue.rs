@@ -10,6 +10,7 @@ use dlcs_core::image::{Image, ImageQuery};
 use dlcs_core::order::Key;
 use dlcs_core::origin::{CustomerOriginStrategy, OriginStrategyId};
 use dlcs_core::page::{Page, PageRequest};
+use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use dlcs_core::setting::{Setting, SettingId, SettingKind};
 use dlcs_core::space::{Space, SpaceChanges, SpaceOrder};
 use dlcs_core::storage::StorageFigures;
@@ -222,6 +223,25 @@ impl Catalogue for Broken {
             Err(CatalogueError::InUse { .. }) if self.has(Fault::CarelessPolicies) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    async fn remember_request(
+        &self,
+        key: &RequestKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Remembered> {
+        if self.has(Fault::ForgetfulRequests) {
+            self.sound.forget_request(key).await?;
+        }
+        self.sound.remember_request(key, fingerprint).await
+    }
+
+    async fn answer_request(&self, key: &RequestKey, answer: GivenAnswer) -> Result<()> {
+        self.sound.answer_request(key, answer).await
+    }
+
+    async fn forget_request(&self, key: &RequestKey) -> Result<()> {
+        self.sound.forget_request(key).await
     }
 
     async fn list_collectable(&self, limit: usize) -> Result<Vec<DerivativeKey>> {

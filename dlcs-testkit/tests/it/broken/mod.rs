@@ -77,6 +77,8 @@ pub(crate) enum Fault {
     CaseSensitiveNames,
     /// The last key of an administrator can be deleted.
     CarelessKeys,
+    /// Nobody knows which requests were run.
+    ForgetfulRequests,
     /// A policy that is in use can be deleted.
     CarelessPolicies,
     /// A change of a space erases what it does not mention.

@@ -1,0 +1,157 @@
+//! `Idempotency-Key`: a `POST` that is sent again is answered as it was, and takes effect once.
+
+use std::future::Future;
+
+use dlcs_core::derivative::Checksum;
+use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
+use dlcs_core::{Customer, CustomerId};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::body::{ResponseBody, full};
+use crate::context::Context;
+use crate::error::{ApiError, Kind};
+use crate::payload::Payload;
+use crate::resource::Outcome;
+
+/// The header with which a client names a request.
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header of an answer that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest name of a request, in bytes.
+const NAME_MAX: usize = 255;
+
+/// What a client calls a request, where it does; only what is posted has a name.
+pub(crate) fn key_of(
+    parts: &Parts,
+    caller: Option<&Customer>,
+) -> Result<Option<RequestKey>, ApiError> {
+    let (Some(name), Some(caller)) = (parts.headers.get(NAME), caller) else {
+        return Ok(None);
+    };
+    if parts.method != Method::POST {
+        return Ok(None);
+    }
+    key(name, &parts.headers, caller.id).map(Some)
+}
+
+fn key(
+    name: &HeaderValue,
+    headers: &HeaderMap,
+    customer: CustomerId,
+) -> Result<RequestKey, ApiError> {
+    let text = name.to_str().unwrap_or_default().trim();
+    if text.is_empty() || text.len() > NAME_MAX || headers.get_all(NAME).iter().count() > 1 {
+        let detail = format!(
+            "the header `Idempotency-Key` is not one name of 1 to {NAME_MAX} visible ASCII characters: send a new UUID for each request"
+        );
+        return Err(ApiError::new(Kind::Invalid, detail));
+    }
+    Ok(RequestKey {
+        customer,
+        name: text.to_owned(),
+    })
+}
+
+/// Runs a request unless it was run before. An answer that shows a secret is not kept: instead it is said that it was given.
+pub(crate) async fn once<F>(
+    context: &Context,
+    parts: &Parts,
+    key: &RequestKey,
+    shows_secret: bool,
+    payload: Payload,
+    run: impl FnOnce(Payload) -> F,
+) -> Outcome
+where
+    F: Future<Output = Outcome>,
+{
+    let (bytes, payload) = payload.held().await?;
+    let catalogue = context.dlcs.catalogue();
+    match catalogue
+        .remember_request(key, fingerprint(parts, &bytes))
+        .await?
+    {
+        Remembered::New => {}
+        Remembered::Answered(answer) => return Ok(replay(answer)),
+        Remembered::Running => {
+            let detail = "this request is being run: ask again when it has come to an end";
+            return Err(ApiError::new(Kind::RequestRunning, detail));
+        }
+        Remembered::Other => {
+            let detail = "another request of this day has this `Idempotency-Key`: send a new one, or send the same request";
+            return Err(ApiError::new(Kind::KeyReused, detail));
+        }
+    }
+    let response = match run(payload).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(context),
+    };
+    let kept = if shows_secret && response.status().is_success() {
+        let detail = "this request was answered, with a secret that is shown once: make another, with a new `Idempotency-Key`";
+        given(&ApiError::new(Kind::AlreadyExists, detail).into_response(context))
+    } else {
+        given(&response)
+    };
+    match kept {
+        Some(answer) => catalogue.answer_request(key, answer).await?,
+        None => catalogue.forget_request(key).await?,
+    }
+    Ok(response)
+}
+
+/// Everything that tells requests apart.
+fn fingerprint(parts: &Parts, body: &[u8]) -> Fingerprint {
+    let mut hash = Sha256::new();
+    let content_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let uri = parts.uri.path_and_query().map_or("", |it| it.as_str());
+    for part in [uri.as_bytes(), content_type.unwrap_or_default(), body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Checksum(hash.finalize().into())
+}
+
+/// An answer that is to be given again; `None` for what may be otherwise the next time.
+fn given(response: &Response<ResponseBody>) -> Option<GivenAnswer> {
+    let status = response.status();
+    let may_change = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        );
+    if may_change {
+        return None;
+    }
+    let text = |name| {
+        let value: Option<&HeaderValue> = response.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .map(ToOwned::to_owned)
+    };
+    Some(GivenAnswer {
+        status: status.as_u16(),
+        content_type: text(CONTENT_TYPE).unwrap_or_default(),
+        location: text(LOCATION),
+        body: response.body().held()?.to_vec(),
+    })
+}
+
+fn replay(answer: GivenAnswer) -> Response<ResponseBody> {
+    let mut response = Response::new(full(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    let texts = [
+        (CONTENT_TYPE, Some(answer.content_type)),
+        (LOCATION, answer.location),
+    ];
+    for (name, text) in texts {
+        let value = text.and_then(|text| HeaderValue::try_from(text).ok());
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
