@@ -22,6 +22,8 @@ const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest name of a request, in bytes.
 const NAME_MAX: usize = 255;
+/// The longest body of an answer that is kept, in bytes: what is longer changes nothing, and can be asked again.
+const BODY_MAX: usize = 1 << 20;
 
 /// What a client calls a request, where it does; only what is posted has a name.
 pub(crate) fn key_of(
@@ -94,9 +96,13 @@ where
     } else {
         given(&response)
     };
-    match kept {
-        Some(answer) => catalogue.answer_request(key, answer).await?,
-        None => catalogue.forget_request(key).await?,
+    let noted = match kept {
+        Some(answer) => catalogue.answer_request(key, answer).await,
+        None => catalogue.forget_request(key).await,
+    };
+    // The request has taken effect, whatever is known of it: its client is told.
+    if let Err(error) = noted {
+        tracing::error!(%error, "the answer to a request with an `Idempotency-Key` could not be noted");
     }
     Ok(response)
 }
@@ -124,6 +130,10 @@ fn given(response: &Response<ResponseBody>) -> Option<GivenAnswer> {
     if may_change {
         return None;
     }
+    let body = response.body().held()?;
+    if body.len() > BODY_MAX {
+        return None;
+    }
     let text = |name| {
         let value: Option<&HeaderValue> = response.headers().get(name);
         value
@@ -134,7 +144,7 @@ fn given(response: &Response<ResponseBody>) -> Option<GivenAnswer> {
         status: status.as_u16(),
         content_type: text(CONTENT_TYPE).unwrap_or_default(),
         location: text(LOCATION),
-        body: response.body().held()?.to_vec(),
+        body: body.to_vec(),
     })
 }
 

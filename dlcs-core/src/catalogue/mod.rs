@@ -439,7 +439,7 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// Returns keys of stored objects that nothing refers to any more and nobody may still read or write.
     ///
     /// # Behaviour
-    /// * A key is returned only after its grace: one minute for what was served, two hours for what a lost lease may still write.
+    /// * A key is returned only after its grace: one minute for what was served, two hours for a source that was, and for what a lost lease may still write.
     /// * A key of what is served is never among them.
     ///
     /// # Errors

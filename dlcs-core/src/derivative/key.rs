@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fmt::Write;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -133,6 +134,15 @@ impl DerivativeKey {
             Self::pyramid(image, generation, token),
             Self::original(image, generation, token),
         ]
+    }
+
+    /// How long a reader may still hold it once it is not served any more: tiles are short, sources may be long.
+    #[must_use]
+    pub const fn grace_of_served(&self) -> Duration {
+        match self {
+            Self::Original { .. } => Duration::from_secs(2 * 60 * 60),
+            Self::Pyramid { .. } | Self::Upload(_) => Duration::from_secs(60),
+        }
     }
 
     /// The path of the object, relative to the root of the store.

@@ -101,8 +101,17 @@ impl Dlcs {
             }
             _ => None,
         };
-        let settled = rules.settle(space, changes, stored.as_ref());
-        Ok(settled.err().map(Into::into))
+        let Err(unchannelled) = rules.settle(space, changes, stored.as_ref()) else {
+            return Ok(None);
+        };
+        // An image that has channels keeps them, whatever its source looks like now.
+        let keeps = match id {
+            Some(id) if changes.delivery_channels.is_none() => {
+                self.0.catalogue.find_image(id).await?.is_some()
+            }
+            _ => false,
+        };
+        Ok((!keeps).then(|| unchannelled.into()))
     }
 
     fn problems<'c>(

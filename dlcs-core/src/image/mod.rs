@@ -99,7 +99,11 @@ impl Image {
             state: ImageState::Waiting { previous: None },
             original: None,
         };
+        let default_channels = changes.default_channels.clone();
         image.merge(changes);
+        if image.delivery_channels.is_empty() {
+            image.delivery_channels = default_channels;
+        }
         Some(image)
     }
 
@@ -119,9 +123,6 @@ impl Image {
         set(&mut self.metadata.manifests, changes.manifests);
         set(&mut self.max_unauthorised, changes.max_unauthorised);
         set(&mut self.delivery_channels, changes.delivery_channels);
-        if self.delivery_channels.is_empty() {
-            self.delivery_channels = changes.default_channels;
-        }
         set_or_clear(
             &mut self.image_optimisation_policy,
             changes.image_optimisation_policy,

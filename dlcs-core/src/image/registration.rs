@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Image, ImageSource, OpenAccess, OriginUrl, OriginUrlError};
 use crate::derivative::UploadId;
 use crate::id::{CustomerId, ModelId, SpaceId};
+use crate::policy::Channel;
 use crate::space::Space;
 
 /// How an image is to be delivered.
@@ -63,7 +64,10 @@ impl ImageChanges {
             ("origin", differs(self.source.as_ref(), &image.source)),
             (
                 "deliveryChannels",
-                differs(self.delivery_channels.as_ref(), &image.delivery_channels),
+                differs(
+                    self.delivery_channels.as_deref().map(spelt_out).as_ref(),
+                    &spelt_out(&image.delivery_channels),
+                ),
             ),
             (
                 "maxUnauthorised",
@@ -86,6 +90,30 @@ impl ImageChanges {
         let needing = fields.into_iter().filter(|(_, needs)| *needs);
         needing.map(|(field, _)| field).collect()
     }
+}
+
+/// Channels with the policies that they have: images may be older than the rule that all are named.
+fn spelt_out(channels: &[DeliveryChannel]) -> Vec<(String, Option<String>)> {
+    let policy = |channel: &str, named: Option<&String>| {
+        let known = channel.parse::<Channel>().ok();
+        let default = known.map(|channel| channel.default_policy().to_owned());
+        named.cloned().or(default)
+    };
+    let named = channels
+        .iter()
+        .map(|it| (it.channel.clone(), it.policy.as_ref()));
+    let defaults = Channel::DEFAULTS.map(|channel| (channel.as_str().to_owned(), None));
+    let all: Vec<_> = if channels.is_empty() {
+        defaults.into()
+    } else {
+        named.collect()
+    };
+    let all = all.into_iter();
+    all.map(|(channel, named)| {
+        let policy = policy(&channel, named);
+        (channel, policy)
+    })
+    .collect()
 }
 
 /// What a registration does with an id that exists.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryCatalogue;
 use super::listing::{page, selects, sort, sort_by};
-use super::state::{GRACE_OF_SERVED, GRACE_OF_UNCLAIMED, State};
+use super::state::{GRACE_OF_UNCLAIMED, State};
 use crate::batch::{Batch, BatchFilter, BatchOrder};
 use crate::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result, Subject};
 use crate::customer::{ApiKey, Customer, CustomerName, CustomerOrder, NewCustomer, Role};
@@ -393,7 +393,8 @@ impl State {
         };
         self.drop_job(id, now);
         for object in image.objects() {
-            self.discard(object.key, now, GRACE_OF_SERVED);
+            let grace = object.key.grace_of_served();
+            self.discard(object.key, now, grace);
         }
         self.discard_upload(&image.source, now);
         self.leave_batch(image.batch, id, now);

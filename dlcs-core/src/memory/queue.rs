@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::MemoryCatalogue;
-use super::state::{BatchRecord, GRACE_OF_SERVED, Job, JobState, Member, State};
+use super::state::{BatchRecord, Job, JobState, Member, State};
 use crate::batch::{Batch, QueueSize, QueueTotals};
 use crate::derivative::DerivativeKey;
 use crate::id::{BatchId, CustomerId};
@@ -115,7 +115,8 @@ impl IngestQueue for MemoryCatalogue {
             return Ok(Completion::OverQuota(Box::new(image), over));
         }
         for key in image.succeed(success, &lease, now) {
-            state.discard(key, now, GRACE_OF_SERVED);
+            let grace = key.grace_of_served();
+            state.discard(key, now, grace);
         }
         if image.awaited_upload().is_none() {
             state.discard_upload(&image.source, now);

@@ -49,6 +49,9 @@ pub enum NamedQueryError {
         /// What was there instead.
         value: String,
     },
+    /// The character NUL, which no image has in its fields.
+    #[error("holds the character NUL, which no image has in its fields")]
+    Nul,
     /// An argument that the address does not have.
     #[error("needs argument {0}, which the address does not have")]
     Argument(usize),
@@ -146,12 +149,19 @@ impl Selection {
         value: &str,
         arguments: &[String],
     ) -> Result<(), NamedQueryError> {
-        let text = || match Value::read(value)? {
-            Value::Text(text) => Ok(text),
-            Value::Argument(place) => {
-                let argument = arguments.get(place).cloned();
-                argument.ok_or(NamedQueryError::Argument(place + 1))
+        let text = || {
+            let text = match Value::read(value)? {
+                Value::Text(text) => text,
+                Value::Argument(place) => {
+                    let argument = arguments.get(place).cloned();
+                    argument.ok_or(NamedQueryError::Argument(place + 1))?
+                }
+            };
+            // Not every database can be asked for it, so none is.
+            if text.contains('\0') {
+                return Err(NamedQueryError::Nul);
             }
+            Ok(text)
         };
         match key {
             "space" => {
@@ -349,6 +359,8 @@ mod tests {
             assert_eq!(query(template), Err(error), "{template}");
         }
         assert!(query("n1=x").is_err());
+        assert_eq!(query("s1=a%00"), Err(NamedQueryError::Nul));
+        assert_eq!(select("s1=p1&#=%00", &[]), Err(NamedQueryError::Nul));
         assert!(query(&"a".repeat(2001)).is_err());
     }
 }

@@ -50,6 +50,8 @@ pub(super) async fn answer(
         return Ok(response);
     }
     let part = match request.headers.get(IF_RANGE) {
+        // Ranges are of GET only (RFC 9110 §14.2).
+        _ if request.method != Method::GET => Part::Whole,
         Some(known) if !is_current(known, &description) => Part::Whole,
         _ => Part::of(text(&request.headers, &RANGE), length),
     };

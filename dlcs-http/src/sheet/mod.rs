@@ -11,7 +11,7 @@ use crate::resource::Object;
 use records::Records;
 
 /// The most rows of one table: all are submitted in one transaction.
-const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: usize = 50_000;
 /// The most cells of a row, and the most problems that are looked for: more are none of a table of images.
 const MOST_CELLS: usize = 1000;
 const MOST_PROBLEMS: usize = 1000;

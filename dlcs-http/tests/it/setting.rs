@@ -288,6 +288,18 @@ async fn what_has_no_default_channels_is_refused_and_documents_are_kept() {
         refused.pointers(400),
         ["/number1", "/mediaType", "/deliveryChannels"]
     );
+    for name in ["a.mp4", "b.mp4"] {
+        let origin = format!("https://example.org/{name}");
+        app.origin.serve(&origin, FakeObject::new("film"));
+    }
+    let body = json!({ "origin": "https://example.org/a.mp4", "deliveryChannels": ["file"] });
+    let film = "/customers/1/spaces/1/images/film";
+    app.send("PUT", film, body.to_string()).await.json(201);
+    let body = json!({ "origin": "https://example.org/b.mp4" }).to_string();
+    for method in ["PUT", "PATCH"] {
+        let image = app.send(method, film, body.clone()).await.json(200);
+        assert_eq!(channels(&image), ["file none"], "what it has, it keeps");
+    }
     for default in members(&app.get(DEFAULTS).await.json(200)) {
         app.send("DELETE", &path_of(default), "").await;
     }

@@ -85,7 +85,7 @@ macro_rules! queue_contract {
             }
             $crate::queue::original {
                 every_fact_of_an_original_comes_back,
-                original_that_is_no_more_is_collectable_after_a_minute,
+                original_that_is_no_more_is_collectable_after_two_hours,
                 original_of_a_lost_lease_is_collectable_after_two_hours,
                 upload_is_collectable_once_it_is_kept,
                 images_are_listed_by_what_was_fetched,

@@ -63,7 +63,7 @@ pub async fn every_fact_of_an_original_comes_back(on: &QueueContext<'_>) {
 }
 
 /// What a registration makes no more is delivered no more, and becomes collectable; so does what it replaces, and what is deleted.
-pub async fn original_that_is_no_more_is_collectable_after_a_minute(on: &QueueContext<'_>) {
+pub async fn original_that_is_no_more_is_collectable_after_two_hours(on: &QueueContext<'_>) {
     let space = on.space().await;
     let lease = on.begun(&space, "a").await.lease;
     let first = on.succeed(lease, with_original(None, 99)).await;
@@ -73,11 +73,11 @@ pub async fn original_that_is_no_more_is_collectable_after_a_minute(on: &QueueCo
     };
     let lease = on.begun(&space, "a").await.lease;
     let second = on.succeed(lease, with_original(None, 98)).await;
-    on.assert_collectable_after(&key(&first), MINUTE).await;
+    on.assert_collectable_after(&key(&first), TWO_HOURS).await;
     let lease = on.begun(&space, "a").await.lease;
     let third = on.complete(lease, 100).await;
     same(third.original.clone(), None, "it was not asked for");
-    on.assert_collectable_after(&key(&second), MINUTE).await;
+    on.assert_collectable_after(&key(&second), TWO_HOURS).await;
     let lease = on.begun(&space, "a").await.lease;
     let fourth = on.succeed(lease, with_original(None, 97)).await;
     same(
@@ -86,7 +86,7 @@ pub async fn original_that_is_no_more_is_collectable_after_a_minute(on: &QueueCo
         "nothing else is served",
     );
     on.catalogue.delete_image(&fourth.id).await.unwrap();
-    on.assert_collectable_after(&key(&fourth), MINUTE).await;
+    on.assert_collectable_after(&key(&fourth), TWO_HOURS).await;
 }
 
 /// A source that a lost lease may still store is collectable only after two hours.

@@ -54,7 +54,9 @@ pub(crate) async fn find_problems(
         None => ChannelRules::default(),
     };
     for Candidate { pointer, input } in candidates {
-        for problem in settled_problems(&rules, input) {
+        let keeps = input.changes.delivery_channels.is_none()
+            && is_stored(context, input.id().as_ref()).await?;
+        for problem in settled_problems(&rules, input, keeps) {
             let problem = at_field(pointer, &problem);
             if !problems.is_at(&problem.pointer) {
                 problems.add(problem.pointer, problem.detail);
@@ -121,13 +123,15 @@ pub(crate) async fn find_problems(
 }
 
 /// What is wrong with what is said of an image, once it has the channels that it would have.
-fn settled_problems(rules: &ChannelRules, input: &ImageInput) -> Vec<FieldProblem> {
+///
+/// One that is there already keeps the channels that it has.
+fn settled_problems(rules: &ChannelRules, input: &ImageInput, keeps: bool) -> Vec<FieldProblem> {
     let mut changes = input.changes.clone();
     let unchannelled = input
         .space
         .and_then(|space| rules.settle(space, &mut changes, None).err());
     let mut problems = changes.problems(0, rules);
-    problems.extend(unchannelled.map(FieldProblem::from));
+    problems.extend(unchannelled.filter(|_| !keeps).map(FieldProblem::from));
     problems
 }
 

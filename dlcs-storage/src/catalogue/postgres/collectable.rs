@@ -25,7 +25,8 @@ pub(super) type Collectable = (DerivativeKey, Timestamp);
 
 /// What was served, when it is no more.
 pub(super) fn served(key: DerivativeKey, now: Timestamp) -> Collectable {
-    (key, now.after(SERVED_GRACE))
+    let not_before = now.after(key.grace_of_served());
+    (key, not_before)
 }
 
 /// Bytes that came with a registration, when they are no longer needed.

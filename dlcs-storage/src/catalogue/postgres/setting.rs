@@ -14,7 +14,9 @@ use super::{customer, space};
 pub(super) async fn create(session: &Session, setting: &Setting) -> Result<()> {
     customer::hold(session, setting.customer).await?;
     if let Some(id) = setting.body.space()
-        && space::find(session, setting.customer, id).await?.is_none()
+        && space::keep(session, setting.customer, &[id])
+            .await?
+            .is_empty()
     {
         return Err(PgError::NotFound(Subject::Space));
     }

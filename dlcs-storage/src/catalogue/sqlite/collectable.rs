@@ -25,7 +25,7 @@ pub(super) fn add_served(
     key: &DerivativeKey,
     now: Timestamp,
 ) -> Result<()> {
-    add(connection, key, now.after(SERVED_GRACE))
+    add(connection, key, now.after(key.grace_of_served()))
 }
 
 /// Bytes that came with a registration, when they are no longer needed.

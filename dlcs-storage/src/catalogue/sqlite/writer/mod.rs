@@ -148,6 +148,8 @@ trait Operation: Send {
     /// Takes a success back: its transaction came to nothing.
     fn void(&mut self, cause: &Arc<rusqlite::Error>);
     fn terms(&self) -> Terms;
+    /// Whether it has failed.
+    fn has_failed(&self) -> bool;
     /// Whether workers are to be woken.
     fn wakes(&self) -> bool;
     /// Answers the caller.
@@ -199,6 +201,10 @@ where
 
     fn terms(&self) -> Terms {
         self.terms
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, Some(Err(_)))
     }
 
     fn wakes(&self) -> bool {
@@ -349,6 +355,11 @@ fn run_group(
         operation.run(connection, company, clock.now());
         // One that was alone has failed; or the engine has rolled back everything before as well, as it does on a full disk.
         if connection.is_autocommit() {
+            return Err((index + 1, rolled_back()));
+        }
+        if matches!(company, Company::Alone) && operation.has_failed() {
+            // It could not be rolled back: what is left of it must not be committed. When this fails too, the next `BEGIN` says so.
+            let _ = execute("ROLLBACK");
             return Err((index + 1, rolled_back()));
         }
     }
