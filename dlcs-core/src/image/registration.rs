@@ -11,7 +11,7 @@ use crate::space::Space;
 /// How an image is to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryChannel {
-    /// The name of a [`Channel`](crate::policy::Channel).
+    /// The name of a [`Channel`].
     pub channel: String,
     /// The policy of the channel; `None`: its default.
     pub policy: Option<String>,
