@@ -1,15 +1,8 @@
 //! Requests in memory.
 
-use std::time::Duration;
-
 use super::state::State;
-use crate::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
+use crate::request::{ABANDONED, Fingerprint, GivenAnswer, KEPT, Remembered, RequestKey};
 use crate::time::Timestamp;
-
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a request may run.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// A request that was noted.
 pub(super) struct RequestRecord {

@@ -1,18 +1,11 @@
 //! Requests that must not take effect twice.
 
-use std::time::Duration;
-
 use dlcs_core::derivative::Checksum;
-use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
+use dlcs_core::request::{ABANDONED, Fingerprint, GivenAnswer, KEPT, Remembered, RequestKey};
 
 use super::error::Result;
 use super::row::{of_customer, read_one, unreadable};
 use super::session::Session;
-
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a request may run.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 pub(super) async fn remember(
     session: &Session,

@@ -1,9 +1,7 @@
 //! Requests that must not take effect twice.
 
-use std::time::Duration;
-
 use dlcs_core::derivative::Checksum;
-use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
+use dlcs_core::request::{ABANDONED, Fingerprint, GivenAnswer, KEPT, Remembered, RequestKey};
 use dlcs_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -11,10 +9,8 @@ use super::error::Result;
 use super::query_one;
 use super::row::unreadable;
 
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a request may run.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
+/// Forgets the requests that began before `?1`, and those without an answer that began before `?2`.
+const OUTDATED: &str = "DELETE FROM requests WHERE begun <= ?1 OR status IS NULL AND begun <= ?2";
 
 pub(super) fn remember(
     connection: &Connection,
@@ -22,12 +18,10 @@ pub(super) fn remember(
     fingerprint: Fingerprint,
     now: Timestamp,
 ) -> Result<Remembered> {
-    connection
-        .prepare_cached("DELETE FROM requests WHERE begun <= ?1 OR status IS NULL AND begun <= ?2")?
-        .execute([
-            now.before(KEPT).as_micros(),
-            now.before(ABANDONED).as_micros(),
-        ])?;
+    connection.prepare_cached(OUTDATED)?.execute([
+        now.before(KEPT).as_micros(),
+        now.before(ABANDONED).as_micros(),
+    ])?;
     let found = query_one(
         connection,
         "SELECT fingerprint, status, content_type, location, body FROM requests WHERE customer = ?1 AND name = ?2",
@@ -85,4 +79,18 @@ pub(super) fn forget(connection: &Connection, key: &RequestKey) -> Result<()> {
         .prepare_cached("DELETE FROM requests WHERE customer = ?1 AND name = ?2")?
         .execute(params![key.customer.get(), key.name])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::sqlite::testing::{empty_database, plan};
+
+    #[test]
+    fn answers_that_are_kept_are_not_looked_through() {
+        let plan = plan(&empty_database(), OUTDATED);
+        assert!(!plan.contains("SCAN"), "{plan}");
+        assert!(plan.contains("requests_by_age (begun<?)"), "{plan}");
+        assert!(plan.contains("requests_running (begun<?)"), "{plan}");
+    }
 }
