@@ -13,7 +13,7 @@ use tokio_postgres::NoTls;
 use crate::bucket::Bucket;
 use crate::database::Database;
 use crate::photograph::tiny;
-use crate::program::Program;
+use crate::program::{Program, Starting};
 use crate::proxy::Proxy;
 
 /// How many images the batches have.
@@ -30,9 +30,13 @@ struct Cluster {
 
 impl Cluster {
     fn start(&self, node: &str, roles: &str, database: &str) -> Program {
+        self.launch(node, roles, database).ready()
+    }
+
+    fn launch(&self, node: &str, roles: &str, database: &str) -> Starting {
         let data = self.folder.path().join(node);
         let arguments = self.arguments(roles, database);
-        Program::start_in(&data, &arguments, &Bucket::variables())
+        Program::launch(&data, &arguments, &Bucket::variables())
     }
 
     fn arguments(&self, roles: &str, database: &str) -> Vec<String> {
@@ -193,42 +197,32 @@ async fn a_start_waits_for_what_another_process_holds() {
     assert!(answer.await.unwrap().is_err());
 
     // As a process does that is stopped in the middle of a transaction, for longer than anybody waits for a row.
-    let releases = [
-        hold(&database, "SELECT customer FROM queue_shares", 15).await,
-        hold(
-            &database,
-            "SELECT last FROM sequences WHERE name = 'customer'",
-            25,
-        )
-        .await,
-    ];
-    let node =
-        tokio::task::block_in_place(|| cluster.start("api-1", "api,delivery", &database.url()));
-    for release in releases {
-        release.await.unwrap();
-    }
-    let said = node.stderr();
-    for what in ["take back what was in work", "make the first key"] {
-        assert!(said.contains(&format!("cannot {what} yet")), "{said}");
-    }
-    assert!(said.contains("took back"), "{said}");
+    let shares = hold(&database, "SELECT customer FROM queue_shares").await;
+    let keys = "SELECT last FROM sequences WHERE name = 'customer'";
+    let keys = hold(&database, keys).await;
+    let node = tokio::task::block_in_place(|| {
+        let node = cluster.launch("api-1", "api,delivery", &database.url());
+        node.until_said("cannot take back what was in work yet");
+        drop(shares);
+        node.until_said("cannot make the first key yet");
+        drop(keys);
+        node.ready()
+    });
+    node.until_said("took back");
     gate.open();
     drop(node);
     database.drop().await;
 }
 
-/// Holds rows for so many seconds: longer than a start may take until it asks for them, and than anybody waits for a row.
-async fn hold(database: &Database, rows: &str, seconds: u64) -> tokio::task::JoinHandle<()> {
+/// Holds rows until it is dropped, and its connection with it.
+async fn hold(database: &Database, rows: &str) -> tokio_postgres::Client {
     let (other, connection) = tokio_postgres::connect(&database.url(), NoTls)
         .await
         .unwrap();
     tokio::spawn(connection);
     let hold = format!("BEGIN; {rows} FOR UPDATE");
     other.batch_execute(&hold).await.unwrap();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        other.batch_execute("COMMIT").await.unwrap();
-    })
+    other
 }
 
 /// Submits a batch until that is acknowledged; its path and how many members it has.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,8 +22,22 @@ pub(crate) struct Program {
     pub(crate) key: Option<(String, String)>,
     /// All that it printed to standard output until it was ready.
     pub(crate) banner: String,
-    errors: Arc<Mutex<String>>,
+    errors: Arc<Errors>,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// A `dlcs serve` that may not be ready yet; killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    program: Program,
+    banner: mpsc::Receiver<String>,
+}
+
+/// What a program has written to standard error so far.
+#[derive(Debug, Default)]
+struct Errors {
+    text: Mutex<String>,
+    more: Condvar,
 }
 
 impl Program {
@@ -43,32 +57,33 @@ impl Program {
         args: &[A],
         variables: &[(&str, &str)],
     ) -> Self {
-        let mut command = serve(dir, args);
-        command.envs(variables.iter().copied());
-        Self::spawn(command).unwrap_or_else(|output| panic!("dlcs did not start: {output}"))
+        Self::launch(dir, args, variables).ready()
     }
 
-    /// Waits until it is ready; `Err` with all that the program said when it ended instead.
-    fn spawn(mut command: Command) -> Result<Self, String> {
-        let mut child = command
+    /// As [`Self::start_in`], without waiting for anything.
+    pub(crate) fn launch<A: AsRef<OsStr>>(
+        dir: &Path,
+        args: &[A],
+        variables: &[(&str, &str)],
+    ) -> Starting {
+        let mut child = serve(dir, args)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program can be started");
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let mut stderr = child.stderr.take().expect("standard error is a pipe");
-        let errors = Arc::new(Mutex::new(String::new()));
+        let errors = Arc::new(Errors::default());
         let into = Arc::clone(&errors);
         let errors_reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = stderr.read(&mut buffer) {
-                into.lock()
-                    .expect("no reader panics")
-                    .push_str(&String::from_utf8_lossy(&buffer[..read]));
+                into.push(&String::from_utf8_lossy(&buffer[..read]));
             }
         });
-        let (lines, banner_reader) = read_lines(stdout);
-        let mut program = Self {
+        let (banner, banner_reader) = read_lines(stdout);
+        let program = Self {
             child,
             url: String::new(),
             key: None,
@@ -76,28 +91,7 @@ impl Program {
             errors,
             readers: vec![errors_reader, banner_reader],
         };
-        loop {
-            match lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    let ready = line.starts_with("ready in ");
-                    program.read_banner_line(&line);
-                    if ready {
-                        return Ok(program);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    let status = program.wait();
-                    return Err(format!("{status}\n{}{}", program.banner, program.stderr()));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!(
-                        "not ready in time\n{}{}",
-                        program.banner,
-                        program.stderr()
-                    ));
-                }
-            }
-        }
+        Starting { program, banner }
     }
 
     /// Runs `dlcs` with arguments to its end; for starts that are refused.
@@ -145,7 +139,22 @@ impl Program {
 
     /// All that it has written to standard error so far.
     pub(crate) fn stderr(&self) -> String {
-        self.errors.lock().expect("no reader panics").clone()
+        self.errors.text.lock().expect("no reader panics").clone()
+    }
+
+    /// Waits until it has written this to standard error.
+    ///
+    /// # Panics
+    /// When it does not, with what it said instead.
+    #[track_caller]
+    pub(crate) fn until_said(&self, what: &str) {
+        let errors = &self.errors;
+        let text = errors.text.lock().expect("no reader panics");
+        let (text, _) = errors
+            .more
+            .wait_timeout_while(text, PATIENCE, |text| !text.contains(what))
+            .expect("no reader panics");
+        assert!(text.contains(what), "it did not say `{what}`: {text}");
     }
 
     /// Sends SIGTERM; see [`Self::wait`].
@@ -189,6 +198,51 @@ impl Program {
         }
         self.banner.push_str(line);
         self.banner.push('\n');
+    }
+}
+
+impl Starting {
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready, with what it said.
+    #[track_caller]
+    pub(crate) fn ready(self) -> Program {
+        let Self {
+            mut program,
+            banner,
+        } = self;
+        loop {
+            match banner.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    let ready = line.starts_with("ready in ");
+                    program.read_banner_line(&line);
+                    if ready {
+                        return program;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let (status, banner) = (program.wait(), program.banner.clone());
+                    panic!("did not start: {status}\n{banner}{}", program.stderr());
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("not ready in time\n{}{}", program.banner, program.stderr());
+                }
+            }
+        }
+    }
+
+    /// As [`Program::until_said`].
+    #[track_caller]
+    pub(crate) fn until_said(&self, what: &str) {
+        self.program.until_said(what);
+    }
+}
+
+impl Errors {
+    fn push(&self, more: &str) {
+        self.text.lock().expect("no reader panics").push_str(more);
+        self.more.notify_all();
     }
 }
 
