@@ -1,9 +1,11 @@
 //! How often authentication has failed from an address: who guesses secrets has to wait.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::peer::network;
 
 /// So many failures of one address are answered as such within a window; those after them have to wait until it is over.
 const MOST: u32 = 100;
@@ -53,14 +55,6 @@ impl Failures {
             *window = new;
         }
         window.count = window.count.saturating_add(1);
-    }
-}
-
-/// What counts as one: of IPv6, the 64 bits that a subscriber has to itself (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

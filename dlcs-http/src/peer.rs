@@ -1,6 +1,6 @@
 //! Where requests come from, and which proxies are believed about it. Pure.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use http::request::Parts;
@@ -58,7 +58,7 @@ impl TrustedProxies {
             .map(Self)
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    pub(crate) fn trust(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -96,6 +96,14 @@ impl TrustedProxies {
         let prefix = first(&parts.headers, &FORWARDED_PREFIX).filter(|prefix| is_path(prefix));
         let prefix = prefix.unwrap_or_default().trim_end_matches('/');
         Some(format!("{}://{host}{prefix}", scheme.unwrap_or("http")))
+    }
+}
+
+/// What counts as one address: of IPv6, the 64 bits that a subscriber has to itself (RFC 6177).
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+#[cfg(feature = "server")]
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -30,6 +32,9 @@ use crate::payload::{BodyLimits, Payload};
 use crate::peer::TrustedProxies;
 use crate::route::{Route, RouteError};
 
+/// How many connections one address may have, unless something else is said.
+const CONNECTIONS_PER_ADDRESS: usize = 200;
+
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
 /// It is cheap to clone and holds no state of its own, but for how many streams of events are open, and how often authentication has failed.
@@ -44,6 +49,7 @@ struct Inner {
     limits: BodyLimits,
     streams: Streams,
     guard: Guard,
+    connections: usize,
     started: Timestamp,
     has_api: bool,
     has_delivery: bool,
@@ -112,6 +118,14 @@ impl DlcsServiceBuilder {
         self
     }
 
+    /// Says how many connections one address may have open at once to the listener of this crate, 200 unless this is said; of IPv6, the 64 bits
+    /// of a subscriber count as one address, and trusted proxies may have any number.
+    #[must_use]
+    pub const fn with_connections_per_address(mut self, connections: usize) -> Self {
+        self.0.connections = connections;
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> DlcsService {
@@ -133,6 +147,7 @@ impl DlcsService {
             has_delivery: true,
             streams: Streams::new(Streams::DEFAULT_LIMIT),
             guard: Guard::default(),
+            connections: CONNECTIONS_PER_ADDRESS,
         })
     }
 
@@ -210,6 +225,17 @@ impl DlcsService {
         let context = self.context(parts);
         let _entered = context.span(parts).entered();
         ApiError::new(Kind::MalformedHead, reason).into_response(&context)
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn connections_per_address(&self) -> usize {
+        self.0.connections
+    }
+
+    /// Whether an address is that of a proxy that is believed.
+    #[cfg(feature = "server")]
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.0.guard.proxies.trust(peer)
     }
 
     fn context(&self, parts: &Parts) -> Context {

@@ -1,36 +1,137 @@
-//! A connection whose client may neither stay silent at first nor stop reading.
+//! A connection whose client may neither stay silent nor stop reading.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-/// How long a new connection may say nothing; from its first byte on, hyper's own limits hold.
-const FIRST_BYTE: Duration = Duration::from_secs(10);
-/// How long a client may take nothing of an answer.
-const WRITE_STALL: Duration = Duration::from_secs(30);
+use super::activity::{Activity, STALL};
+use crate::body::{BoxError, ResponseBody};
+
+/// What a connection is doing: known to its stream, and to the answers that go out by it.
+#[derive(Debug, Clone)]
+pub(super) struct Watch(Arc<Mutex<Activity>>);
+
+impl Watch {
+    fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request has come.
+    pub(super) fn begin(&self) -> Answering {
+        Answering {
+            number: self.activity().begin(),
+            watch: self.clone(),
+        }
+    }
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Answering {
+    watch: Watch,
+    number: u64,
+}
+
+impl Answering {
+    /// The answer that the client may take now.
+    pub(super) fn with(self, body: ResponseBody) -> WatchedBody {
+        self.watch.activity().offer(self.number, Instant::now());
+        WatchedBody {
+            body,
+            answering: self,
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.watch.activity().end(self.number, Instant::now());
+    }
+}
+
+/// The body of an answer; the connection knows whether its client takes it.
+#[derive(Debug)]
+pub(super) struct WatchedBody {
+    body: ResponseBody,
+    answering: Answering,
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Answering { watch, number } = &self.answering;
+        if polled.is_ready() {
+            watch.activity().offer(*number, Instant::now());
+        } else {
+            // It is for us to go on.
+            watch.activity().withdraw(*number);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// A connection that fails when its client stalls.
 #[derive(Debug)]
 pub(super) struct PatientStream {
     stream: TcpStream,
-    /// Runs until the first byte has arrived.
-    first_byte: Option<Pin<Box<Sleep>>>,
-    /// Runs while the client takes nothing.
+    watch: Watch,
+    /// Runs until the limit of what the connection does, or shorter.
+    limit: Pin<Box<Sleep>>,
+    /// Runs while the client takes nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl PatientStream {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self {
+    pub(super) fn new(stream: TcpStream) -> (Self, Watch) {
+        let now = Instant::now();
+        let watch = Watch(Arc::new(Mutex::new(Activity::new(now))));
+        let patient = Self {
             stream,
-            first_byte: Some(Box::pin(tokio::time::sleep(FIRST_BYTE))),
+            watch: watch.clone(),
+            // The first look at the limit puts it right.
+            limit: Box::pin(tokio::time::sleep_until(now + STALL)),
             stalled: None,
+        };
+        (patient, watch)
+    }
+
+    /// Is ready when the client has stalled for too long.
+    fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(limit) = self.watch.activity().limit() else {
+                // Something else will happen, and this is asked again then.
+                return Poll::Pending;
+            };
+            // Limits mostly move on: the timer is left as it is, and looked at again when it is up.
+            if limit < self.limit.deadline() || self.limit.is_elapsed() {
+                self.limit.as_mut().reset(limit);
+            }
+            std::task::ready!(self.limit.as_mut().poll(context));
+            if Instant::now() >= limit {
+                return Poll::Ready(());
+            }
         }
     }
 
@@ -46,7 +147,7 @@ impl PatientStream {
         }
         let stalled = self
             .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
         match stalled.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
@@ -60,13 +161,15 @@ impl AsyncRead for PatientStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if outcome.is_ready() {
-            self.first_byte = None;
-        } else if let Some(first_byte) = &mut self.first_byte
-            && first_byte.as_mut().poll(context).is_ready()
-        {
+        if outcome.is_pending() {
+            std::task::ready!(self.poll_limit(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let bytes = &buffer.filled()[before..];
+        if !bytes.is_empty() {
+            self.watch.activity().read(bytes, Instant::now());
         }
         outcome
     }

@@ -2,12 +2,15 @@
 //!
 //! It speaks HTTP/1.1 and HTTP/2 without TLS: put a proxy in front where the network is not trusted.
 
+mod activity;
+mod addresses;
 mod body;
 mod connection;
 mod head;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +22,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use addresses::{Addresses, Place};
 use body::PatientBody;
-use connection::PatientStream;
+use connection::{PatientStream, Watch, WatchedBody};
 
 use crate::body::ResponseBody;
 use crate::peer::PeerAddress;
@@ -31,8 +35,6 @@ use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
 const CONNECTIONS: usize = 4096;
-/// How long the head of a request may take.
-const HEAD: Duration = Duration::from_secs(10);
 /// The most headers of a request.
 const HEADERS: usize = 64;
 /// The largest head of a request, in bytes, and what is read ahead of a body.
@@ -58,42 +60,48 @@ pub async fn serve(
     drain: Duration,
 ) {
     let protocol = Arc::new(protocol());
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let doors = Doors::new(&service);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     // Streams of events would otherwise go on for as long as their batches.
     let (stopping, stopped) = watch::channel(());
     let service = service.until(stopping_of(stopped));
+    // Nothing is ever sent: it ends when every request has dropped its sender.
+    let (unfinished, mut finished) = mpsc::channel::<Infallible>(1);
     loop {
-        let (stream, peer, permit) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = doors.accept(&listener, &service) => accepted,
         };
         // What has ended is forgotten here, so that the set holds open connections only.
         while connections.try_join_next().is_some() {}
-        let service = service.clone();
+        let (stream, watch) = PatientStream::new(stream);
+        let (service, unfinished) = (service.clone(), unfinished.clone());
         let patient = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            answer(service.clone(), request)
+            request.extensions_mut().insert(PeerAddress(peer));
+            answer(service.clone(), request, watch.clone(), unfinished.clone())
         });
-        let io = TokioIo::new(PatientStream::new(stream));
-        let connection = protocol.serve_connection(io, patient).into_owned();
+        let connection = protocol
+            .serve_connection(TokioIo::new(stream), patient)
+            .into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 // Clients that go away or send nonsense are their own affair.
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(permit);
+            drop(place);
         });
     }
-    drop((listener, stopping));
-    if tokio::time::timeout(drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    drop((listener, stopping, unfinished));
+    let all = async {
+        graceful.shutdown().await;
+        // Also what goes on although its client has hung up.
+        finished.recv().await;
+    };
+    if tokio::time::timeout(drain, all).await.is_err() {
         tracing::warn!("requests that took too long were cut off");
     }
 }
@@ -108,7 +116,10 @@ async fn stopping_of(mut stopped: watch::Receiver<()>) {
 async fn answer(
     service: DlcsService,
     request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+    watch: Watch,
+    unfinished: mpsc::Sender<Infallible>,
+) -> Result<Response<WatchedBody>, Infallible> {
+    let answering = watch.begin();
     let is_first_version = request.version() <= Version::HTTP_11;
     let unclear = head::is_end_unclear(&request);
     let (mut response, refused) = match head::problem(&request) {
@@ -119,19 +130,27 @@ async fn answer(
         None if request.method().is_safe() => {
             (service.respond(request.map(PatientBody::new)).await, false)
         }
-        None => (to_the_end(service, request).await, false),
+        None => (to_the_end(service, request, unfinished).await, false),
     };
     let late = response.status() == StatusCode::REQUEST_TIMEOUT;
     if is_first_version && (refused || unclear || late) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }
-    Ok(response)
+    Ok(response.map(|body| answering.with(body)))
 }
 
 /// Answers in a task of its own: a registration goes on when its client hangs up.
-async fn to_the_end(service: DlcsService, request: Request<Incoming>) -> Response<ResponseBody> {
-    let answer = async move { service.respond(request.map(PatientBody::new)).await };
+async fn to_the_end(
+    service: DlcsService,
+    request: Request<Incoming>,
+    unfinished: mpsc::Sender<Infallible>,
+) -> Response<ResponseBody> {
+    let answer = async move {
+        let response = service.respond(request.map(PatientBody::new)).await;
+        drop(unfinished);
+        response
+    };
     tokio::spawn(answer).await.unwrap_or_else(|_| {
         // The service answers its panics itself: this is the end of the runtime.
         let mut response = Response::new(ResponseBody::default());
@@ -142,14 +161,15 @@ async fn to_the_end(service: DlcsService, request: Request<Incoming>) -> Respons
 
 fn protocol() -> auto::Builder<TokioExecutor> {
     let mut protocol = auto::Builder::new(TokioExecutor::new());
-    // Without a timer, hyper's timeouts do nothing.
+    // How long a head may take is seen to by the stream: hyper's timer would be made anew for each request, and begins only when it has told
+    // the versions apart.
     protocol
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(None)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES)
         .half_close(false);
+    // Without a timer, hyper's timeouts do nothing.
     protocol
         .http2()
         .timer(TokioTimer::new())
@@ -161,15 +181,59 @@ fn protocol() -> auto::Builder<TokioExecutor> {
     protocol
 }
 
+/// What decides who may come in.
+struct Doors {
+    permits: Arc<Semaphore>,
+    addresses: Addresses,
+}
+
+/// The room that a connection takes.
+struct Room {
+    _permit: OwnedSemaphorePermit,
+    _place: Option<Place>,
+}
+
+impl Doors {
+    fn new(service: &DlcsService) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
+            addresses: Addresses::new(service.connections_per_address()),
+        }
+    }
+
+    /// Returns the next connection, however long the system refuses to give one.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        service: &DlcsService,
+    ) -> (TcpStream, IpAddr, Room) {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        loop {
+            let (stream, peer) = accept(listener).await;
+            // A proxy brings the connections of others.
+            let is_proxy = service.trusts(peer);
+            let place = (!is_proxy).then(|| self.addresses.enter(peer));
+            if let Some(None) = place {
+                tracing::warn!(
+                    address = %peer,
+                    "more connections than one address may have are closed: if this is a proxy, it should be named as one"
+                );
+                continue;
+            }
+            let room = Room {
+                _permit: permit,
+                _place: place.flatten(),
+            };
+            return (stream, peer, room);
+        }
+    }
+}
+
 /// Returns the next connection, however long the system refuses to give one.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, PeerAddress, OwnedSemaphorePermit) {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .expect("the semaphore is never closed");
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     let (mut wait, longest) = BACK_OFF;
     loop {
         match listener.accept().await {
@@ -178,7 +242,7 @@ async fn accept(
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection was lost at once");
                 }
-                return (stream, PeerAddress(peer.ip()), permit);
+                return (stream, peer.ip());
             }
             // The client's fault, not the machine's: there is nothing to wait for.
             Err(error) if is_of_client(&error) => {}

@@ -14,6 +14,8 @@ mod description;
 mod entry_point;
 mod errors;
 mod events;
+#[cfg(feature = "server")]
+mod http2;
 mod idempotency;
 mod image;
 mod image_refused;

@@ -111,7 +111,8 @@ fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
     let mut service = DlcsService::builder(dlcs)
         .with_body_limit(config.max_body_size)
         .with_upload_limit(config.max_upload_size)
-        .with_trusted_proxies(config.proxies.clone());
+        .with_trusted_proxies(config.proxies.clone())
+        .with_connections_per_address(config.connections_per_address);
     if let Some(url) = &config.public_url {
         service = service.with_public_url(url);
     }

@@ -141,6 +141,12 @@ pub(crate) const TRUSTED_PROXY: Setting = Setting {
         "A proxy, or a network of them, that is believed in what its X-Forwarded- headers say: who asks, and by which address; repeatable.",
     )
 };
+pub(crate) const CONNECTIONS_PER_ADDRESS: Setting = Setting::new(
+    "connections-per-address",
+    "NUMBER",
+    "The most connections of one address at once; trusted proxies may have any number.",
+)
+.or("200");
 pub(crate) const ALLOW_PRIVATE: Setting = Setting {
     repeatable: true,
     ..Setting::new(
@@ -307,7 +313,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 38] = [
+pub(crate) const ALL: [&Setting; 39] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -317,6 +323,7 @@ pub(crate) const ALL: [&Setting; 38] = [
     &PUBLIC_URL,
     &DELIVERY_URL,
     &TRUSTED_PROXY,
+    &CONNECTIONS_PER_ADDRESS,
     &ADMIN_KEY,
     &ADMIN_SECRET,
     &ALLOW_PRIVATE,

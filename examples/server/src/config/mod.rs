@@ -39,6 +39,8 @@ use crate::stop::Stop;
 const WORKERS_MAX: usize = 256;
 /// The most connections of one process: no server of a database likes more.
 const CONNECTIONS_MAX: usize = 1000;
+/// As many connections as the listener has in all.
+const PER_ADDRESS_MAX: usize = 4096;
 /// The most images that one batch may be allowed to hold: it is one transaction.
 const BATCH_MAX: usize = 100_000;
 /// The longest lease, and the longest that a stop may be allowed to take, in seconds.
@@ -59,6 +61,7 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<Url>,
     pub(crate) delivery_url: Option<Url>,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) connections_per_address: usize,
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) allowed: OpenedNetworks,
     /// Certificate authorities of origins besides those of the machine.
@@ -146,6 +149,10 @@ impl Config {
             public_url: sources.parsed(&setting::PUBLIC_URL, base_url)?,
             delivery_url: sources.parsed(&setting::DELIVERY_URL, base_url)?,
             proxies: sources.together(&setting::TRUSTED_PROXY, TrustedProxies::parse)?,
+            connections_per_address: sources
+                .required(&setting::CONNECTIONS_PER_ADDRESS, |text| {
+                    number(text, 1, PER_ADDRESS_MAX)
+                })?,
             first_key: first_key(sources)?,
             allowed: sources.together(&setting::ALLOW_PRIVATE, OpenedNetworks::parse)?,
             authorities: sources

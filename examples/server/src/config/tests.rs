@@ -48,6 +48,7 @@ fn everything_has_a_default() {
         (config.max_body_size, config.max_upload_size),
         (64 << 20, 1 << 30)
     );
+    assert_eq!(config.connections_per_address, 200);
     assert!(config.known_hosts.is_none());
     assert!(config.webhooks.is_none());
     assert_eq!(config.limits, Limits::default());
