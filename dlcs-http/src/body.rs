@@ -19,14 +19,18 @@ use crate::events::Events;
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How many bytes of a large body go out before other connections have their turn.
-const TURN: usize = 64 << 10;
+/// The largest body that goes out in one piece, as every tile does.
+const WHOLE: usize = 256 << 10;
+/// How many bytes of a larger one go out before other connections have their turn.
+const TURN: usize = 16 << 10;
 
 /// The body of every response: its bytes are all here, and go out in one piece, or where they are many in turns with other connections; or
 /// they are events that come in time.
 #[derive(Debug, Default)]
 pub struct ResponseBody {
     bytes: Bytes,
+    /// Whether the bytes are so many that they go out in turns.
+    in_turns: bool,
     /// Whether a part has been sent, and the next one waits for its turn.
     waits: bool,
     /// Whether there would be bytes that are not sent: then nothing is said of their length.
@@ -70,7 +74,9 @@ impl Body for ResponseBody {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let length = self.bytes.len().min(TURN);
+        self.in_turns |= self.bytes.len() > WHOLE;
+        let most = if self.in_turns { TURN } else { WHOLE };
+        let length = self.bytes.len().min(most);
         let bytes = self.bytes.split_to(length);
         self.waits = !self.bytes.is_empty();
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
@@ -270,7 +276,7 @@ mod tests {
 
     #[test]
     fn large_bodies_take_turns_and_lose_nothing() {
-        let bytes: Bytes = (0..TURN as u32 + 77).map(|place| place as u8).collect();
+        let bytes: Bytes = (0..WHOLE as u32 + 77).map(|place| place as u8).collect();
         let mut body = full(bytes.clone());
         assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64));
         let mut context = Context::from_waker(std::task::Waker::noop());
@@ -283,6 +289,6 @@ mod tests {
             }
         }
         assert!(seen == bytes);
-        assert_eq!(turns, 1);
+        assert_eq!(turns, WHOLE / TURN);
     }
 }

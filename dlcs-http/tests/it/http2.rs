@@ -42,10 +42,7 @@ impl Client {
         let mut value = vec![0, 4];
         value.extend(window.to_be_bytes());
         settings.extend(frame(SETTINGS, 0, 0, &value));
-        stream
-            .write_all(&settings)
-            .await
-            .expect("the server reads");
+        stream.write_all(&settings).await.expect("the server reads");
         Self { stream }
     }
 
@@ -149,7 +146,10 @@ async fn who_does_not_take_an_answer_is_let_go() {
     let server = start(fixture.dlcs).await;
     let mut client = Client::connect(&server, 0).await;
     assert!(client.send(&ask(1, TILE)).await);
-    let head = client.next_of(HEADERS).await.expect("the head of an answer");
+    let head = client
+        .next_of(HEADERS)
+        .await
+        .expect("the head of an answer");
     assert_eq!(head.flags & END_STREAM, 0, "there is a body to take");
     let begun = Instant::now();
     client.rest().await;
@@ -177,7 +177,10 @@ async fn who_opens_and_resets_is_sent_away() {
     client.send(&attack).await;
     let frames = client.rest().await;
     let refused = |frame: &Frame| frame.kind == GOAWAY;
-    assert!(frames.is_empty() || frames.iter().any(refused), "{frames:?}");
+    assert!(
+        frames.is_empty() || frames.iter().any(refused),
+        "{frames:?}"
+    );
     assert_serves(&server).await;
 }
 
@@ -186,7 +189,11 @@ async fn a_head_that_never_ends_is_cut_off() {
     let fixture = Fixture::with_image("map").await;
     let server = start(fixture.dlcs).await;
     let mut client = Client::connect(&server, 65_535).await;
-    assert!(client.send(&frame(HEADERS, END_STREAM, 1, &get("/health"))).await);
+    assert!(
+        client
+            .send(&frame(HEADERS, END_STREAM, 1, &get("/health")))
+            .await
+    );
     // A field that is not indexed, again and again.
     let mut field = vec![0x00, 1, b'a', 0x7f, 0x80, 0x07];
     field.extend([b'b'; 127 + 896]);

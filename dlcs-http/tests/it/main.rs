@@ -31,6 +31,8 @@ mod serve;
 mod setting;
 mod space;
 mod space_images;
+#[cfg(feature = "server")]
+mod stalls;
 mod storage;
 mod tenants;
 mod upload;

@@ -179,6 +179,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_known_hosts(known_hosts.unwrap_or_else(|| config.data_dir.join(KNOWN_HOSTS)));
     let mut processor = PyramidProcessorConfig::default();
     processor.spool_directory = Some(spool.clone());
+    processor.max_side = config.max_side;
     processor.max_pixels = config.max_pixels;
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();

@@ -282,6 +282,12 @@ pub(crate) const MAX_AREA: Setting = Setting::new(
     "PIXELS",
     "The most pixels that image requests get, such as 20MP; without it 50MP, which info.json says of larger images.",
 );
+pub(crate) const MAX_SIDE: Setting = Setting::new(
+    "max-side",
+    "PIXELS",
+    "The longest side that a source may have.",
+)
+.or("65500");
 pub(crate) const MAX_PIXELS: Setting = Setting::new(
     "max-pixels",
     "PIXELS",
@@ -313,7 +319,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 39] = [
+pub(crate) const ALL: [&Setting; 40] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,
@@ -347,6 +353,7 @@ pub(crate) const ALL: [&Setting; 39] = [
     &MAX_WIDTH,
     &MAX_HEIGHT,
     &MAX_AREA,
+    &MAX_SIDE,
     &MAX_PIXELS,
     &FORMATS,
     &CACHE_SIZE,

@@ -18,6 +18,7 @@ use dlcs_core::memory::MemoryCatalogue;
 use dlcs_core::origin::{OriginResponse, Secret};
 use dlcs_core::{CustomerId, Dlcs, Image, ImageId, ModelId, Registration, SpaceId};
 use dlcs_http::{DlcsService, ResponseBody};
+use dlcs_testkit::Gate;
 use dlcs_testkit::fake::FakeClock;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -113,9 +114,9 @@ impl ImageRenderer for SharedRenderer {
 #[derive(Debug)]
 struct SharedRenderer(Arc<Renderer>);
 
-/// Makes a derivative out of any bytes: of the size that they name, such as `1000x600`, or else of [`SIZE`].
+/// Makes a derivative out of any bytes: of the size that they name, such as `1000x600`, or else of [`SIZE`]. Out of `gated`, when the gate is open.
 #[derive(Debug)]
-struct Processor;
+struct Processor(Gate);
 
 #[async_trait]
 impl ImageProcessor for Processor {
@@ -130,6 +131,9 @@ impl ImageProcessor for Processor {
             return Err(ProcessError::Unrecognised {
                 seen: "text".to_owned(),
             });
+        }
+        if bytes.as_ref() == b"gated" {
+            self.0.pass().await;
         }
         let pyramid = Pyramid {
             dimensions: size_of(&bytes),
@@ -176,6 +180,7 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) service: DlcsService,
+    pub(crate) gate: Gate,
 }
 
 impl Fixture {
@@ -196,9 +201,10 @@ impl Fixture {
             rendered: Mutex::default(),
             decoded: Mutex::default(),
         });
+        let gate = Gate::new();
         let dlcs = Dlcs::builder()
             .with_catalogue(MemoryCatalogue::with_clock(Arc::clone(&clock) as _))
-            .with_processor(Processor)
+            .with_processor(Processor(gate.clone()))
             .with_renderer(SharedRenderer(Arc::clone(&renderer)))
             .with_clock(Arc::clone(&clock))
             .with_settings(settings)
@@ -217,6 +223,7 @@ impl Fixture {
             clock,
             renderer,
             service,
+            gate,
         }
     }
 

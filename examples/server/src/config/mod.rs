@@ -45,7 +45,7 @@ const PER_ADDRESS_MAX: usize = 4096;
 const BATCH_MAX: usize = 100_000;
 /// The longest lease, and the longest that a stop may be allowed to take, in seconds.
 const SECONDS_MAX: usize = 3600;
-/// The longest side that results may be allowed to have: no codec writes a longer one.
+/// The longest side that sources and results may be allowed to have: no codec writes a longer one.
 const SIDE_MAX: usize = 65_500;
 
 /// What `dlcs serve` was asked to do.
@@ -92,6 +92,7 @@ pub(crate) struct Config {
     /// The largest results of image requests.
     pub(crate) limits: Limits,
     /// The largest source in pixels.
+    pub(crate) max_side: u32,
     pub(crate) max_pixels: u64,
     /// The formats that are served.
     pub(crate) formats: FormatSet,
@@ -176,6 +177,7 @@ impl Config {
             max_batch_size: sources
                 .required(&setting::MAX_BATCH_SIZE, |text| number(text, 1, BATCH_MAX))?,
             limits: limits(sources)?,
+            max_side: sources.required(&setting::MAX_SIDE, side)?,
             max_pixels: sources.required(&setting::MAX_PIXELS, quantity::pixels)?,
             formats: sources
                 .parsed(&setting::FORMATS, formats)?
@@ -337,6 +339,10 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("write a whole number from {least} to {most}"))
 }
 
+fn side(text: &str) -> Result<u32, String> {
+    number(text, 1, SIDE_MAX).map(|side| side as u32)
+}
+
 fn seconds(text: &str, least: usize) -> Result<Duration, String> {
     number(text, least, SECONDS_MAX).map(|seconds| Duration::from_secs(seconds as u64))
 }
@@ -357,7 +363,6 @@ fn per_host(workers: usize) -> u32 {
 }
 
 fn limits(sources: &Sources<'_>) -> Result<Limits, Stop> {
-    let side = |text: &str| number(text, 1, SIDE_MAX).map(|side| side as u32);
     let limits = Limits {
         max_width: sources.parsed(&setting::MAX_WIDTH, side)?,
         max_height: sources.parsed(&setting::MAX_HEIGHT, side)?,

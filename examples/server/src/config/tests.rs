@@ -53,6 +53,7 @@ fn everything_has_a_default() {
     assert!(config.webhooks.is_none());
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.formats, FormatSet::ALL);
+    assert_eq!(config.max_side, 65_500);
     assert_eq!(config.max_pixels, 2_000_000_000);
     assert_eq!(config.cache_size, 64 << 20);
     assert_eq!(config.decode_budget, 2 << 30);
@@ -71,6 +72,7 @@ fn an_operator_limits_what_is_served_and_what_is_taken() {
             "png, jpg,webp",
         ],
         &[
+            ("DLCS_MAX_SIDE", "40000"),
             ("DLCS_MAX_PIXELS", "400MP"),
             ("DLCS_CACHE_SIZE", "1GiB"),
             ("DLCS_DECODE_BUDGET", "500 MB"),
@@ -85,7 +87,7 @@ fn an_operator_limits_what_is_served_and_what_is_taken() {
     assert_eq!(config.limits, expected);
     let formats = FormatSet::of(&[Format::Jpg, Format::Png, Format::Webp]);
     assert_eq!(config.formats, formats);
-    assert_eq!(config.max_pixels, 400_000_000);
+    assert_eq!((config.max_side, config.max_pixels), (40_000, 400_000_000));
     assert_eq!(config.cache_size, 1 << 30);
     assert_eq!(config.decode_budget, 500_000_000);
 }

@@ -1,8 +1,12 @@
-//! The largest images that information documents promise without limits.
+//! The largest images that information documents promise without limits, and large sources in little memory.
 
+use std::path::Path;
+use std::process::Command;
+
+use dlcs_testkit::program as tools;
 use dlcs_testkit::server::HttpServer;
 use image::{DynamicImage, ImageFormat, RgbaImage};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::program::Program;
@@ -45,4 +49,116 @@ async fn images_just_below_every_limit_are_served_in_all_formats() {
             assert!(status == 200 && length > 0, "{path}: {status}, {length}");
         }
     }
+}
+
+/// Sources as wide as one of a gigapixel, and of 400 megapixels. Their height is a part of that, because rows are let go: more of them take longer, and no
+/// more memory.
+const LARGE: [(&str, u32, u32); 3] = [
+    ("strips.tif", 32768, 4096),
+    ("tiles.tif", 32768, 4096),
+    ("baseline.jpg", 20000, 5000),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_sources_that_come_by_rows_take_little_memory() {
+    let test = "large_sources_that_come_by_rows_take_little_memory";
+    let Some([vips]) = tools::find(test, ["vips"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    for (name, width, height) in LARGE {
+        draw(&vips, &folder.path().join(name), width, height);
+    }
+    let files = folder.path().to_str().unwrap();
+    let program = Program::start(data.path(), &["--allow-file-origin", files]);
+    for (name, width, height) in LARGE {
+        let origin = format!("file://{files}/{name}");
+        let (status, answer) = register(&program, name, &origin).await;
+        assert_eq!(status, StatusCode::CREATED, "{name}: {answer}");
+        assert_eq!(
+            (&answer["width"], &answer["height"]),
+            (&json!(width), &json!(height))
+        );
+        let Some(peak) = tools::peak_memory_of(program.id()) else {
+            tools::skip(test, "the peak of a process in /proc");
+            return;
+        };
+        tools::say(&format!("{name}: {} MiB at most", peak >> 20));
+        assert!(peak < 200_000_000, "{name}: {peak}");
+    }
+}
+
+/// Writes a drawing that has no two equal tiles.
+fn draw(vips: &Path, file: &Path, width: u32, height: u32) {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap();
+    let options = match name {
+        "tiles.tif" => "[tile,tile-width=256,tile-height=256]",
+        "baseline.jpg" => "[Q=80]",
+        _ => "",
+    };
+    let grey = file.with_extension("v");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(vips).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    let (grey, target) = (
+        grey.to_str().unwrap(),
+        format!("{}{options}", file.display()),
+    );
+    let (width, height) = (width.to_string(), height.to_string());
+    run(&["zone", grey, &width, &height, "--uchar"]);
+    run(&["bandjoin", &format!("{grey} {grey} {grey}"), &target]);
+    std::fs::remove_file(grey).unwrap();
+}
+
+/// Registers an image at once; what is answered.
+async fn register(program: &Program, id: &str, origin: &str) -> (StatusCode, Value) {
+    let (key, secret) = program.key.as_ref().unwrap();
+    let request = Client::new()
+        .put(program.at(&format!("/customers/1/spaces/1/images/{id}")))
+        .basic_auth(key, Some(secret));
+    let body = json!({ "origin": origin }).to_string();
+    let answer = request.body(body).send().await.unwrap();
+    let status = answer.status();
+    let answer = answer.bytes().await.unwrap();
+    (status, serde_json::from_slice(&answer).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_above_the_limits_of_the_operator_are_refused_with_their_numbers() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = [
+        ("--max-side", "300"),
+        ("--max-pixels", "50000"),
+        // An interlaced PNG cannot be read by rows.
+        ("--decode-budget", "1000"),
+    ];
+    let flags = limits.iter().flat_map(|(flag, value)| [*flag, *value]);
+    let mut flags: Vec<_> = flags.collect();
+    flags.extend(["--allow-private", "127.0.0.0/8"]);
+    let program = Program::start(data.path(), &flags);
+    let origin = HttpServer::start().await;
+    let png = |name: &str, width: u32, height: u32| {
+        let pixels = RgbaImage::from_pixel(width, height, image::Rgba([9, 99, 200, 100]));
+        let mut file = std::io::Cursor::new(Vec::new());
+        let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, ImageFormat::Png);
+        written.unwrap();
+        origin.serve(&format!("/{name}"), file.into_inner())
+    };
+    let cases = [
+        (png("long.png", 301, 2), ["301", "300"]),
+        (png("large.png", 250, 201), ["50250", "50000"]),
+    ];
+    for (url, numbers) in cases {
+        let (status, answer) = register(&program, "refused", url.as_str()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+        let said = answer.to_string();
+        for number in numbers {
+            assert!(said.contains(number), "{number}: {said}");
+        }
+    }
+    let (status, answer) = register(&program, "taken", png("small.png", 300, 166).as_str()).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
 }
