@@ -30,8 +30,11 @@ impl Strip<'_> {
         for y in 0..side {
             let start = y.min(rows - 1) * stride + left;
             data.extend_from_slice(&self.pixels[start..start + there]);
-            for _ in (there..wanted).step_by(bytes) {
-                data.extend_from_within(data.len() - bytes..);
+            let (last, end) = (data.len() - bytes, (y + 1) * wanted);
+            // Twice as many of the last pixel each time.
+            while data.len() < end {
+                let more = (data.len() - last).min(end - data.len());
+                data.extend_from_within(last..last + more);
             }
         }
         Pixels {
