@@ -24,6 +24,7 @@ mod peer;
 mod policy;
 mod queue;
 mod reingest;
+mod round_trip;
 #[cfg(feature = "server")]
 mod serve;
 mod setting;
