@@ -15,8 +15,8 @@ use crate::describe::{Class, Type, ro};
 use crate::hydra::{Header, base, batch_link, collection};
 use crate::query::Query;
 
-/// What batches can be ordered by; links go by number. When a batch will be finished is guessed anew each time: no listing goes by it.
-const ORDERS: &[(&str, BatchOrderBy)] = &[
+/// What batches can be ordered by; links go by number.
+pub(super) const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("submitted", BatchOrderBy::Submitted),
     ("count", BatchOrderBy::Count),
     ("completed", BatchOrderBy::Completed),
@@ -28,6 +28,7 @@ const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("assets", BatchOrderBy::Id),
     ("completedImages", BatchOrderBy::Id),
     ("errorImages", BatchOrderBy::Id),
+    ("test", BatchOrderBy::Id),
     ("events", BatchOrderBy::Id),
 ];
 
@@ -43,7 +44,7 @@ pub(crate) static BATCH: Class = Class {
         ro("errors", Type::Natural, "How many have failed."),
         ro("finished", Type::Date, "When the last of them ended.").optional(),
         ro("superseded", Type::Boolean, "Whether all its images belong to later batches now."),
-        ro("estCompletion", Type::Date, "When it may be finished.").optional(),
+        ro("estCompletion", Type::Date, "When it may be finished.").optional().unordered(),
         ro("images", Type::Link, "Those of its images that belong to no later batch."),
         ro("assets", Type::Link, "All that it was made of."),
         ro("completedImages", Type::Link, "Those that have ended well."),

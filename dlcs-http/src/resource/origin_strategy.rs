@@ -23,8 +23,6 @@ use crate::hydra::{Header, no_content, whole};
 use crate::pair::Pair;
 use crate::query::Query;
 
-/// The properties that a customer's strategies can be ordered by.
-const ORDERS: &[&str] = &["order", "id", "regex", "strategy", "optimised", "created"];
 /// How many a customer may have: each is looked at for every fetch.
 const MOST: usize = 100;
 /// What stands for credentials on the wire; sent back, it keeps those that are stored.
@@ -85,15 +83,8 @@ fn kind_resource(context: &Context, kind: OriginStrategyKind) -> KindResource {
 pub(crate) fn list_kinds(context: &Context, query: &Query) -> Outcome {
     let kinds = OriginStrategyKind::ALL.map(|kind| kind_resource(context, kind));
     let address = format!("{}/originStrategies", context.api);
-    Ok(context.json(
-        StatusCode::OK,
-        &whole(
-            address,
-            query,
-            &["name", "requiresCredentials"],
-            kinds.into(),
-        )?,
-    ))
+    let listed = whole(address, query, &KIND, kinds.into())?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `GET /originStrategies/{name}`
@@ -154,7 +145,8 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
         .map(|strategy| resource(context, strategy))
         .collect();
     let address = format!("{}/originStrategies", context.customer_link(customer));
-    Ok(context.json(StatusCode::OK, &whole(address, query, ORDERS, strategies)?))
+    let listed = whole(address, query, &STRATEGY, strategies)?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `POST /customers/{customer}/originStrategies`

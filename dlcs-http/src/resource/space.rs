@@ -20,7 +20,7 @@ use crate::pair::Pair;
 use crate::query::Query;
 
 /// What spaces can be ordered by; links go by number.
-const ORDERS: &[(&str, SpaceOrderBy)] = &[
+pub(super) const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("created", SpaceOrderBy::Created),
     ("id", SpaceOrderBy::Id),
     ("name", SpaceOrderBy::Name),

@@ -31,6 +31,8 @@ use crate::route::ImageRoute;
 pub(crate) use class::{DELETION, IMAGE, MANIFESTS};
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
+#[cfg(test)]
+pub(super) use order::ORDERS;
 pub(crate) use preflight::{Candidate, find_problems, refuse};
 
 /// What the origin of an image reads whose bytes were sent along.

@@ -41,8 +41,6 @@ trait SettingResource: Serialize + Sized + Send {
     const CLASS: &'static Class;
     /// The properties of requests that only the program sets.
     const READ_ONLY: &'static [&'static str];
-    /// What they can be ordered by.
-    const ORDERS: &'static [&'static str];
 
     /// A setting as it is sent; `None` for another kind.
     fn of(context: &Context, setting: &Setting) -> Option<Self>;
@@ -121,10 +119,8 @@ async fn list<R: SettingResource>(
         .filter_map(|it| R::of(context, it))
         .collect();
     let address = format!("{}/{}", context.customer_link(customer), R::PATH);
-    Ok(context.json(
-        StatusCode::OK,
-        &whole(address, query, R::ORDERS, resources)?,
-    ))
+    let listed = whole(address, query, R::CLASS, resources)?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `POST /customers/{customer}/…`

@@ -38,7 +38,6 @@ impl SettingResource for NamedQueryResource {
     const PATH: &'static str = "namedQueries";
     const CLASS: &'static Class = &NAMED_QUERY;
     const READ_ONLY: &'static [&'static str] = &["id", "created"];
-    const ORDERS: &'static [&'static str] = &["created", "id", "name", "template"];
 
     fn of(context: &Context, setting: &Setting) -> Option<Self> {
         let SettingBody::NamedQuery(query) = &setting.body else {
