@@ -15,6 +15,7 @@ mod entry_point;
 mod errors;
 mod events;
 mod idempotency;
+mod idempotent_upload;
 mod image;
 mod image_refused;
 mod links;
