@@ -1,10 +1,12 @@
 //! `Idempotency-Key`: a `POST` that is sent again is answered as it was, and takes effect once.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 
 use dlcs_core::derivative::Checksum;
 use dlcs_core::request::{Fingerprint, GivenAnswer, Remembered, RequestKey};
 use dlcs_core::{Customer, CustomerId};
+use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -85,9 +87,14 @@ impl<'a> Named<'a> {
                 return Err(ApiError::new(Kind::KeyReused, detail));
             }
         }
-        let response = match run().await {
-            Ok(response) => response,
-            Err(error) => error.into_response(self.context),
+        let response = match AssertUnwindSafe(run()).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(self.context),
+            Err(panic) => {
+                // Whoever sends it again is not to wait for what has come to an end.
+                self.note(None).await;
+                std::panic::resume_unwind(panic);
+            }
         };
         self.note(self.kept(&response)).await;
         Ok(response)
