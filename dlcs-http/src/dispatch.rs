@@ -15,8 +15,8 @@ use crate::payload::Payload;
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
-    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, policy, queue, setting, space, storage,
+    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, metadata,
+    origin_strategy, origin_trial, policy, queue, setting, space, storage,
 };
 use crate::route::{Access, ImageRoute, Route};
 
@@ -114,6 +114,7 @@ async fn handle(
         Route::GetStoragePolicy(name) => storage::get_policy(context, &name),
         Route::GetCustomerStorage(id) => storage::of_customer(context, id).await,
         Route::GetSpaceStorage(id, space) => storage::of_space(context, id, space).await,
+        Route::GetSpaceMetadata(id, space) => metadata::of_space(context, id, space).await,
         Route::GetImageStorage(id) => storage::of_image(context, &id).await,
         Route::Setting(route) => setting::handle(context, route, query, payload).await,
         Route::GetQueue(id) => queue::get(context, id).await,

@@ -7,6 +7,7 @@ pub(crate) mod customer;
 pub(crate) mod entry_point;
 pub(crate) mod image;
 pub(crate) mod key;
+pub(crate) mod metadata;
 pub(crate) mod origin_strategy;
 pub(crate) mod origin_trial;
 pub(crate) mod policy;

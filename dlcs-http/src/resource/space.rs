@@ -40,6 +40,7 @@ pub(super) const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("images", SpaceOrderBy::Id),
     ("storage", SpaceOrderBy::Id),
     ("defaultDeliveryChannels", SpaceOrderBy::Id),
+    ("metadata", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
 const NAMES_TRIED: u32 = 100;
@@ -69,6 +70,7 @@ pub(crate) static SPACE: Class = Class {
         ro("images", Type::Link, "Its images."),
         ro("storage", Type::Link, "How much is stored of its images."),
         ro("defaultDeliveryChannels", Type::Link, "The delivery channels of its images without channels of their own."),
+        ro("metadata", Type::Link, "What else is said of it."),
     ],
 };
 
@@ -90,6 +92,7 @@ struct SpaceResource {
     images: String,
     storage: String,
     default_delivery_channels: String,
+    metadata: String,
 }
 
 fn resource(context: &Context, space: Space) -> SpaceResource {
@@ -99,6 +102,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
         images: format!("{link}/images"),
         storage: format!("{link}/storage"),
         default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
+        metadata: format!("{link}/metadata"),
         header: Header::new(&context.api, &SPACE, link),
         id: space.id.get(),
         name: space.name,
