@@ -28,6 +28,7 @@ pub(super) const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("assets", BatchOrderBy::Id),
     ("completedImages", BatchOrderBy::Id),
     ("errorImages", BatchOrderBy::Id),
+    ("retry", BatchOrderBy::Id),
     ("test", BatchOrderBy::Id),
     ("events", BatchOrderBy::Id),
 ];
@@ -49,6 +50,7 @@ pub(crate) static BATCH: Class = Class {
         ro("assets", Type::Link, "All that it was made of."),
         ro("completedImages", Type::Link, "Those that have ended well."),
         ro("errorImages", Type::Link, "Those that have failed."),
+        ro("retry", Type::Link, "Queues its failures again."),
         ro("test", Type::Link, "Finds out again whether it is superseded."),
         ro("events", Type::Link, "What it comes to, as it comes."),
     ],
@@ -88,6 +90,7 @@ pub(crate) struct BatchResource {
     assets: String,
     completed_images: String,
     error_images: String,
+    retry: String,
     test: String,
     events: String,
 }
@@ -114,6 +117,7 @@ pub(crate) fn document(api: &str, batch: &Batch, now: Option<Timestamp>) -> Batc
         assets: format!("{link}/assets"),
         completed_images: format!("{link}/completedImages"),
         error_images: format!("{link}/errorImages"),
+        retry: format!("{link}/retry"),
         test: format!("{link}/test"),
         events: format!("{link}/events"),
         header: Header::new(api, &BATCH, link),

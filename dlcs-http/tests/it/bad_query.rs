@@ -100,7 +100,7 @@ async fn an_order_is_by_a_property_of_the_member() {
             200,
         ),
         ("/customers/1/spaces/1/images", "orderBy=thumbnail400", 200),
-        ("/customers/1/queue/batches", "orderBy=test", 200),
+        ("/customers/1/queue/batches", "orderBy=retry", 200),
         ("/customers", "orderByDescending=allImages", 200),
         ("/thumbnailPolicies", "orderBy=sizes", 200),
         (

@@ -229,6 +229,10 @@ async fn operations_belong_to_what_they_are_done_to() {
         ),
         ("/customers/{customer}/queue/priority", "CustomerQueue"),
         (
+            "/customers/{customer}/queue/batches/{batch}/retry",
+            "Batch.retry",
+        ),
+        (
             "/customers/{customer}/queue/batches/{batch}/test",
             "Batch.test",
         ),
