@@ -267,6 +267,32 @@ fn required_text(
     problems: &mut Problems,
 ) -> Option<String> {
     let said = optional_text(fields, name, problems);
+    or_stored(said, fields, name, stored, problems)
+}
+
+/// A text that must be there, of as many characters as its kind of setting has room for.
+fn required_text_of_any_length(
+    fields: &Fields<'_>,
+    name: &str,
+    stored: Option<&str>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let said = fields.text(name, problems);
+    if said.as_ref().is_some_and(|text| text.contains('\0')) {
+        let detail = format!("`{name}` holds the character NUL, which cannot be stored");
+        problems.add(fields.at(name), detail);
+    }
+    or_stored(said, fields, name, stored, problems)
+}
+
+/// What is said, or else what is stored, of a text that must be there.
+fn or_stored(
+    said: Option<String>,
+    fields: &Fields<'_>,
+    name: &str,
+    stored: Option<&str>,
+    problems: &mut Problems,
+) -> Option<String> {
     let at = fields.at(name);
     if problems.is_at(&at) {
         return None;
