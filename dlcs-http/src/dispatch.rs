@@ -10,15 +10,15 @@ use crate::context::Context;
 use crate::describe;
 use crate::error::{ApiError, Kind};
 use crate::events::Streams;
-use crate::idempotency;
+use crate::idempotency::Named;
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::resource::batch::Members;
 use crate::resource::{
-    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, origin_strategy,
-    origin_trial, policy, queue, setting, space, storage,
+    Outcome, batch, batch_events, csv_import, customer, entry_point, image, key, metadata,
+    origin_strategy, origin_trial, policy, queue, setting, space, storage,
 };
-use crate::route::{Access, Route};
+use crate::route::{Access, ImageRoute, Route};
 
 /// Rights first, then the path, then the query string, and last the body.
 pub(crate) async fn dispatch(
@@ -40,14 +40,26 @@ pub(crate) async fn dispatch(
     if let Route::WatchBatch(id, batch) = route {
         return batch_events::get(context, id, batch, streams, &parts.headers).await;
     }
-    match idempotency::key_of(parts, caller.as_ref())? {
-        Some(key) => {
-            let shows_secret = matches!(route, Route::CreateKey(_));
-            let run = |payload| handle(context, route, caller, &query, payload);
-            idempotency::once(context, parts, &key, shows_secret, payload, run).await
+    let shows_secret = matches!(route, Route::CreateKey(_));
+    let (named, payload) = Named::of(context, parts, caller.as_ref(), shows_secret, payload)?;
+    match &named {
+        Some(named) if !is_stored_first(&route, &payload) => {
+            let payload = payload.held().await?;
+            let run = || handle(context, route, caller, &query, payload, None);
+            named.once(run).await
         }
-        None => handle(context, route, caller, &query, payload).await,
+        // Bytes of a master have no room in memory: they are stored first.
+        named => handle(context, route, caller, &query, payload, named.as_ref()).await,
     }
+}
+
+/// Whether the body of a request goes to the store as it comes.
+fn is_stored_first(route: &Route, payload: &Payload) -> bool {
+    let registers = matches!(
+        route,
+        Route::Image(ImageRoute::Create(..) | ImageRoute::Put(..))
+    );
+    registers && payload.has_bytes()
 }
 
 async fn handle(
@@ -56,6 +68,7 @@ async fn handle(
     caller: Option<Customer>,
     query: &Query,
     payload: Payload,
+    named: Option<&Named<'_>>,
 ) -> Outcome {
     match route {
         Route::Delivery | Route::WatchBatch(..) => Err(ApiError::new(
@@ -96,11 +109,12 @@ async fn handle(
             space::patch(context, id, space, &payload.object().await?).await
         }
         Route::DeleteSpace(id, space) => space::delete(context, id, space).await,
-        Route::Image(route) => image::handle(context, route, query, payload).await,
+        Route::Image(route) => image::handle(context, route, query, payload, named).await,
         Route::ListStoragePolicies => storage::list_policies(context, query),
         Route::GetStoragePolicy(name) => storage::get_policy(context, &name),
         Route::GetCustomerStorage(id) => storage::of_customer(context, id).await,
         Route::GetSpaceStorage(id, space) => storage::of_space(context, id, space).await,
+        Route::GetSpaceMetadata(id, space) => metadata::of_space(context, id, space).await,
         Route::GetImageStorage(id) => storage::of_image(context, &id).await,
         Route::Setting(route) => setting::handle(context, route, query, payload).await,
         Route::GetQueue(id) => queue::get(context, id).await,

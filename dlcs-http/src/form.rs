@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use dlcs_core::derivative::{DerivativeBody, DerivativeError};
 use futures_util::stream::{self, BoxStream};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
 
 use crate::error::{ApiError, Kind};
@@ -74,6 +74,10 @@ impl Form {
     async fn event(&mut self) -> Result<Event, ApiError> {
         loop {
             if let Some(event) = self.parser.next().map_err(|fault| fault.refuse())? {
+                if event == Event::FormEnd {
+                    // What comes after it says nothing, and is a part of the body all the same.
+                    while self.body.try_next().await?.is_some() {}
+                }
                 return Ok(event);
             }
             match self.body.next().await {

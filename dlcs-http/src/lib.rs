@@ -18,6 +18,7 @@ mod fields;
 mod form;
 mod hydra;
 mod idempotency;
+mod pair;
 mod payload;
 mod query;
 mod resource;

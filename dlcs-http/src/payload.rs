@@ -1,9 +1,10 @@
 //! The body of a request on its way in: JSON, or the bytes of a master, within limits.
 
 use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
-use dlcs_core::derivative::DerivativeError;
+use dlcs_core::derivative::{Checksum, DerivativeError};
 use futures_util::Stream;
 use futures_util::stream;
 use http::HeaderMap;
@@ -12,6 +13,7 @@ use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::body::{BoxError, parse_object};
 use crate::error::{ApiError, Kind};
@@ -61,6 +63,21 @@ pub(crate) struct Payload {
     content_type: Option<HeaderValue>,
     slug: Option<HeaderValue>,
     limits: BodyLimits,
+    hash: Option<BodyHash>,
+}
+
+/// The SHA-256 of as much of a body as has been read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BodyHash(Arc<Mutex<Sha256>>);
+
+impl BodyHash {
+    pub(crate) fn value(&self) -> Checksum {
+        Checksum(self.lock().clone().finalize().into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sha256> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Payload {
@@ -88,6 +105,7 @@ impl Payload {
             content_type: headers.get(CONTENT_TYPE).cloned(),
             slug: headers.get("slug").cloned(),
             limits,
+            hash: None,
         }
     }
 
@@ -114,6 +132,14 @@ impl Payload {
             },
             _ => Ok(Content::Json),
         }
+    }
+
+    /// Whether the body holds the bytes of a master as they are.
+    pub(crate) fn has_bytes(&self) -> bool {
+        matches!(
+            self.content(),
+            Ok(Content::Master { .. } | Content::Form { .. })
+        )
     }
 
     /// The id that the client asks for (RFC 5023 section 9.7: percent-encoded UTF-8).
@@ -158,23 +184,39 @@ impl Payload {
         file.ok_or_else(|| ApiError::new(Kind::MalformedBody, "the form has no part `file`"))
     }
 
-    /// Reads the body, which is as large as JSON at most; returns it, and the payload as if it had not been read.
-    pub(crate) async fn held(self) -> Result<(Bytes, Self), ApiError> {
+    /// The same, and the hash that what is read of it adds to.
+    pub(crate) fn hashed(self) -> (BodyHash, Self) {
+        let hash = BodyHash::default();
+        let payload = Self {
+            hash: Some(hash.clone()),
+            ..self
+        };
+        (hash, payload)
+    }
+
+    /// Reads the body, which is as large as JSON at most; returns the payload as if it had not been read.
+    pub(crate) async fn held(self) -> Result<Self, ApiError> {
         let (content_type, slug, limits) =
             (self.content_type.clone(), self.slug.clone(), self.limits);
-        let bytes: Bytes = self.bytes().await?.into();
-        let body = Full::new(bytes.clone())
-            .map_err(|never| match never {})
-            .boxed_unsync();
-        let payload = Self {
-            body,
+        let bytes = self.bytes().await?;
+        Ok(Self {
             declared: Some(bytes.len() as u64),
+            body: Full::from(bytes)
+                .map_err(|never| match never {})
+                .boxed_unsync(),
             encoded: false,
             content_type,
             slug,
             limits,
-        };
-        Ok((bytes, payload))
+            hash: None,
+        })
+    }
+
+    /// Reads the bytes of a master, and keeps nothing of them.
+    pub(crate) async fn pass_over(self) -> Result<(), ApiError> {
+        let mut reader = self.reader(|limits| limits.upload)?;
+        while reader.next().await?.is_some() {}
+        Ok(())
     }
 
     async fn bytes(self) -> Result<Vec<u8>, ApiError> {
@@ -204,6 +246,7 @@ impl Payload {
             body: self.body,
             left: limit(self.limits),
             limit: limit(self.limits),
+            hash: self.hash,
         };
         match self.declared {
             Some(length) if length > reader.limit => Err(reader.too_large()),
@@ -228,6 +271,7 @@ struct Reader {
     body: UnsyncBoxBody<Bytes, BoxError>,
     left: u64,
     limit: u64,
+    hash: Option<BodyHash>,
 }
 
 impl Reader {
@@ -241,6 +285,9 @@ impl Reader {
                 .left
                 .checked_sub(data.len() as u64)
                 .ok_or_else(|| self.too_large())?;
+            if let Some(hash) = &self.hash {
+                hash.lock().update(&data);
+            }
             return Ok(Some(data));
         }
         Ok(None)

@@ -248,6 +248,14 @@ pub trait ImageProcessor: fmt::Debug + Send + Sync + 'static {
         source: OriginResponse,
         options: &ProcessOptions,
     ) -> Result<Processed, ProcessError>;
+
+    /// Says what bytes are: the media type of a format that is read here, or nothing.
+    ///
+    /// Their start is given: 512 of them, or all where there are fewer.
+    fn recognise(&self, start: &[u8]) -> Option<&'static str> {
+        let _ = start;
+        None
+    }
 }
 
 const _: fn(&dyn ImageProcessor) = |_| {};

@@ -118,7 +118,8 @@ impl Ingester<'_> {
         let (mut source, context) = self.open(image).await?;
         if keeps_original {
             let key = DerivativeKey::original(&image.id, generation, token);
-            let kept = keep(self.derivatives.as_ref(), &key, image, source).await;
+            let store = self.derivatives.as_ref();
+            let kept = keep(store, &key, image, source, self.processor).await;
             let kept = kept.map_err(|error| match error {
                 KeepError::Origin(source) => IngestError::Fetch {
                     context: Box::new(context.clone()),

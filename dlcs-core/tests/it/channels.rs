@@ -233,3 +233,28 @@ async fn a_policy_that_nobody_knows_is_an_error_that_names_it() {
     assert_eq!(image.state.error(), Some(source.sentence().as_str()));
     assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_source_that_is_kept_is_of_the_type_that_its_bytes_say() {
+    let setting = Setting::new().await;
+    for (bytes, declared, expected) in [
+        ("640x480", "text/html", "image/fake"),
+        ("640x480", "image/png", "image/fake"),
+        ("640x480", "", "image/fake"),
+        ("words", "text/html", "text/html"),
+        ("words", "", "application/octet-stream"),
+    ] {
+        setting.origin.script("a", Script::Bytes(bytes));
+        let changes = ImageChanges {
+            media_type: Some(declared.into()),
+            source: Some(ImageSource::Origin(
+                OriginUrl::parse(&address("a")).unwrap(),
+            )),
+            ..delivered_by("file")
+        };
+        let registration = setting.registration("a").with_changes(changes);
+        let registered = setting.dlcs.register(registration).await.unwrap();
+        let kept = registered.image.original.expect("it is kept");
+        assert_eq!(kept.source.media_type, expected, "{bytes}, {declared}");
+    }
+}

@@ -170,6 +170,11 @@ impl ImageProcessor for FakePixels {
             body: futures_util::stream::once(async { Ok(bytes) }).boxed(),
         })
     }
+
+    fn recognise(&self, start: &[u8]) -> Option<&'static str> {
+        let (width, _) = std::str::from_utf8(start).ok()?.split_once('x')?;
+        width.parse::<u32>().is_ok().then_some("image/fake")
+    }
 }
 
 #[async_trait]

@@ -65,6 +65,8 @@ pub(crate) struct Property {
     pub(crate) is_optional: bool,
     /// Whether what is new must have it.
     pub(crate) is_needed: bool,
+    /// Whether listings can go by it.
+    pub(crate) is_order: bool,
     /// What it means, in one sentence.
     pub(crate) text: &'static str,
     /// A text that it can be, where not every one will do.
@@ -81,6 +83,7 @@ impl Property {
             is_written: false,
             is_optional: false,
             is_needed: false,
+            is_order: false,
             text,
             example: None,
         }
@@ -98,6 +101,14 @@ impl Property {
     pub(crate) const fn needed(self) -> Self {
         Self {
             is_needed: true,
+            ..self
+        }
+    }
+
+    /// The same, which no listing goes by.
+    pub(crate) const fn unordered(self) -> Self {
+        Self {
+            is_order: false,
             ..self
         }
     }
@@ -120,6 +131,7 @@ impl Property {
 pub(crate) const fn ro(name: &'static str, type_: Type, text: &'static str) -> Property {
     Property {
         is_read: true,
+        is_order: true,
         ..Property::new(name, type_, text)
     }
 }
@@ -127,9 +139,8 @@ pub(crate) const fn ro(name: &'static str, type_: Type, text: &'static str) -> P
 /// A property that clients set.
 pub(crate) const fn rw(name: &'static str, type_: Type, text: &'static str) -> Property {
     Property {
-        is_read: true,
         is_written: true,
-        ..Property::new(name, type_, text)
+        ..ro(name, type_, text)
     }
 }
 

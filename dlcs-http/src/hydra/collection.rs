@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Header;
+use crate::describe::Class;
 use crate::error::ApiError;
 use crate::query::{AFTER, Query};
 
@@ -96,15 +97,16 @@ pub(crate) fn entire<T>(address: String, members: Vec<T>) -> Collection<T> {
     }
 }
 
-/// One page of a collection that is all in memory, in the order that it has or that is asked for by one of these properties.
+/// One page of a collection that is all in memory, in the order that it has or that is asked for by a property of its members.
 pub(crate) fn whole<T: Serialize>(
     address: String,
     query: &Query,
-    orders: &[&str],
+    members: &Class,
     mut items: Vec<T>,
 ) -> Result<Collection<T>, ApiError> {
     let request = query.page()?;
-    let orders: Vec<_> = orders.iter().map(|name| (*name, *name)).collect();
+    let properties = members.properties.iter().filter(|it| it.is_order);
+    let orders: Vec<_> = properties.map(|it| (it.name, it.name)).collect();
     if let Some(order) = query.order(&orders)? {
         items.sort_by_cached_key(|item| SortKey::of(item, order.by));
         if order.descending {
@@ -134,7 +136,9 @@ impl SortKey {
         match &value[name] {
             Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
             Value::Bool(truth) => Self::Number((*truth).into()),
-            other => Self::Text(other.as_str().unwrap_or_default().to_owned()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Null => Self::Text(String::new()),
+            list @ (Value::Array(_) | Value::Object(_)) => Self::Text(list.to_string()),
         }
     }
 }
@@ -142,6 +146,7 @@ impl SortKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::describe::{Type, ro, wo};
     use serde_json::json;
 
     fn view(raw: &str, total: u64) -> Value {
@@ -179,13 +184,31 @@ mod tests {
         );
     }
 
+    static ITEM: Class = Class {
+        type_: "Item",
+        text: "An item.",
+        known: &[],
+        properties: &[
+            ro("id", Type::Natural, "Its number."),
+            ro("key", Type::Text, "Its key."),
+            ro("list", Type::Texts, "What it has."),
+            ro("unset", Type::Text, "What it has not.").optional(),
+            wo("name", Type::Text, "What nobody sees again."),
+        ],
+    };
+
     #[test]
     fn a_list_in_memory_is_ordered_and_paged_too() {
         let items = |raw: &str| {
             let query = Query::parse(Some(raw)).unwrap();
-            let item = |id: i64, key: &str| json!({"id": id, "key": key});
-            let items = vec![item(10, "b"), item(9, "c"), item(2, "a")];
-            whole("http://a/c".to_owned(), &query, &["id", "key"], items)
+            let item =
+                |id: i64, key: &str, list: &[&str]| json!({"id": id, "key": key, "list": list});
+            let items = vec![
+                item(10, "b", &["y"]),
+                item(9, "c", &[]),
+                item(2, "a", &["x", "z"]),
+            ];
+            whole("http://a/c".to_owned(), &query, &ITEM, items)
                 .map(|page| (page.member, page.total_items))
         };
         let keys = |raw: &str| {
@@ -198,6 +221,12 @@ mod tests {
         assert_eq!(keys("page=2&pageSize=2"), "a");
         assert_eq!(keys("orderBy=ID"), "acb");
         assert_eq!(keys("orderByDescending=key&pageSize=2"), "cb");
+        assert_eq!(
+            keys("orderBy=list"),
+            "abc",
+            "`[\"x\"` before `[\"y\"` before `[]`"
+        );
+        assert_eq!(keys("orderBy=unset"), "bca");
         assert!(items("orderBy=name").is_err() && items("orderByDescending=").is_err());
     }
 }

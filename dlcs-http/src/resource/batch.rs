@@ -15,8 +15,8 @@ use crate::describe::{Class, Type, ro};
 use crate::hydra::{Header, base, batch_link, collection};
 use crate::query::Query;
 
-/// What batches can be ordered by; links go by number. When a batch will be finished is guessed anew each time: no listing goes by it.
-const ORDERS: &[(&str, BatchOrderBy)] = &[
+/// What batches can be ordered by; links go by number.
+pub(super) const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("submitted", BatchOrderBy::Submitted),
     ("count", BatchOrderBy::Count),
     ("completed", BatchOrderBy::Completed),
@@ -28,6 +28,8 @@ const ORDERS: &[(&str, BatchOrderBy)] = &[
     ("assets", BatchOrderBy::Id),
     ("completedImages", BatchOrderBy::Id),
     ("errorImages", BatchOrderBy::Id),
+    ("retry", BatchOrderBy::Id),
+    ("test", BatchOrderBy::Id),
     ("events", BatchOrderBy::Id),
 ];
 
@@ -43,11 +45,12 @@ pub(crate) static BATCH: Class = Class {
         ro("errors", Type::Natural, "How many have failed."),
         ro("finished", Type::Date, "When the last of them ended.").optional(),
         ro("superseded", Type::Boolean, "Whether all its images belong to later batches now."),
-        ro("estCompletion", Type::Date, "When it may be finished.").optional(),
+        ro("estCompletion", Type::Date, "When it may be finished.").optional().unordered(),
         ro("images", Type::Link, "Those of its images that belong to no later batch."),
         ro("assets", Type::Link, "All that it was made of."),
         ro("completedImages", Type::Link, "Those that have ended well."),
         ro("errorImages", Type::Link, "Those that have failed."),
+        ro("retry", Type::Link, "Queues its failures again."),
         ro("test", Type::Link, "Finds out again whether it is superseded."),
         ro("events", Type::Link, "What it comes to, as it comes."),
     ],
@@ -87,6 +90,7 @@ pub(crate) struct BatchResource {
     assets: String,
     completed_images: String,
     error_images: String,
+    retry: String,
     test: String,
     events: String,
 }
@@ -113,6 +117,7 @@ pub(crate) fn document(api: &str, batch: &Batch, now: Option<Timestamp>) -> Batc
         assets: format!("{link}/assets"),
         completed_images: format!("{link}/completedImages"),
         error_images: format!("{link}/errorImages"),
+        retry: format!("{link}/retry"),
         test: format!("{link}/test"),
         events: format!("{link}/events"),
         header: Header::new(api, &BATCH, link),

@@ -16,13 +16,24 @@ use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, collection, whole};
 use crate::query::Query;
 
-/// What customers can be ordered by.
-const ORDERS: &[(&str, CustomerOrderBy)] = &[
+/// What customers can be ordered by; links go by number.
+pub(super) const ORDERS: &[(&str, CustomerOrderBy)] = &[
     ("created", CustomerOrderBy::Created),
     ("id", CustomerOrderBy::Id),
     ("name", CustomerOrderBy::Name),
     ("displayName", CustomerOrderBy::DisplayName),
     ("administrator", CustomerOrderBy::Administrator),
+    ("spaces", CustomerOrderBy::Id),
+    ("allImages", CustomerOrderBy::Id),
+    ("queue", CustomerOrderBy::Id),
+    ("originStrategies", CustomerOrderBy::Id),
+    ("defaultDeliveryChannels", CustomerOrderBy::Id),
+    ("deliveryChannelPolicies", CustomerOrderBy::Id),
+    ("namedQueries", CustomerOrderBy::Id),
+    ("roles", CustomerOrderBy::Id),
+    ("authServices", CustomerOrderBy::Id),
+    ("storage", CustomerOrderBy::Id),
+    ("keys", CustomerOrderBy::Id),
 ];
 
 #[rustfmt::skip]
@@ -125,8 +136,7 @@ pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) ->
             listed.map(|customer| stub(context, &customer)),
         )
     } else {
-        let names: Vec<_> = ORDERS.iter().map(|(name, _)| *name).collect();
-        whole(address, query, &names, vec![stub(context, caller)])?
+        whole(address, query, &CUSTOMER, vec![stub(context, caller)])?
     };
     Ok(context.json(StatusCode::OK, &resource))
 }

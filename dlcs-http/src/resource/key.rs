@@ -17,7 +17,7 @@ pub(crate) static KEY: Class = Class {
     known: &[],
     properties: &[
         ro("key", Type::Text, "The key: the user name of HTTP Basic authentication."),
-        ro("secret", Type::Text, "The password; there once, in the answer to the making of the key.").optional(),
+        ro("secret", Type::Text, "The password; there once, in the answer to the making of the key.").optional().unordered(),
     ],
 };
 
@@ -57,7 +57,7 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
         .map(|key| resource(context, customer, key.key, None))
         .collect();
     let address = format!("{}/keys", context.customer_link(customer));
-    Ok(context.json(StatusCode::OK, &whole(address, query, &["key"], keys)?))
+    Ok(context.json(StatusCode::OK, &whole(address, query, &KEY, keys)?))
 }
 
 /// `POST /customers/{customer}/keys`

@@ -20,14 +20,15 @@ use crate::describe::{Class, Type, ro, rw};
 use crate::error::{ApiError, Problem};
 use crate::fields::{Fields, Problems, last_segment};
 use crate::hydra::{Header, no_content, whole};
+use crate::pair::Pair;
 use crate::query::Query;
 
-/// The properties that a customer's strategies can be ordered by.
-const ORDERS: &[&str] = &["order", "id", "regex", "strategy", "optimised", "created"];
 /// How many a customer may have: each is looked at for every fetch.
 const MOST: usize = 100;
 /// What stands for credentials on the wire; sent back, it keeps those that are stored.
 const MASK: &str = "xxx";
+/// The way to fetch: as it is called now, and as it was in 2016.
+const STRATEGY_NAMES: Pair = Pair("strategy", "originStrategy");
 
 #[rustfmt::skip]
 pub(crate) static KIND: Class = Class {
@@ -82,15 +83,8 @@ fn kind_resource(context: &Context, kind: OriginStrategyKind) -> KindResource {
 pub(crate) fn list_kinds(context: &Context, query: &Query) -> Outcome {
     let kinds = OriginStrategyKind::ALL.map(|kind| kind_resource(context, kind));
     let address = format!("{}/originStrategies", context.api);
-    Ok(context.json(
-        StatusCode::OK,
-        &whole(
-            address,
-            query,
-            &["name", "requiresCredentials"],
-            kinds.into(),
-        )?,
-    ))
+    let listed = whole(address, query, &KIND, kinds.into())?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `GET /originStrategies/{name}`
@@ -151,7 +145,8 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
         .map(|strategy| resource(context, strategy))
         .collect();
     let address = format!("{}/originStrategies", context.customer_link(customer));
-    Ok(context.json(StatusCode::OK, &whole(address, query, ORDERS, strategies)?))
+    let listed = whole(address, query, &STRATEGY, strategies)?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `POST /customers/{customer}/originStrategies`
@@ -373,49 +368,34 @@ fn read_kind(
     stored: Option<&CustomerOriginStrategy>,
     problems: &mut Problems,
 ) -> Option<OriginStrategyKind> {
-    let mut read = |name: &str| -> Option<Result<OriginStrategyKind, ()>> {
-        let text = fields.text(name, problems);
-        if text.is_none() {
-            return problems.is_at(&fields.at(name)).then_some(Err(()));
-        }
-        let text = text?;
-        let kind = last_segment(&text).parse();
-        if kind.is_err() {
-            let known = OriginStrategyKind::ALL
-                .map(OriginStrategyKind::as_str)
-                .join(", ");
-            problems.add(
-                fields.at(name),
-                format!(
-                    "`{name}` names the strategy `{}`; known are {known}",
-                    shorten(&text)
-                ),
-            );
-        }
-        Some(kind)
-    };
-    match (read("strategy"), read("originStrategy")) {
-        (Some(Err(())), _) | (_, Some(Err(()))) => None,
-        (Some(Ok(one)), Some(Ok(other))) if one != other => {
-            // A client that knows one spelling changes that one and sends the other back as it was.
-            let before = stored.map(|stored| stored.access.kind());
-            if before == Some(one) || before == Some(other) {
-                return Some(if before == Some(one) { other } else { one });
-            }
-            problems.add(
-                fields.at("originStrategy"),
-                "`strategy` and `originStrategy` are one thing, and differ: send one of them",
-            );
-            None
-        }
-        (Some(Ok(kind)), _) | (None, Some(Ok(kind))) => Some(kind),
-        (None, None) => {
-            if stored.is_none() {
-                problems.add("/strategy", "`strategy` is missing: say how to fetch");
-            }
-            stored.map(|stored| stored.access.kind())
-        }
+    let stored = stored.map(|stored| stored.access.kind());
+    let said = STRATEGY_NAMES.read(fields, stored.as_ref(), problems, |name, problems| {
+        kind(fields, name, problems)
+    });
+    if STRATEGY_NAMES.is_wrong(fields, problems) {
+        return None;
     }
+    let found = said.or(stored);
+    if found.is_none() {
+        problems.add("/strategy", "`strategy` is missing: say how to fetch");
+    }
+    found
+}
+
+/// A way to fetch, by its name or its address.
+fn kind(fields: &Fields<'_>, name: &str, problems: &mut Problems) -> Option<OriginStrategyKind> {
+    let text = fields.text(name, problems)?;
+    let kind = last_segment(&text).parse().ok();
+    if kind.is_none() {
+        let known = OriginStrategyKind::ALL.map(OriginStrategyKind::as_str);
+        let detail = format!(
+            "`{name}` names the strategy `{}`; known are {}",
+            shorten(&text),
+            known.join(", ")
+        );
+        problems.add(fields.at(name), detail);
+    }
+    kind
 }
 
 /// Reads credentials: an object, or one as a string of JSON.

@@ -56,7 +56,7 @@ struct ThumbnailResource {
 pub(crate) fn list_optimisations(context: &Context, query: &Query) -> Outcome {
     let policies = ImageOptimisationPolicy::ALL.map(|policy| optimisation(context, policy));
     let address = optimisations_link(context);
-    let listed = whole(address, query, &["name"], policies.into())?;
+    let listed = whole(address, query, &OPTIMISATION, policies.into())?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn get_optimisation(context: &Context, name: &str) -> Outcome {
 pub(crate) fn list_thumbnails(context: &Context, query: &Query) -> Outcome {
     let policies = ThumbnailPolicy::ALL.map(|policy| thumbnails(context, policy));
     let address = thumbnails_link(context);
-    let listed = whole(address, query, &["name"], policies.into())?;
+    let listed = whole(address, query, &THUMBNAILS, policies.into())?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 

@@ -7,17 +7,20 @@ use dlcs_core::space::{SPACE_NAME_MAX_CHARS, Space, SpaceChanges, SpaceOrder, Sp
 use dlcs_core::{CustomerId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Value, json};
 
+use super::image::open_access;
 use super::{Object, Outcome, as_value};
 use crate::context::Context;
 use crate::describe::{Class, Type, ro, rw};
 use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, collection, no_content};
+use crate::pair::Pair;
 use crate::query::Query;
 
 /// What spaces can be ordered by; links go by number.
-const ORDERS: &[(&str, SpaceOrderBy)] = &[
+pub(super) const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("created", SpaceOrderBy::Created),
     ("id", SpaceOrderBy::Id),
     ("name", SpaceOrderBy::Name),
@@ -37,10 +40,13 @@ const ORDERS: &[(&str, SpaceOrderBy)] = &[
     ("images", SpaceOrderBy::Id),
     ("storage", SpaceOrderBy::Id),
     ("defaultDeliveryChannels", SpaceOrderBy::Id),
+    ("metadata", SpaceOrderBy::Id),
 ];
 /// How many names are tried for a space whose number is another's name.
 const NAMES_TRIED: u32 = 100;
 const READ_ONLY: &[&str] = &["id", "created", "approximateNumberOfImages"];
+/// The access of images by default: as it is called here, and as images have it.
+const MAX_UNAUTHORISED: Pair = Pair("defaultMaxUnauthorised", "maxUnauthorised");
 
 #[rustfmt::skip]
 pub(crate) static SPACE: Class = Class {
@@ -64,6 +70,7 @@ pub(crate) static SPACE: Class = Class {
         ro("images", Type::Link, "Its images."),
         ro("storage", Type::Link, "How much is stored of its images."),
         ro("defaultDeliveryChannels", Type::Link, "The delivery channels of its images without channels of their own."),
+        ro("metadata", Type::Link, "What else is said of it."),
     ],
 };
 
@@ -85,6 +92,7 @@ struct SpaceResource {
     images: String,
     storage: String,
     default_delivery_channels: String,
+    metadata: String,
 }
 
 fn resource(context: &Context, space: Space) -> SpaceResource {
@@ -94,6 +102,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
         images: format!("{link}/images"),
         storage: format!("{link}/storage"),
         default_delivery_channels: format!("{link}/defaultDeliveryChannels"),
+        metadata: format!("{link}/metadata"),
         header: Header::new(&context.api, &SPACE, link),
         id: space.id.get(),
         name: space.name,
@@ -146,7 +155,7 @@ pub(crate) async fn put(
     let catalogue = context.dlcs.catalogue();
     let stored = match catalogue.find_space(customer, id).await? {
         Some(space) => as_value(&resource(context, space)),
-        None => serde_json::json!({ "id": id.get() }),
+        None => json!({ "id": id.get() }),
     };
     let mut changes = read(body, Some(&stored))?;
     let is_named = changes.name.is_some();
@@ -216,7 +225,7 @@ fn answer(
 }
 
 /// Reads a space; one that is new and gets its number from the program must have a name.
-fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChanges, ApiError> {
+fn read(body: &Object, stored: Option<&Value>) -> Result<SpaceChanges, ApiError> {
     let mut found = Problems::default();
     let problems = &mut found;
     let fields = Fields::new(body, "", SPACE.known, problems);
@@ -228,7 +237,12 @@ fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChange
         name: fields.text("name", problems),
         default_tags: fields.texts("defaultTags", problems),
         default_roles: fields.texts("defaultRoles", problems),
-        default_max_unauthorised: max_unauthorised(&fields, problems),
+        default_max_unauthorised: MAX_UNAUTHORISED.read(
+            &fields,
+            stored.and_then(max_unauthorised).as_ref(),
+            problems,
+            |name, problems| open_access(&fields, name, problems),
+        ),
         image_optimisation_policy: fields.name_or_url("imageOptimisationPolicy", problems),
         thumbnail_policy: fields.name_or_url("thumbnailPolicy", problems),
     };
@@ -240,14 +254,9 @@ fn read(body: &Object, stored: Option<&serde_json::Value>) -> Result<SpaceChange
     Ok(changes)
 }
 
-/// A space's default access goes by two names; both may be sent when they agree.
-fn max_unauthorised(fields: &Fields<'_>, problems: &mut Problems) -> Option<OpenAccess> {
-    let names = ["defaultMaxUnauthorised", "maxUnauthorised"];
-    let [first, second] = names.map(|name| super::image::open_access(fields, name, problems));
-    if first.is_some() && second.is_some() && first != second {
-        problems.add(fields.at(names[1]), "`maxUnauthorised` and `defaultMaxUnauthorised` are one thing here, and differ: send one of them");
-    }
-    first.or(second)
+/// The access by default of a space that is stored.
+fn max_unauthorised(stored: &Value) -> Option<OpenAccess> {
+    OpenAccess::from_wire(stored[MAX_UNAUTHORISED.0].as_i64()?)
 }
 
 fn name_problem(name: &str) -> Option<String> {

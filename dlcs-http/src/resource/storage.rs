@@ -12,13 +12,6 @@ use crate::error::{ApiError, Kind};
 use crate::hydra::{Header, whole};
 use crate::query::Query;
 
-/// What policies can be ordered by.
-const POLICY_ORDERS: &[&str] = &[
-    "name",
-    "maximumNumberOfStoredImages",
-    "maximumTotalSizeOfStoredImages",
-];
-
 #[rustfmt::skip]
 pub(crate) static STORAGE_POLICY: Class = Class {
     type_: "vocab:StoragePolicy",
@@ -131,7 +124,7 @@ pub(crate) fn list_policies(context: &Context, query: &Query) -> Outcome {
     let address = policies_link(context);
     let all = context.dlcs.settings().storage.all().iter();
     let all = all.map(|policy| resource(context, policy)).collect();
-    let listed = whole(address, query, POLICY_ORDERS, all)?;
+    let listed = whole(address, query, &STORAGE_POLICY, all)?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 

@@ -81,6 +81,7 @@ pub(crate) enum Route {
     GetStoragePolicy(String),
     GetCustomerStorage(CustomerId),
     GetSpaceStorage(CustomerId, SpaceId),
+    GetSpaceMetadata(CustomerId, SpaceId),
     GetImageStorage(ImageId),
 }
 

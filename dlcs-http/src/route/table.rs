@@ -17,6 +17,7 @@ use crate::resource::customer::CUSTOMER;
 use crate::resource::entry_point::{ENTRY_POINT, STATUS};
 use crate::resource::image::{DELETION, IMAGE, MANIFESTS};
 use crate::resource::key::KEY;
+use crate::resource::metadata::METADATA;
 use crate::resource::origin_strategy::{KIND, STRATEGY};
 use crate::resource::origin_trial::ORIGIN_TEST;
 use crate::resource::policy::{OPTIMISATION, THUMBNAILS};
@@ -71,6 +72,7 @@ pub(crate) static ROUTES: &[Entry] = &[
     entry(Method::POST, "/customers/{customer}/spaces/{space}/images/{image}/reingest", "Fetches an image again, and processes it.", Takes::Nothing, Gives::One(&IMAGE), PROCESSES, |s| images(ImageRoute::Reingest(image(s)?))),
     entry(Method::GET, "/customers/{customer}/spaces/{space}/images/{image}/storage", "Shows how much is stored of an image.", Takes::Nothing, Gives::One(&IMAGE_STORAGE), AS_ALL, |s| Ok(Route::GetImageStorage(image(s)?))),
     entry(Method::GET, "/customers/{customer}/spaces/{space}/storage", "Shows how much is stored of the images of a space.", Takes::Nothing, Gives::One(&SPACE_STORAGE), AS_ALL, |s| Ok(Route::GetSpaceStorage(customer(s)?, space(s)?))),
+    entry(Method::GET, "/customers/{customer}/spaces/{space}/metadata", "Shows what else is said of a space.", Takes::Nothing, Gives::One(&METADATA), AS_ALL, |s| Ok(Route::GetSpaceMetadata(customer(s)?, space(s)?))),
     entry(Method::GET, "/customers/{customer}/allImages", "Lists the images of all spaces.", Takes::Nothing, Gives::Filtered(&IMAGE), AS_ALL, |s| images(ImageRoute::ListAll(customer(s)?))),
     entry(Method::POST, "/customers/{customer}/allImages", "Finds images by their ids.", Takes::Members(&IMAGE), Gives::Found(&IMAGE), AS_ALL, |s| images(ImageRoute::FindAll(customer(s)?))),
     entry(Method::PATCH, "/customers/{customer}/allImages", "Changes the manifests of images, of all or none.", Takes::New(&MANIFESTS), Gives::Entire(&IMAGE), AS_ALL, |s| images(ImageRoute::EditAll(customer(s)?))),

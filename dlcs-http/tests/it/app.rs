@@ -64,7 +64,8 @@ impl App {
         Self::assemble(Settings::default(), |builder| builder, store).await
     }
 
-    async fn assemble(
+    /// One with settings, a service and a store of its own.
+    pub(crate) async fn assemble(
         settings: Settings,
         build: impl FnOnce(DlcsServiceBuilder) -> DlcsServiceBuilder,
         store: impl DerivativeStore,

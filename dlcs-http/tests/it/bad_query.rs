@@ -93,7 +93,21 @@ async fn an_order_is_by_a_property_of_the_member() {
         ("/customers/1/queue/batches", "orderBy=estCompletion", 400),
         ("/customers/1/queue/recent", "orderBy=colour", 400),
         ("/customers/1/originStrategies", "orderBy=regex", 200),
-        ("/customers/1/originStrategies", "orderBy=credentials", 400),
+        ("/customers/1/originStrategies", "orderBy=credentials", 200),
+        (
+            "/customers/1/originStrategies",
+            "orderBy=ORIGINSTRATEGY",
+            200,
+        ),
+        ("/customers/1/spaces/1/images", "orderBy=thumbnail400", 200),
+        ("/customers/1/queue/batches", "orderBy=retry", 200),
+        ("/customers", "orderByDescending=allImages", 200),
+        ("/thumbnailPolicies", "orderBy=sizes", 200),
+        (
+            "/customers/1/deliveryChannelPolicies/thumbs",
+            "orderBy=channel",
+            200,
+        ),
         ("/originStrategies", "orderByDescending=name", 200),
         ("/originStrategies", "orderBy=colour", 400),
     ] {

@@ -186,6 +186,19 @@ async fn the_queue_of_everybody_needs_no_key() {
 }
 
 #[tokio::test]
+async fn a_batch_links_to_what_can_be_done_with_it() {
+    let app = app().await;
+    let batch = submit(&app, QUEUE, &["a"]).await;
+    let address = format!("{QUEUE}/batches/{batch}");
+    let shown = app.get(&address).await.json(200);
+    for name in ["retry", "test"] {
+        let path = format!("{address}/{name}");
+        assert_eq!(shown[name], format!("https://api.example.org{path}"));
+        app.send("POST", &path, "").await.json(200);
+    }
+}
+
+#[tokio::test]
 async fn what_is_below_another_customers_batch_is_not_there() {
     let app = app().await;
     submit(&app, QUEUE, &["a"]).await;

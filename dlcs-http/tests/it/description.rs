@@ -229,9 +229,14 @@ async fn operations_belong_to_what_they_are_done_to() {
         ),
         ("/customers/{customer}/queue/priority", "CustomerQueue"),
         (
+            "/customers/{customer}/queue/batches/{batch}/retry",
+            "Batch.retry",
+        ),
+        (
             "/customers/{customer}/queue/batches/{batch}/test",
             "Batch.test",
         ),
+        ("/customers/{customer}/spaces/{space}/metadata", "Metadata"),
         (
             "/customers/{customer}/originStrategies/{strategy}",
             "CustomerOriginStrategy",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dlcs_testkit::fake::FakeObject;
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::json;
@@ -137,4 +138,19 @@ async fn names_that_cannot_be_are_refused_and_only_posts_have_one() {
         200,
         "a PUT can be repeated anyway"
     );
+}
+
+#[tokio::test]
+async fn a_request_over_which_the_server_failed_is_run_again() {
+    let app = App::new().await;
+    let path = "/customers/1/spaces/1/images/a";
+    let origin = "https://example.org/a.jpg";
+    let body = json!({ "origin": origin }).to_string();
+    app.origin.serve(origin, FakeObject::new("PANIC"));
+    assert_eq!(post(&app, "k1", path, &body).await.status, 500);
+    app.picture(origin);
+    let again = post(&app, "k1", path, &body).await;
+    assert_eq!(again.json(200)["width"], 1200);
+    let replayed = post(&app, "k1", path, &body).await;
+    assert_eq!(replayed.header("idempotency-replayed"), "true");
 }

@@ -17,6 +17,7 @@ mod events;
 #[cfg(feature = "server")]
 mod http2;
 mod idempotency;
+mod idempotent_upload;
 mod image;
 mod image_refused;
 mod links;
@@ -26,6 +27,7 @@ mod peer;
 mod policy;
 mod queue;
 mod reingest;
+mod round_trip;
 #[cfg(feature = "server")]
 mod serve;
 mod setting;

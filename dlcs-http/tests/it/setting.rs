@@ -391,6 +391,23 @@ async fn named_queries_keep_their_template_to_the_byte() {
 }
 
 #[tokio::test]
+async fn a_template_may_have_as_many_bytes_as_a_query_has_room_for() {
+    let app = App::new().await;
+    let path = format!("{HOME}/namedQueries");
+    let of = |length: usize| format!("s1=p1&x={}", "\u{e9}".repeat((length - 8) / 2));
+    let made = post(&app, &path, json!({ "name": "a", "template": of(2000) })).await;
+    assert_eq!(made["template"], of(2000));
+    for template in [&of(2002), "", "x=\u{0}"] {
+        let body = json!({ "name": "b", "template": template }).to_string();
+        let refused = app.send("POST", &path, body.clone()).await;
+        assert_eq!(refused.pointers(400), ["/template"], "{body}");
+        let body = json!({ "template": template }).to_string();
+        let refused = app.send("PUT", &path_of(&made), body.clone()).await;
+        assert_eq!(refused.pointers(400), ["/template"], "{body}");
+    }
+}
+
+#[tokio::test]
 async fn roles_and_authentication_services_are_kept() {
     let app = App::new().await;
     for (path, body, changed) in [

@@ -205,6 +205,22 @@ async fn the_defaults_of_a_space_apply_to_images_that_do_not_say_otherwise() {
 }
 
 #[tokio::test]
+async fn the_metadata_of_a_space_is_an_address_and_nothing_yet() {
+    let app = App::new().await;
+    let space = app.get("/customers/1/spaces/1").await.json(200);
+    let path = "/customers/1/spaces/1/metadata";
+    assert_eq!(space["metadata"], format!("https://api.example.org{path}"));
+    let metadata = app.get(path).await.json(200);
+    let expected = json!({
+        "@context": "https://api.example.org/contexts/Metadata.jsonld", "@id": space["metadata"], "@type": "vocab:Metadata",
+        "customer": 1, "space": 1,
+    });
+    assert_eq!(metadata, expected);
+    let nowhere = app.get("/customers/1/spaces/9/metadata").await;
+    assert_eq!(nowhere.status, 404);
+}
+
+#[tokio::test]
 async fn spaces_are_listed_in_pages() {
     let app = App::new().await;
     for name in ["b", "c"] {

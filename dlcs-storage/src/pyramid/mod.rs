@@ -53,6 +53,7 @@ pub use config::{PyramidProcessorConfig, PyramidRendererConfig};
 use error::PyramidError;
 use job::Job;
 pub use render::PyramidRenderer;
+use sniff::{SourceFormat, sniff};
 use spool::receive;
 
 /// Makes tiled pyramidal TIFFs from sources of many formats.
@@ -114,6 +115,10 @@ impl ImageProcessor for PyramidProcessor {
             body: body(made.built),
         })
     }
+
+    fn recognise(&self, start: &[u8]) -> Option<&'static str> {
+        sniff(start).ok().map(SourceFormat::media_type)
+    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -146,4 +151,21 @@ fn body(
         .chain(rest)
         .chain(futures_util::stream::once(async { Ok(tail) }))
         .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_here_is_recognised_by_its_start() {
+        let processor = PyramidProcessor::default();
+        for (start, expected) in [
+            (&b"\x89PNG\r\n\x1A\n"[..], Some("image/png")),
+            (b"<html>", None),
+            (b"", None),
+        ] {
+            assert_eq!(processor.recognise(start), expected, "{start:?}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::delivery::Links;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{Header, no_content};
+use crate::idempotency::Named;
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::route::ImageRoute;
@@ -31,6 +32,8 @@ use crate::route::ImageRoute;
 pub(crate) use class::{DELETION, IMAGE, MANIFESTS};
 pub(crate) use input::{ImageInput, KNOWN, Place, open_access};
 pub(crate) use listing::list_matching;
+#[cfg(test)]
+pub(super) use order::ORDERS;
 pub(crate) use preflight::{Candidate, find_problems, refuse};
 
 /// What the origin of an image reads whose bytes were sent along.
@@ -162,14 +165,27 @@ pub(crate) async fn handle(
     route: ImageRoute,
     query: &Query,
     payload: Payload,
+    named: Option<&Named<'_>>,
 ) -> Outcome {
     match route {
         ImageRoute::List(customer, space) => list(context, customer, space, query).await,
         ImageRoute::Create(customer, space) => {
-            create(context, customer, space, query, payload).await
+            let wanted = Wanted {
+                place: Place::space(customer, space),
+                mode: RegistrationMode::CreateOnly,
+                named,
+            };
+            wanted.register(context, query, payload).await
         }
         ImageRoute::Get(id) => get(context, &id).await,
-        ImageRoute::Put(id) => put(context, &id, query, payload).await,
+        ImageRoute::Put(id) => {
+            let wanted = Wanted {
+                place: Place::image(&id),
+                mode: RegistrationMode::Merge,
+                named,
+            };
+            wanted.register(context, query, payload).await
+        }
         ImageRoute::Patch(id) => patch(context, &id, &payload.object().await?).await,
         ImageRoute::Delete(id) => delete(context, &id).await,
         ImageRoute::Reingest(id) => reingest(context, &id).await,
@@ -207,30 +223,6 @@ async fn list_all(context: &Context, customer: CustomerId, query: &Query) -> Out
 async fn get(context: &Context, id: &ImageId) -> Outcome {
     let image = context.dlcs.image(id).await?;
     Ok(context.json(StatusCode::OK, &resource(context, image)))
-}
-
-/// `PUT` and `POST /customers/{customer}/spaces/{space}/images/{image}`: registers it now.
-async fn put(context: &Context, id: &ImageId, query: &Query, payload: Payload) -> Outcome {
-    let wanted = Wanted {
-        place: Place::image(id),
-        mode: RegistrationMode::Merge,
-    };
-    wanted.register(context, query, payload).await
-}
-
-/// `POST /customers/{customer}/spaces/{space}/images`: registers it now, under an id that is new.
-async fn create(
-    context: &Context,
-    customer: CustomerId,
-    space: SpaceId,
-    query: &Query,
-    payload: Payload,
-) -> Outcome {
-    let wanted = Wanted {
-        place: Place::space(customer, space),
-        mode: RegistrationMode::CreateOnly,
-    };
-    wanted.register(context, query, payload).await
 }
 
 /// `PATCH /customers/{customer}/spaces/{space}/images/{image}`

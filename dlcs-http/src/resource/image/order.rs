@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::query::Query;
 
 /// The properties of an image, each with what it is ordered by: links go by the id that they end with.
-const ORDERS: &[(&str, ImageOrderBy)] = &[
+pub(crate) const ORDERS: &[(&str, ImageOrderBy)] = &[
     ("created", ImageOrderBy::Created),
     ("id", ImageOrderBy::Id),
     ("space", ImageOrderBy::Space),
@@ -39,6 +39,11 @@ const ORDERS: &[(&str, ImageOrderBy)] = &[
     ("batch", ImageOrderBy::Batch),
     ("infoJson", ImageOrderBy::Id),
     ("imageService", ImageOrderBy::Id),
+    ("thumbnailInfoJson", ImageOrderBy::Id),
+    ("thumbnailImageService", ImageOrderBy::Id),
+    ("thumbnail400", ImageOrderBy::Id),
+    ("degradedInfoJson", ImageOrderBy::Id),
+    ("manifest", ImageOrderBy::Id),
     ("sourceChecksum", ImageOrderBy::SourceChecksum),
     ("sourceSize", ImageOrderBy::SourceSize),
 ];

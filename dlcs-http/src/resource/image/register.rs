@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{ApiError, Kind};
 use crate::fields::{Fields, Problems};
 use crate::form::Form;
+use crate::idempotency::Named;
 use crate::payload::{Content, Payload};
 use crate::query::Query;
 use crate::resource::{Object, Outcome};
@@ -29,13 +30,14 @@ const NUMBERS: [&str; 4] = ["number1", "number2", "number3", "maxUnauthorised"];
 /// The largest `image` part of a form, in bytes.
 const IMAGE_PART: usize = 1 << 20;
 
-/// Where an image is to be registered, and whether it may be there already.
-pub(super) struct Wanted {
+/// Where an image is to be registered, whether it may be there already, and the request that says so, where it has a name.
+pub(super) struct Wanted<'a> {
     pub(super) place: Place,
     pub(super) mode: RegistrationMode,
+    pub(super) named: Option<&'a Named<'a>>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// Registers what a request sends, in whichever of the three ways.
     pub(super) async fn register(
         self,
@@ -55,20 +57,24 @@ impl Wanted {
                 let slug = payload.slug()?;
                 let object = said_by_query(query, slug, media_type);
                 // Before a byte is read: what is refused need not be sent.
-                let checked = self.check(context, &object, true).await?;
-                let body = payload.stream()?.boxed();
-                let upload = context.dlcs.upload(body).await?;
-                checked.run(context, Some(upload)).await
+                let named = self.named;
+                let checked = self.check(context, &object, true).await;
+                let upload = match (&checked, named) {
+                    (Ok(_), _) => Some(context.dlcs.upload(payload.stream()?.boxed()).await?),
+                    // It may be one that was answered otherwise: its bytes tell.
+                    (Err(_), Some(_)) => {
+                        payload.pass_over().await?;
+                        None
+                    }
+                    (Err(_), None) => None,
+                };
+                settle(context, named, checked, upload).await
             }
             Content::Form { boundary } => {
                 let (upload, object) = read_form(context, &boundary, payload).await?;
-                match self.check(context, &object, true).await {
-                    Ok(checked) => checked.run(context, Some(upload)).await,
-                    Err(error) => {
-                        context.dlcs.discard_upload(upload).await;
-                        Err(error)
-                    }
-                }
+                let named = self.named;
+                let checked = self.check(context, &object, true).await;
+                settle(context, named, checked, Some(upload)).await
             }
         }
     }
@@ -171,6 +177,27 @@ impl Checked {
             Err(error) => Err(self.problems.explain(error.into())),
         }
     }
+}
+
+/// Registers an image whose bytes are here, unless it is refused, or was registered when the same request came before.
+async fn settle(
+    context: &Context,
+    named: Option<&Named<'_>>,
+    checked: Result<Checked, ApiError>,
+    mut upload: Option<UploadId>,
+) -> Outcome {
+    let run = || {
+        let upload = upload.take_if(|_| checked.is_ok());
+        async move { checked?.run(context, upload).await }
+    };
+    let outcome = match named {
+        Some(named) => named.once(run).await,
+        None => run().await,
+    };
+    if let Some(unused) = upload {
+        context.dlcs.discard_upload(unused).await;
+    }
+    outcome
 }
 
 /// What a query string says of an image whose bytes are the body.

@@ -42,8 +42,6 @@ impl SettingResource for RoleResource {
     const PATH: &'static str = "roles";
     const CLASS: &'static Class = &ROLE;
     const READ_ONLY: &'static [&'static str] = &["id", "created"];
-    const ORDERS: &'static [&'static str] =
-        &["created", "id", "name", "label", "aliases", "authService"];
 
     fn of(context: &Context, setting: &Setting) -> Option<Self> {
         let SettingBody::AccessRole(role) = &setting.body else {
@@ -132,20 +130,6 @@ impl SettingResource for AuthServiceResource {
     const PATH: &'static str = "authServices";
     const CLASS: &'static Class = &AUTH_SERVICE;
     const READ_ONLY: &'static [&'static str] = &["id", "created"];
-    const ORDERS: &'static [&'static str] = &[
-        "created",
-        "id",
-        "name",
-        "profile",
-        "label",
-        "description",
-        "pageLabel",
-        "pageDescription",
-        "callToAction",
-        "timeToLive",
-        "nestedServices",
-        "roleProvider",
-    ];
 
     fn of(context: &Context, setting: &Setting) -> Option<Self> {
         let SettingBody::AuthService(service) = setting.body.clone() else {

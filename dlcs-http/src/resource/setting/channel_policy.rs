@@ -22,13 +22,6 @@ use crate::resource::{Object, Outcome, as_value};
 use crate::route::ChannelPolicyRoute;
 
 const READ_ONLY: &[&str] = &["policyCreated", "policyModified"];
-const ORDERS: &[&str] = &[
-    "policyCreated",
-    "policyModified",
-    "name",
-    "displayName",
-    "policyData",
-];
 const KIND: SettingKind = SettingKind::ChannelPolicy;
 
 #[rustfmt::skip]
@@ -181,7 +174,8 @@ async fn list(context: &Context, customer: CustomerId, channel: &str, query: &Qu
     let fixed = fixed.filter(|policy| policy.channel == channel);
     let fixed = fixed.map(|policy| built_in(context, customer, policy));
     let address = channel_link(context, customer, channel);
-    let listed = whole(address, query, ORDERS, fixed.chain(own).collect())?;
+    let policies = fixed.chain(own).collect();
+    let listed = whole(address, query, &CHANNEL_POLICY, policies)?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 

@@ -20,7 +20,6 @@ use crate::query::Query;
 use crate::resource::{Object, Outcome, as_value};
 use crate::route::DefaultChannelRoute;
 
-const ORDERS: &[&str] = &["id", "channel", "policy", "mediaType"];
 const KIND: SettingKind = SettingKind::DefaultChannel;
 
 #[rustfmt::skip]
@@ -118,7 +117,7 @@ async fn list(context: &Context, level: Level, query: &Query) -> Outcome {
         .iter()
         .map(|(setting, default)| resource(context, level, setting.id, default))
         .collect();
-    let listed = whole(level.link(context), query, ORDERS, resources)?;
+    let listed = whole(level.link(context), query, &DEFAULT_CHANNEL, resources)?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 

@@ -41,8 +41,6 @@ trait SettingResource: Serialize + Sized + Send {
     const CLASS: &'static Class;
     /// The properties of requests that only the program sets.
     const READ_ONLY: &'static [&'static str];
-    /// What they can be ordered by.
-    const ORDERS: &'static [&'static str];
 
     /// A setting as it is sent; `None` for another kind.
     fn of(context: &Context, setting: &Setting) -> Option<Self>;
@@ -121,10 +119,8 @@ async fn list<R: SettingResource>(
         .filter_map(|it| R::of(context, it))
         .collect();
     let address = format!("{}/{}", context.customer_link(customer), R::PATH);
-    Ok(context.json(
-        StatusCode::OK,
-        &whole(address, query, R::ORDERS, resources)?,
-    ))
+    let listed = whole(address, query, R::CLASS, resources)?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `POST /customers/{customer}/…`
@@ -271,6 +267,32 @@ fn required_text(
     problems: &mut Problems,
 ) -> Option<String> {
     let said = optional_text(fields, name, problems);
+    or_stored(said, fields, name, stored, problems)
+}
+
+/// A text that must be there, of as many characters as its kind of setting has room for.
+fn required_text_of_any_length(
+    fields: &Fields<'_>,
+    name: &str,
+    stored: Option<&str>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let said = fields.text(name, problems);
+    if said.as_ref().is_some_and(|text| text.contains('\0')) {
+        let detail = format!("`{name}` holds the character NUL, which cannot be stored");
+        problems.add(fields.at(name), detail);
+    }
+    or_stored(said, fields, name, stored, problems)
+}
+
+/// What is said, or else what is stored, of a text that must be there.
+fn or_stored(
+    said: Option<String>,
+    fields: &Fields<'_>,
+    name: &str,
+    stored: Option<&str>,
+    problems: &mut Problems,
+) -> Option<String> {
     let at = fields.at(name);
     if problems.is_at(&at) {
         return None;

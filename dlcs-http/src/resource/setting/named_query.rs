@@ -3,7 +3,7 @@
 use dlcs_core::setting::{NamedQuery, Setting, SettingBody, SettingKind, SettingName};
 use serde::Serialize;
 
-use super::{SettingResource, required_text};
+use super::{SettingResource, required_text, required_text_of_any_length};
 use crate::context::Context;
 use crate::describe::{Class, Type, ro, rw};
 use crate::fields::{Fields, Problems};
@@ -38,7 +38,6 @@ impl SettingResource for NamedQueryResource {
     const PATH: &'static str = "namedQueries";
     const CLASS: &'static Class = &NAMED_QUERY;
     const READ_ONLY: &'static [&'static str] = &["id", "created"];
-    const ORDERS: &'static [&'static str] = &["created", "id", "name", "template"];
 
     fn of(context: &Context, setting: &Setting) -> Option<Self> {
         let SettingBody::NamedQuery(query) = &setting.body else {
@@ -77,7 +76,7 @@ impl SettingResource for NamedQueryResource {
             None => name(fields, problems),
         };
         let before = stored.map(|query| query.template.as_str());
-        let template = required_text(fields, "template", before, problems);
+        let template = required_text_of_any_length(fields, "template", before, problems);
         match NamedQuery::new(name?, template?) {
             Ok(query) => Some(SettingBody::NamedQuery(query)),
             Err(error) => {
