@@ -8,8 +8,8 @@ use dlcs_core::page::{PageRequest, PageSize};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use crate::error::{ApiError, Kind, Problem};
-use crate::fields::meant_by;
+use crate::error::{ApiError, Kind};
+use crate::fields::{Problems, meant_by};
 
 /// What stands in a query string as it is: RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -87,72 +87,89 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
-    ///
-    /// A name that is nearly that of a parameter is refused; any other that nobody knows may be there to get past a cache.
+    /// The page and the order that a listing is asked for, unless something is wrong with any of it.
+    pub(crate) fn listing<P: Copy>(
+        &self,
+        properties: &[(&str, P)],
+    ) -> Result<(PageRequest, Option<Order<P>>), ApiError> {
+        let mut problems = Problems::default();
+        self.check_slips(PARAMETERS, &mut problems);
+        let page = self.read_page(&mut problems);
+        let order = self.read_order(properties, &mut problems);
+        problems.check()?;
+        Ok((page, order))
+    }
+
+    /// The page alone.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
-        self.check_names(PARAMETERS)?;
-        let integer = |name: &str| match self.get(name) {
-            None => Ok(None),
-            Some(text) => text
-                .parse::<i128>()
-                .map(Some)
-                .map_err(|_| wrong(name, text, "a whole number")),
-        };
-        let page = integer("page")?.unwrap_or(1).max(1) - 1;
-        let size = integer("pageSize")?.and_then(|size| u32::try_from(size).ok());
-        Ok(PageRequest {
-            index: u64::try_from(page).unwrap_or(u64::MAX),
-            size: size.map_or_else(PageSize::default, PageSize::new),
-        })
+        let mut problems = Problems::default();
+        self.check_slips(PARAMETERS, &mut problems);
+        let page = self.read_page(&mut problems);
+        problems.check()?;
+        Ok(page)
     }
 
-    /// Refuses names that are nearly those of parameters.
-    pub(crate) fn check_names(&self, known: &[&'static str]) -> Result<(), ApiError> {
-        let slips = self.0.iter().filter_map(|(name, _)| {
-            let meant = meant_by(name, known)?;
-            let name = shorten(name);
-            Some(Problem {
-                pointer: String::new(),
-                detail: format!(
-                    "the parameter `{name}` is not known here: did you mean '{meant}'?"
-                ),
-            })
-        });
-        let slips: Vec<_> = slips.collect();
-        if slips.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid(slips))
-        }
-    }
-
-    /// The order that is asked for, by one of these properties.
+    /// The order alone.
     pub(crate) fn order<P: Copy>(
         &self,
         properties: &[(&str, P)],
     ) -> Result<Option<Order<P>>, ApiError> {
-        for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
-            let Some(text) = self.get(parameter) else {
-                continue;
-            };
-            let mut properties = properties.iter();
-            let found = properties
-                .clone()
-                .find(|(name, _)| name.eq_ignore_ascii_case(text));
-            return match found {
-                Some((_, by)) => Ok(Some(Order {
-                    by: *by,
-                    descending,
-                })),
-                None => {
-                    let names: Vec<_> = properties.by_ref().map(|(name, _)| *name).collect();
-                    let wanted = format!("one of {}", names.join(", "));
-                    Err(wrong(parameter, text, &wanted))
-                }
-            };
+        let mut problems = Problems::default();
+        let order = self.read_order(properties, &mut problems);
+        problems.check()?;
+        Ok(order)
+    }
+
+    /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
+    pub(crate) fn read_page(&self, problems: &mut Problems) -> PageRequest {
+        let mut integer = |name: &str| {
+            let text = self.get(name)?;
+            let number = text.parse::<i128>().ok();
+            if number.is_none() {
+                problems.add("", wrong(name, text, "a whole number"));
+            }
+            number
+        };
+        let page = integer("page").unwrap_or(1).max(1) - 1;
+        let size = integer("pageSize").and_then(|size| u32::try_from(size).ok());
+        PageRequest {
+            index: u64::try_from(page).unwrap_or(u64::MAX),
+            size: size.map_or_else(PageSize::default, PageSize::new),
         }
-        Ok(None)
+    }
+
+    /// Refuses names that are nearly those of parameters; any other that nobody knows may be there to get past a cache.
+    pub(crate) fn check_slips(&self, known: &[&'static str], problems: &mut Problems) {
+        for (name, _) in &self.0 {
+            if let Some(meant) = meant_by(name, known) {
+                let name = shorten(name);
+                let detail =
+                    format!("the parameter `{name}` is not known here: did you mean '{meant}'?");
+                problems.add("", detail);
+            }
+        }
+    }
+
+    /// The order that is asked for, by one of these properties.
+    pub(crate) fn read_order<P: Copy>(
+        &self,
+        properties: &[(&str, P)],
+        problems: &mut Problems,
+    ) -> Option<Order<P>> {
+        let mut read = |parameter: &str, descending| {
+            let text = self.get(parameter)?;
+            let mut found = properties.iter();
+            let found = found.find(|(name, _)| name.eq_ignore_ascii_case(text));
+            if found.is_none() {
+                let names: Vec<_> = properties.iter().map(|(name, _)| *name).collect();
+                let wanted = format!("one of {}", names.join(", "));
+                problems.add("", wrong(parameter, text, &wanted));
+            }
+            let (_, by) = *found?;
+            Some(Order { by, descending })
+        };
+        let (ascending, descending) = (read("orderBy", false), read("orderByDescending", true));
+        ascending.or(descending)
     }
 
     /// The same query for another page; it begins where pages of that size do.
@@ -203,16 +220,10 @@ impl fmt::Display for Query {
     }
 }
 
-/// A parameter whose value cannot be.
-pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> ApiError {
-    let detail = format!(
-        "the parameter `{name}` is `{}`; give {wanted}",
-        shorten(value)
-    );
-    ApiError::invalid(vec![Problem {
-        pointer: String::new(),
-        detail,
-    }])
+/// What is wrong with a parameter whose value cannot be.
+pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> String {
+    let value = shorten(value);
+    format!("the parameter `{name}` is `{value}`; give {wanted}")
 }
 
 fn decode(text: &str) -> Result<String, ApiError> {

@@ -103,9 +103,9 @@ pub(crate) fn whole<T: Serialize>(
     orders: &[&str],
     mut items: Vec<T>,
 ) -> Result<Collection<T>, ApiError> {
-    let request = query.page()?;
     let orders: Vec<_> = orders.iter().map(|name| (*name, *name)).collect();
-    if let Some(order) = query.order(&orders)? {
+    let (request, order) = query.listing(&orders)?;
+    if let Some(order) = order {
         items.sort_by_cached_key(|item| SortKey::of(item, order.by));
         if order.descending {
             items.reverse();

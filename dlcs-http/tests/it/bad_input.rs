@@ -432,3 +432,57 @@ async fn an_address_that_cannot_be_right_is_refused_where_it_stands() {
         "`origin` cannot be used: the origin address is not allowed: nothing is ever there"
     );
 }
+
+#[tokio::test]
+async fn no_problem_hides_behind_another() {
+    let app = App::new().await;
+    for (method, path, body, pointers) in [
+        (
+            "POST",
+            "/customers/1/queue",
+            json!({"view": {"next": "https://x/"}, "member": [{"space": 1}]}),
+            &["/member/0/origin", "/view"][..],
+        ),
+        (
+            "PATCH",
+            "/customers/1/spaces/1/images",
+            json!({"member": [{"id": "..", "string1": "x".repeat(1001), "tags": ["\u{0}"]}, {"number1": "x"}]}),
+            &[
+                "/member/0/id",
+                "/member/0/string1",
+                "/member/0/tags/0",
+                "/member/1/id",
+                "/member/1/number1",
+            ],
+        ),
+        (
+            "POST",
+            "/customers/1/namedQueries",
+            json!({"name": "a b", "template": "s1"}),
+            &["/name", "/template"],
+        ),
+        (
+            "POST",
+            "/customers/1/deliveryChannelPolicies/thumbs",
+            json!({"name": "default", "policyData": "[\"max\"]"}),
+            &["/policyData"],
+        ),
+        (
+            "POST",
+            "/customers/1/originStrategies",
+            json!({"regex": "(((", "strategy": "telepathy", "credentials": 5, "order": "x"}),
+            &["/credentials", "/order", "/regex", "/strategy"],
+        ),
+        (
+            "POST",
+            "/customers/1/defaultDeliveryChannels",
+            json!({"channel": "x", "policy": 5, "mediaType": "x"}),
+            &["/channel", "/mediaType", "/policy"],
+        ),
+    ] {
+        let answer = app.send(method, path, body.to_string()).await;
+        let mut found = answer.pointers(400);
+        found.sort_unstable();
+        assert_eq!(found, pointers, "{method} {path}");
+    }
+}

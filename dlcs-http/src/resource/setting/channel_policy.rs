@@ -191,19 +191,18 @@ async fn create(context: &Context, customer: CustomerId, channel: &str, body: &O
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", CHANNEL_POLICY.known, &mut problems);
     let name = name(&fields, &mut problems);
-    if let Some(taken) = name
-        .as_ref()
-        .and_then(|name| BuiltInPolicy::find(channel, name.as_str()))
-    {
+    refuse_one_more(context, customer, KIND, &mut problems).await?;
+    let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
+    let name = name.ok_or_else(|| problems.refuse())?;
+    if let Some(taken) = BuiltInPolicy::find(channel, name.as_str()) {
         let detail = format!(
             "the name `{}` is that of a built-in policy: choose another",
             taken.name
         );
         return Err(ApiError::new(Kind::AlreadyExists, detail));
     }
-    let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
     let policy = ChannelPolicy {
-        name: name.ok_or_else(|| problems.refuse())?,
+        name,
         display_name,
         data,
     };
@@ -248,6 +247,7 @@ async fn put(
         let detail = "`name` is not that of the address: leave it out";
         problems.add(fields.at("name"), detail);
     }
+    refuse_one_more(context, customer, KIND, &mut problems).await?;
     let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
     let policy = ChannelPolicy {
         name: named.map_err(|_| missing(KIND))?,
@@ -281,7 +281,6 @@ async fn delete(context: &Context, customer: CustomerId, channel: &str, name: &s
 }
 
 async fn store(context: &Context, customer: CustomerId, policy: ChannelPolicy) -> Outcome {
-    refuse_one_more(context, customer, KIND).await?;
     let body = SettingBody::ChannelPolicy(policy.clone());
     let setting = Setting::new(customer, body, context.dlcs.clock().now());
     context
