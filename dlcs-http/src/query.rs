@@ -21,7 +21,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 /// Where the next page begins: only links to it have this.
 pub(crate) const AFTER: &str = "after";
 
-/// What listings are asked for by.
+/// What listings of images are asked for by.
 pub(crate) const PARAMETERS: &[&str] = &[
     "page",
     "pageSize",
@@ -41,6 +41,9 @@ pub(crate) const PARAMETERS: &[&str] = &[
     "error",
     "ingesting",
 ];
+
+/// What every other listing is asked for by.
+pub(crate) const PAGING: &[&str] = PARAMETERS.split_at(4).0;
 
 /// What images are filtered by, as parameters and in `q`.
 pub(crate) const FILTERS: &[&str] = PARAMETERS.split_at(6).1;
@@ -93,7 +96,7 @@ impl Query {
         properties: &[(&str, P)],
     ) -> Result<(PageRequest, Option<Order<P>>), ApiError> {
         let mut problems = Problems::default();
-        self.check_slips(PARAMETERS, &mut problems);
+        self.check_names(PAGING, &mut problems);
         let page = self.read_page(&mut problems);
         let order = self.read_order(properties, &mut problems);
         problems.check()?;
@@ -103,7 +106,7 @@ impl Query {
     /// The page alone.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
         let mut problems = Problems::default();
-        self.check_slips(PARAMETERS, &mut problems);
+        self.check_names(PAGING, &mut problems);
         let page = self.read_page(&mut problems);
         problems.check()?;
         Ok(page)
@@ -138,15 +141,22 @@ impl Query {
         }
     }
 
-    /// Refuses names that are nearly those of parameters; any other that nobody knows may be there to get past a cache.
-    pub(crate) fn check_slips(&self, known: &[&'static str], problems: &mut Problems) {
+    /// Refuses names of parameters that are not known: what they ask for would not be done.
+    pub(crate) fn check_names(&self, known: &[&'static str], problems: &mut Problems) {
         for (name, _) in &self.0 {
-            if let Some(meant) = meant_by(name, known) {
-                let name = shorten(name);
-                let detail =
-                    format!("the parameter `{name}` is not known here: did you mean '{meant}'?");
-                problems.add("", detail);
+            let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if is_known || is_harmless(name) {
+                continue;
             }
+            let advice = match meant_by(name, known) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => format!("known are {}", known.join(", ")),
+            };
+            let name = shorten(name);
+            problems.add(
+                "",
+                format!("the parameter `{name}` is not known here: {advice}"),
+            );
         }
     }
 
@@ -226,6 +236,11 @@ pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> String {
     format!("the parameter `{name}` is `{value}`; give {wanted}")
 }
 
+/// Whether a parameter asks for nothing: caches are outwitted, and visitors followed, by such names.
+fn is_harmless(name: &str) -> bool {
+    matches!(name, "_" | "cb") || name.starts_with("utm_")
+}
+
 fn decode(text: &str) -> Result<String, ApiError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
@@ -274,22 +289,32 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_nearly_known_are_refused() {
-        let refused = |raw: &str| Query::parse(Some(raw)).unwrap().page().is_err();
-        for slip in ["pagesize_=1", "order_by=id", "sting1=a", "tag=a", "pge=2"] {
-            assert!(refused(slip), "{slip}");
-        }
-        for other in [
-            "_=1",
-            "t=2",
-            "cb=3",
-            "v2=x",
-            "rand=4",
-            "colour=red",
-            "TAGS=a",
+    fn names_that_are_not_known_are_refused() {
+        let check = |raw: &str| {
+            let mut problems = Problems::default();
+            let query = Query::parse(Some(raw)).unwrap();
+            query.check_names(PARAMETERS, &mut problems);
+            problems.check().map_err(|error| error.to_string())
+        };
+        for (slip, advice) in [
+            ("pagesize_=1", "did you mean 'pageSize'?"),
+            ("order_by=id", "did you mean 'orderBy'?"),
+            ("sting1=a", "did you mean 'string1'?"),
+            ("tag=a", "did you mean 'tags'?"),
+            ("pge=2", "did you mean 'page'?"),
+            ("colour=red", "known are page, pageSize, orderBy, "),
+            ("t=2", "known are "),
+            ("__=2", "known are "),
+            ("=2", "known are "),
+            ("utm=2", "known are "),
         ] {
-            assert!(!refused(other), "{other}");
+            let refused = check(slip).unwrap_err();
+            assert!(refused.contains(advice), "{slip}: {refused}");
         }
+        for other in ["_=1", "cb=3", "utm_source=x", "TAGS=a", "PageSize=1", ""] {
+            assert_eq!(check(other), Ok(()), "{other}");
+        }
+        assert!(Query::parse(Some("string1=a")).unwrap().page().is_err());
     }
 
     #[test]

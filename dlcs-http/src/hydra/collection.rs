@@ -142,6 +142,7 @@ impl SortKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Problems;
     use serde_json::json;
 
     fn view(raw: &str, total: u64) -> Value {
@@ -150,7 +151,8 @@ mod tests {
             items: Vec::new(),
             total,
         };
-        let made = collection("http://a/c".to_owned(), &query, query.page().unwrap(), page);
+        let request = query.read_page(&mut Problems::default());
+        let made = collection("http://a/c".to_owned(), &query, request, page);
         serde_json::to_value(made).unwrap()["view"].clone()
     }
 

@@ -129,7 +129,7 @@ pub(crate) async fn import(
 fn is_preview(query: &Query) -> Result<bool, ApiError> {
     let mut problems = Problems::default();
     // A slip of the pen would import what was only to be looked at.
-    query.check_slips(&["preview"], &mut problems);
+    query.check_names(&["preview"], &mut problems);
     let is_preview = match query.get("preview").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => false,
         Some("true") => true,

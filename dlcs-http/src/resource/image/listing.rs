@@ -23,7 +23,7 @@ pub(crate) async fn list_matching(
     query: &Query,
 ) -> Outcome {
     let mut problems = Problems::default();
-    query.check_slips(PARAMETERS, &mut problems);
+    query.check_names(PARAMETERS, &mut problems);
     let page = query.read_page(&mut problems);
     let mut selected = select(base, query, &mut problems);
     selected.after = cursor::read(query, &selected.order, &mut problems);
