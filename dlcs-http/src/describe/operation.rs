@@ -41,7 +41,7 @@ pub(crate) enum Gives {
     Stubs(&'static Class),
     /// A page of a collection that takes the filters of images.
     Filtered(&'static Class),
-    /// A collection of collections, whole: the address and the title of each.
+    /// A page of a collection of collections: the address and the title of each.
     Collections,
     /// A collection, whole.
     Entire(&'static Class),

@@ -4,18 +4,17 @@ use dlcs_core::CustomerId;
 use dlcs_core::setting::{
     BuiltInPolicy, ChannelPolicy, PolicyData, Setting, SettingBody, SettingKind, SettingName,
 };
-use http::{Response, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::named_query::name;
 use super::{all, missing, optional_text, refuse_one_more, replace};
-use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::describe::{Class, Type, ro, rw};
 use crate::error::{ApiError, Kind};
 use crate::fields::{Fields, Problems};
-use crate::hydra::{COLLECTION, Header, entire, no_content, whole};
+use crate::hydra::{COLLECTION, Header, no_content, whole};
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::resource::{Object, Outcome, as_value};
@@ -131,7 +130,7 @@ pub(super) async fn handle(
     payload: Payload,
 ) -> Outcome {
     match route {
-        ChannelPolicyRoute::ListChannels(customer) => Ok(list_channels(context, customer)),
+        ChannelPolicyRoute::ListChannels(customer) => list_channels(context, customer, query),
         ChannelPolicyRoute::List(customer, channel) => {
             list(context, customer, &channel, query).await
         }
@@ -154,7 +153,7 @@ pub(super) async fn handle(
 }
 
 /// `GET /customers/{customer}/deliveryChannelPolicies`: the channels, each with where its policies are.
-fn list_channels(context: &Context, customer: CustomerId) -> Response<ResponseBody> {
+fn list_channels(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
     let channels = BuiltInPolicy::CHANNELS.map(|channel| ChannelResource {
         id: channel_link(context, customer, channel),
         type_: COLLECTION,
@@ -164,7 +163,8 @@ fn list_channels(context: &Context, customer: CustomerId) -> Response<ResponseBo
         "{}/deliveryChannelPolicies",
         context.customer_link(customer)
     );
-    context.json(StatusCode::OK, &entire(address, channels.into()))
+    let listed = whole(address, query, &["title"], channels.into())?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `GET /customers/{customer}/deliveryChannelPolicies/{channel}`
