@@ -144,7 +144,8 @@ impl Entry {
             statuses.insert(404);
         }
         if self.is_named() {
-            statuses.extend([409, 413, 415, 422]);
+            // Named, a request is read before it is run, whatever it takes.
+            statuses.extend([408, 409, 413, 415, 422]);
         }
         if self.is_closed() {
             statuses.extend([401, 429]);
