@@ -20,11 +20,14 @@ mod idempotency;
 mod image;
 mod image_refused;
 mod links;
+mod operations;
 mod origin_strategy;
 mod paging;
 mod peer;
 mod policy;
+mod provoked;
 mod queue;
+mod refusals;
 mod reingest;
 #[cfg(feature = "server")]
 mod serve;
