@@ -7,7 +7,7 @@ use crate::fields::{Fields, Problems};
 /// The properties of a collection that are looked at.
 pub(crate) const KNOWN: &[&str] = &["member", "view"];
 
-/// The members of a collection that is one, whole, and neither empty nor too large; of another, none.
+/// The members of a collection that is neither empty nor too large; of another, none.
 pub(crate) fn members<'a>(
     fields: &Fields<'a>,
     limit: usize,
@@ -41,7 +41,7 @@ pub(crate) fn members<'a>(
                 members.len()
             ),
         );
-    } else if !is_page {
+    } else {
         return members;
     }
     &[]

@@ -3,6 +3,7 @@
 use dlcs_core::Customer;
 use dlcs_core::batch::BatchFilter;
 use dlcs_core::queue::Lane;
+use http::Method;
 use http::request::Parts;
 
 use crate::auth::Guard;
@@ -39,6 +40,10 @@ pub(crate) async fn dispatch(
     let query = Query::parse(parts.uri.query())?;
     if let Route::WatchBatch(id, batch) = route {
         return batch_events::get(context, id, batch, streams, &parts.headers).await;
+    }
+    if parts.method == Method::POST {
+        // Whatever is posted may have a body, and some of that is never read.
+        payload.check_encoding()?;
     }
     let shows_secret = matches!(route, Route::CreateKey(_));
     let (named, payload) = Named::of(context, parts, caller.as_ref(), shows_secret, payload)?;

@@ -235,13 +235,17 @@ impl Payload {
         self.reader(|limits| limits.upload).map(stream_of)
     }
 
-    fn reader(self, limit: impl Fn(BodyLimits) -> u64) -> Result<Reader, ApiError> {
+    /// Refuses a body that would have to be decoded.
+    pub(crate) fn check_encoding(&self) -> Result<(), ApiError> {
         if self.encoded {
-            return Err(ApiError::new(
-                Kind::ContentEncoding,
-                "the body has a `Content-Encoding`: send it as it is",
-            ));
+            let detail = "the body has a `Content-Encoding`: send it as it is";
+            return Err(ApiError::new(Kind::ContentEncoding, detail));
         }
+        Ok(())
+    }
+
+    fn reader(self, limit: impl Fn(BodyLimits) -> u64) -> Result<Reader, ApiError> {
+        self.check_encoding()?;
         let reader = Reader {
             body: self.body,
             left: limit(self.limits),

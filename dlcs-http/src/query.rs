@@ -8,8 +8,8 @@ use dlcs_core::page::{PageRequest, PageSize};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use crate::error::{ApiError, Kind, Problem};
-use crate::fields::meant_by;
+use crate::error::{ApiError, Kind};
+use crate::fields::{Problems, meant_by};
 
 /// What stands in a query string as it is: RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -21,7 +21,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 /// Where the next page begins: only links to it have this.
 pub(crate) const AFTER: &str = "after";
 
-/// What listings are asked for by.
+/// What listings of images are asked for by.
 pub(crate) const PARAMETERS: &[&str] = &[
     "page",
     "pageSize",
@@ -41,6 +41,9 @@ pub(crate) const PARAMETERS: &[&str] = &[
     "error",
     "ingesting",
 ];
+
+/// What every other listing is asked for by.
+pub(crate) const PAGING: &[&str] = PARAMETERS.split_at(4).0;
 
 /// What images are filtered by, as parameters and in `q`.
 pub(crate) const FILTERS: &[&str] = PARAMETERS.split_at(6).1;
@@ -87,72 +90,96 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
-    ///
-    /// A name that is nearly that of a parameter is refused; any other that nobody knows may be there to get past a cache.
+    /// The page and the order that a listing is asked for, unless something is wrong with any of it.
+    pub(crate) fn listing<P: Copy>(
+        &self,
+        properties: &[(&str, P)],
+    ) -> Result<(PageRequest, Option<Order<P>>), ApiError> {
+        let mut problems = Problems::default();
+        self.check_names(PAGING, &mut problems);
+        let page = self.read_page(&mut problems);
+        let order = self.read_order(properties, &mut problems);
+        problems.check()?;
+        Ok((page, order))
+    }
+
+    /// The page alone.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
-        self.check_names(PARAMETERS)?;
-        let integer = |name: &str| match self.get(name) {
-            None => Ok(None),
-            Some(text) => text
-                .parse::<i128>()
-                .map(Some)
-                .map_err(|_| wrong(name, text, "a whole number")),
-        };
-        let page = integer("page")?.unwrap_or(1).max(1) - 1;
-        let size = integer("pageSize")?.and_then(|size| u32::try_from(size).ok());
-        Ok(PageRequest {
-            index: u64::try_from(page).unwrap_or(u64::MAX),
-            size: size.map_or_else(PageSize::default, PageSize::new),
-        })
+        let mut problems = Problems::default();
+        self.check_names(PAGING, &mut problems);
+        let page = self.read_page(&mut problems);
+        problems.check()?;
+        Ok(page)
     }
 
-    /// Refuses names that are nearly those of parameters.
-    pub(crate) fn check_names(&self, known: &[&'static str]) -> Result<(), ApiError> {
-        let slips = self.0.iter().filter_map(|(name, _)| {
-            let meant = meant_by(name, known)?;
-            let name = shorten(name);
-            Some(Problem {
-                pointer: String::new(),
-                detail: format!(
-                    "the parameter `{name}` is not known here: did you mean '{meant}'?"
-                ),
-            })
-        });
-        let slips: Vec<_> = slips.collect();
-        if slips.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid(slips))
-        }
-    }
-
-    /// The order that is asked for, by one of these properties.
+    /// The order alone.
     pub(crate) fn order<P: Copy>(
         &self,
         properties: &[(&str, P)],
     ) -> Result<Option<Order<P>>, ApiError> {
-        for (parameter, descending) in [("orderBy", false), ("orderByDescending", true)] {
-            let Some(text) = self.get(parameter) else {
-                continue;
-            };
-            let mut properties = properties.iter();
-            let found = properties
-                .clone()
-                .find(|(name, _)| name.eq_ignore_ascii_case(text));
-            return match found {
-                Some((_, by)) => Ok(Some(Order {
-                    by: *by,
-                    descending,
-                })),
-                None => {
-                    let names: Vec<_> = properties.by_ref().map(|(name, _)| *name).collect();
-                    let wanted = format!("one of {}", names.join(", "));
-                    Err(wrong(parameter, text, &wanted))
-                }
-            };
+        let mut problems = Problems::default();
+        let order = self.read_order(properties, &mut problems);
+        problems.check()?;
+        Ok(order)
+    }
+
+    /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
+    pub(crate) fn read_page(&self, problems: &mut Problems) -> PageRequest {
+        let mut integer = |name: &str| {
+            let text = self.get(name)?;
+            let number = text.parse::<i128>().ok();
+            if number.is_none() {
+                problems.add("", wrong(name, text, "a whole number"));
+            }
+            number
+        };
+        let page = integer("page").unwrap_or(1).max(1) - 1;
+        let size = integer("pageSize").and_then(|size| u32::try_from(size).ok());
+        PageRequest {
+            index: u64::try_from(page).unwrap_or(u64::MAX),
+            size: size.map_or_else(PageSize::default, PageSize::new),
         }
-        Ok(None)
+    }
+
+    /// Refuses names of parameters that are not known: what they ask for would not be done.
+    pub(crate) fn check_names(&self, known: &[&'static str], problems: &mut Problems) {
+        for (name, _) in &self.0 {
+            let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if is_known || is_harmless(name) {
+                continue;
+            }
+            let advice = match meant_by(name, known) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => format!("known are {}", known.join(", ")),
+            };
+            let name = shorten(name);
+            problems.add(
+                "",
+                format!("the parameter `{name}` is not known here: {advice}"),
+            );
+        }
+    }
+
+    /// The order that is asked for, by one of these properties.
+    pub(crate) fn read_order<P: Copy>(
+        &self,
+        properties: &[(&str, P)],
+        problems: &mut Problems,
+    ) -> Option<Order<P>> {
+        let mut read = |parameter: &str, descending| {
+            let text = self.get(parameter)?;
+            let mut found = properties.iter();
+            let found = found.find(|(name, _)| name.eq_ignore_ascii_case(text));
+            if found.is_none() {
+                let names: Vec<_> = properties.iter().map(|(name, _)| *name).collect();
+                let wanted = format!("one of {}", names.join(", "));
+                problems.add("", wrong(parameter, text, &wanted));
+            }
+            let (_, by) = *found?;
+            Some(Order { by, descending })
+        };
+        let (ascending, descending) = (read("orderBy", false), read("orderByDescending", true));
+        ascending.or(descending)
     }
 
     /// The same query for another page; it begins where pages of that size do.
@@ -203,16 +230,15 @@ impl fmt::Display for Query {
     }
 }
 
-/// A parameter whose value cannot be.
-pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> ApiError {
-    let detail = format!(
-        "the parameter `{name}` is `{}`; give {wanted}",
-        shorten(value)
-    );
-    ApiError::invalid(vec![Problem {
-        pointer: String::new(),
-        detail,
-    }])
+/// What is wrong with a parameter whose value cannot be.
+pub(crate) fn wrong(name: &str, value: &str, wanted: &str) -> String {
+    let value = shorten(value);
+    format!("the parameter `{name}` is `{value}`; give {wanted}")
+}
+
+/// Whether a parameter asks for nothing: caches are outwitted, and visitors followed, by such names.
+fn is_harmless(name: &str) -> bool {
+    matches!(name, "_" | "cb") || name.starts_with("utm_")
 }
 
 fn decode(text: &str) -> Result<String, ApiError> {
@@ -263,22 +289,32 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_nearly_known_are_refused() {
-        let refused = |raw: &str| Query::parse(Some(raw)).unwrap().page().is_err();
-        for slip in ["pagesize_=1", "order_by=id", "sting1=a", "tag=a", "pge=2"] {
-            assert!(refused(slip), "{slip}");
-        }
-        for other in [
-            "_=1",
-            "t=2",
-            "cb=3",
-            "v2=x",
-            "rand=4",
-            "colour=red",
-            "TAGS=a",
+    fn names_that_are_not_known_are_refused() {
+        let check = |raw: &str| {
+            let mut problems = Problems::default();
+            let query = Query::parse(Some(raw)).unwrap();
+            query.check_names(PARAMETERS, &mut problems);
+            problems.check().map_err(|error| error.to_string())
+        };
+        for (slip, advice) in [
+            ("pagesize_=1", "did you mean 'pageSize'?"),
+            ("order_by=id", "did you mean 'orderBy'?"),
+            ("sting1=a", "did you mean 'string1'?"),
+            ("tag=a", "did you mean 'tags'?"),
+            ("pge=2", "did you mean 'page'?"),
+            ("colour=red", "known are page, pageSize, orderBy, "),
+            ("t=2", "known are "),
+            ("__=2", "known are "),
+            ("=2", "known are "),
+            ("utm=2", "known are "),
         ] {
-            assert!(!refused(other), "{other}");
+            let refused = check(slip).unwrap_err();
+            assert!(refused.contains(advice), "{slip}: {refused}");
         }
+        for other in ["_=1", "cb=3", "utm_source=x", "TAGS=a", "PageSize=1", ""] {
+            assert_eq!(check(other), Ok(()), "{other}");
+        }
+        assert!(Query::parse(Some("string1=a")).unwrap().page().is_err());
     }
 
     #[test]

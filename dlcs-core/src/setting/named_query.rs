@@ -98,14 +98,21 @@ impl NamedQuery {
     /// [`NamedQueryError`], which says what is wrong with the template.
     pub fn new(name: SettingName, template: impl Into<String>) -> Result<Self, NamedQueryError> {
         let template = template.into();
+        Self::check(&template)?;
+        Ok(Self { name, template })
+    }
+
+    /// Checks that a template could be used.
+    ///
+    /// # Errors
+    /// [`NamedQueryError`], which says what is wrong with it.
+    pub fn check(template: &str) -> Result<(), NamedQueryError> {
         if !(1..=TEMPLATE_MAX_BYTES).contains(&template.len()) {
             return Err(NamedQueryError::Length(template.len()));
         }
-        let query = Self { name, template };
         // As good an argument as any, for numbers and for texts.
         let arguments = vec!["1".to_owned(); Self::ARGUMENTS_MAX];
-        query.select(CustomerId::FIRST, &arguments)?;
-        Ok(query)
+        select(template, CustomerId::FIRST, &arguments).map(drop)
     }
 
     /// What it selects of a customer's images, with the arguments of an address.
@@ -117,29 +124,38 @@ impl NamedQuery {
         customer: CustomerId,
         arguments: &[String],
     ) -> Result<Selection, NamedQueryError> {
-        let mut selection = Selection {
-            space: None,
-            query: ImageQuery::of(customer),
-        };
-        let parts = self.parts()?;
-        let further = parts.iter().filter(|(key, _)| *key == "#");
-        let further = further.map(|(_, value)| decode(value));
-        let arguments: Vec<_> = arguments.iter().cloned().chain(further).collect();
-        for (key, value) in parts {
-            selection.narrow(key, value, &arguments)?;
-        }
-        Ok(selection)
+        select(&self.template, customer, arguments)
     }
+}
 
-    fn parts(&self) -> Result<Vec<(&str, &str)>, NamedQueryError> {
-        let parts = self.template.split('&').filter(|part| !part.is_empty());
-        parts
-            .map(|part| {
-                part.split_once('=')
-                    .ok_or_else(|| NamedQueryError::Part(part.to_owned()))
-            })
-            .collect()
+/// What a template selects.
+fn select(
+    template: &str,
+    customer: CustomerId,
+    arguments: &[String],
+) -> Result<Selection, NamedQueryError> {
+    let mut selection = Selection {
+        space: None,
+        query: ImageQuery::of(customer),
+    };
+    let parts = parts(template)?;
+    let further = parts.iter().filter(|(key, _)| *key == "#");
+    let further = further.map(|(_, value)| decode(value));
+    let arguments: Vec<_> = arguments.iter().cloned().chain(further).collect();
+    for (key, value) in parts {
+        selection.narrow(key, value, &arguments)?;
     }
+    Ok(selection)
+}
+
+fn parts(template: &str) -> Result<Vec<(&str, &str)>, NamedQueryError> {
+    let parts = template.split('&').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            part.split_once('=')
+                .ok_or_else(|| NamedQueryError::Part(part.to_owned()))
+        })
+        .collect()
 }
 
 impl Selection {

@@ -22,7 +22,7 @@ pub(super) fn document(api: &str, delivery: &str) -> Value {
             "title": "DLCS",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Registers images, and delivers them by the IIIF APIs. Wherever there is GET, there is HEAD; property names ignore case; \
-                            unknown properties and nulls are ignored.",
+                            unknown properties and nulls are ignored; unknown parameters of listings are refused.",
         },
         "servers": [{ "url": api }],
         "paths": paths(delivery),

@@ -41,7 +41,7 @@ pub(crate) enum Gives {
     Stubs(&'static Class),
     /// A page of a collection that takes the filters of images.
     Filtered(&'static Class),
-    /// A collection of collections, whole: the address and the title of each.
+    /// A page of a collection of collections: the address and the title of each.
     Collections,
     /// A collection, whole.
     Entire(&'static Class),
@@ -144,7 +144,8 @@ impl Entry {
             statuses.insert(404);
         }
         if self.is_named() {
-            statuses.extend([409, 413, 415, 422]);
+            // Named, a request is read before it is run, whatever it takes.
+            statuses.extend([408, 409, 413, 415, 422]);
         }
         if self.is_closed() {
             statuses.extend([401, 429]);

@@ -120,7 +120,7 @@ pub(super) fn of_operation(entry: &Entry) -> Vec<Value> {
         parameters.map(in_query).collect::<Vec<_>>()
     };
     let mut parameters = match entry.operation.gives {
-        Gives::Page(_) | Gives::Stubs(_) => listed(&[PAGES]),
+        Gives::Page(_) | Gives::Stubs(_) | Gives::Collections => listed(&[PAGES]),
         Gives::Filtered(_) => listed(&[PAGES, FILTERS]),
         Gives::Imported { .. } => listed(&[&[PREVIEW]]),
         Gives::Events(_) => vec![header("Last-Event-ID", "The event that was seen last.")],

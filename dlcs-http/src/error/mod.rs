@@ -247,7 +247,11 @@ fn summary(problems: &[Problem]) -> String {
         let shown: Vec<_> = problems
             .iter()
             .take(SHOWN)
-            .map(|problem| format!("{}: {}", problem.pointer, problem.detail))
+            .map(|Problem { pointer, detail }| match pointer.as_str() {
+                // Of the query string, whose parameters the sentence names.
+                "" => detail.clone(),
+                pointer => format!("{pointer}: {detail}"),
+            })
             .collect();
         let rest = problems.len().saturating_sub(SHOWN);
         let more = if rest == 0 {

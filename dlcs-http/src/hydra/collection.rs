@@ -104,10 +104,10 @@ pub(crate) fn whole<T: Serialize>(
     members: &Class,
     mut items: Vec<T>,
 ) -> Result<Collection<T>, ApiError> {
-    let request = query.page()?;
     let properties = members.properties.iter().filter(|it| it.is_order);
     let orders: Vec<_> = properties.map(|it| (it.name, it.name)).collect();
-    if let Some(order) = query.order(&orders)? {
+    let (request, order) = query.listing(&orders)?;
+    if let Some(order) = order {
         items.sort_by_cached_key(|item| SortKey::of(item, order.by));
         if order.descending {
             items.reverse();
@@ -147,6 +147,7 @@ impl SortKey {
 mod tests {
     use super::*;
     use crate::describe::{Type, ro, wo};
+    use crate::fields::Problems;
     use serde_json::json;
 
     fn view(raw: &str, total: u64) -> Value {
@@ -155,7 +156,8 @@ mod tests {
             items: Vec::new(),
             total,
         };
-        let made = collection("http://a/c".to_owned(), &query, query.page().unwrap(), page);
+        let request = query.read_page(&mut Problems::default());
+        let made = collection("http://a/c".to_owned(), &query, request, page);
         serde_json::to_value(made).unwrap()["view"].clone()
     }
 

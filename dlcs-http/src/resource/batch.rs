@@ -155,8 +155,7 @@ pub(crate) async fn list(
     filter: BatchFilter,
     query: &Query,
 ) -> Outcome {
-    let page = query.page()?;
-    let order = query.order(ORDERS)?;
+    let (page, order) = query.listing(ORDERS)?;
     let order = order.unwrap_or(BatchOrder::descending(BatchOrderBy::Id));
     let listed = context
         .dlcs

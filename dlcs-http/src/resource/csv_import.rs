@@ -127,14 +127,19 @@ pub(crate) async fn import(
 }
 
 fn is_preview(query: &Query) -> Result<bool, ApiError> {
+    let mut problems = Problems::default();
     // A slip of the pen would import what was only to be looked at.
-    query.check_names(&["preview"])?;
-    match query.get("preview") {
-        None => Ok(false),
-        Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        Some(text) => Err(wrong("preview", text, "true or false")),
-    }
+    query.check_names(&["preview"], &mut problems);
+    let is_preview = match query.get("preview").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(text) => {
+            problems.add("", wrong("preview", text, "true or false"));
+            false
+        }
+    };
+    problems.check()?;
+    Ok(is_preview)
 }
 
 fn preview(context: &Context, address: String, sheet: Sheet, mut problems: Problems) -> Preview {

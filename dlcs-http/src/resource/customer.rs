@@ -122,9 +122,8 @@ fn stub(context: &Context, customer: &Customer) -> CustomerStub {
 
 /// `GET /customers`: those that the caller's key may see.
 pub(crate) async fn list(context: &Context, caller: &Customer, query: &Query) -> Outcome {
-    let page = query.page()?;
+    let (page, order) = query.listing(ORDERS)?;
     let address = format!("{}/customers", context.api);
-    let order = query.order(ORDERS)?;
     let order = order.unwrap_or(CustomerOrder::ascending(CustomerOrderBy::Created));
     let resource = if caller.role == Role::Administrator {
         let catalogue = context.dlcs.catalogue();

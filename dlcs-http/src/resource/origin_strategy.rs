@@ -17,7 +17,7 @@ use super::{Object, Outcome};
 use crate::body::parse_object;
 use crate::context::Context;
 use crate::describe::{Class, Type, ro, rw};
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::fields::{Fields, Problems, last_segment};
 use crate::hydra::{Header, no_content, whole};
 use crate::pair::Pair;
@@ -153,20 +153,19 @@ pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query)
 pub(crate) async fn create(context: &Context, customer: CustomerId, body: &Object) -> Outcome {
     let catalogue = context.dlcs.catalogue();
     let others = catalogue.list_origin_strategies(customer).await?;
+    let mut problems = Problems::default();
     if others.len() >= MOST {
-        return Err(ApiError::invalid(vec![Problem {
-            pointer: "/regex".to_owned(),
-            detail: format!(
-                "the customer has {MOST} origin strategies, which is the most: delete some, or join their patterns"
-            ),
-        }]));
+        let detail = format!(
+            "the customer has {MOST} origin strategies, which is the most: delete some, or join their patterns"
+        );
+        problems.add("/regex", detail);
     }
     let last = others
         .iter()
         .map(|strategy| strategy.order)
         .max()
         .unwrap_or(0);
-    let input = Input::read(body, None, context)?;
+    let input = Input::read(body, None, context, problems)?;
     let strategy = CustomerOriginStrategy {
         id: OriginStrategyId::assign(),
         customer,
@@ -197,7 +196,7 @@ pub(crate) async fn update(
     body: &Object,
 ) -> Outcome {
     let stored = find(context, customer, id).await?;
-    let input = Input::read(body, Some(&stored), context)?;
+    let input = Input::read(body, Some(&stored), context, Problems::default())?;
     let strategy = CustomerOriginStrategy {
         pattern: input.pattern,
         access: input.access,
@@ -259,8 +258,8 @@ impl Input {
         body: &Object,
         stored: Option<&CustomerOriginStrategy>,
         context: &Context,
+        mut problems: Problems,
     ) -> Result<Self, ApiError> {
-        let mut problems = Problems::default();
         let fields = Fields::new(body, "", STRATEGY.known, &mut problems);
         let as_sent = stored.map(|stored| super::as_value(&resource(context, stored)));
         fields.check_read_only(&["id", "created"], as_sent.as_ref(), &mut problems);
@@ -312,15 +311,23 @@ fn read_access(
     stored: Option<&CustomerOriginStrategy>,
     problems: &mut Problems,
 ) -> Option<OriginAccess> {
-    let kind = read_kind(fields, stored, problems)?;
+    let Some(kind) = read_kind(fields, stored, problems) else {
+        let given = fields.value("credentials");
+        // Whose they would be is not known, but not that they could be nobody's.
+        if given.is_some_and(|given| !says_nothing(given) && read_credentials(given).is_none()) {
+            let detail = "`credentials` are neither an object nor the JSON of one as a string: give one of them";
+            problems.add(fields.at("credentials"), detail);
+        }
+        return None;
+    };
     let kept = || stored.map(|stored| stored.access.fields());
-    let says_nothing = match fields.value("credentials") {
+    let keeps = match fields.value("credentials") {
         None => true,
         Some(given) => given == MASK,
     };
     if let Some(OriginAccess::Unreadable(unread)) = stored.map(|stored| &stored.access)
         && *unread == kind
-        && says_nothing
+        && keeps
     {
         return Some(OriginAccess::Unreadable(kind));
     }
@@ -342,6 +349,11 @@ fn read_access(
             problems.add(fields.at("credentials"), format!("`credentials` {error}"));
         })
         .ok()
+}
+
+/// Whether credentials are given that are none: cleared, or kept.
+fn says_nothing(given: &Value) -> bool {
+    given == "" || given == MASK
 }
 
 /// The credentials that are stored, as far as another strategy can use them.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, text};
 
 #[tokio::test]
 async fn queries_are_read_as_data() {
@@ -114,4 +114,72 @@ async fn an_order_is_by_a_property_of_the_member() {
         let answer = app.get(&format!("{path}?{order}")).await;
         assert_eq!(answer.status, status, "{path} {order}: {}", answer.text());
     }
+}
+
+/// The sentences of a refusal.
+async fn refused(app: &App, path: &str) -> Vec<String> {
+    let error = app.get(path).await.json(400);
+    let errors = error["errors"].as_array().expect("errors are a list");
+    errors.iter().map(|it| text(&it["detail"])).collect()
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_query_string_is_listed() {
+    let app = App::new().await;
+    let images = "/customers/1/spaces/1/images";
+    for (path, named) in [
+        (
+            format!("{images}?page=x&pageSize=y&number1=z"),
+            &["page", "pageSize", "number1"][..],
+        ),
+        (
+            format!("{images}?number1=x&number1=y&number2=5&batch=z&error=perhaps"),
+            &["number1", "number1", "batch", "error"],
+        ),
+        (
+            format!("{images}?sting1=a&orderBy=colour&orderByDescending=sound&after=x&id=a/b"),
+            &["sting1", "id", "orderBy", "orderByDescending", "after"],
+        ),
+        (
+            format!(
+                "{images}?q={{\"colour\":1,\"sting1\":2,\"number1\":[\"x\",1.5],\"error\":1}}&string1=%00"
+            ),
+            &["colour", "sting1", "string1", "number1", "number1", "error"],
+        ),
+        (
+            "/customers?page=x&pageSize=y&orderBy=colour".to_owned(),
+            &["page", "pageSize", "orderBy"],
+        ),
+        (
+            "/customers/1/queue/batches?page=x&orderBy=colour".to_owned(),
+            &["page", "orderBy"],
+        ),
+        (
+            "/customers/1/roles?pageSize=x&orderBy=colour".to_owned(),
+            &["pageSize", "orderBy"],
+        ),
+    ] {
+        let path = path
+            .replace('{', "%7B")
+            .replace('}', "%7D")
+            .replace('"', "%22");
+        let found = refused(&app, &path).await;
+        let all = found.join("\n");
+        assert_eq!(found.len(), named.len(), "{path}: {all}");
+        for (detail, name) in found.iter().zip(named) {
+            let is_named = [format!("`{name}`"), format!("`{name}: ")];
+            assert!(
+                is_named.iter().any(|it| detail.contains(it)),
+                "{name}: {detail}"
+            );
+        }
+    }
+    let import = "/customers/1/queue/csv?previw=true&preview=x";
+    let both = app.send("POST", import, "Space\n1\n").await;
+    assert_eq!(both.pointers(400).len(), 2);
+    let detail = text(&both.json(400)["detail"]);
+    assert!(
+        detail.starts_with("2 problems: the parameter `previw`"),
+        "{detail}"
+    );
 }

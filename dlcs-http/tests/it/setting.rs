@@ -372,7 +372,10 @@ async fn named_queries_keep_their_template_to_the_byte() {
         .json(200);
     for (body, pointers) in [
         (json!({}), vec!["/name", "/template"]),
-        (json!({"name": "a b", "template": "s1"}), vec!["/name"]),
+        (
+            json!({"name": "a b", "template": "s1"}),
+            vec!["/name", "/template"],
+        ),
         (
             json!({"name": "a", "template": "canvas=n9"}),
             vec!["/template"],

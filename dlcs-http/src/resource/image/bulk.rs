@@ -80,12 +80,19 @@ pub(super) async fn patch(
     let place = Place::space(customer, space).with_full_ids();
     let mut inputs = Vec::with_capacity(members.len());
     let mut ids = Vec::with_capacity(members.len());
+    let rules = context.dlcs.channel_rules(customer).await?;
     for (pointer, fields) in objects(members, KNOWN, &mut problems) {
         let input = ImageInput::read(&fields, place.clone(), &mut problems);
         refuse_bytes(&input, &fields, &mut problems);
         if let Some(id) = which(&input, &fields, &mut problems) {
             ids.push(id);
             inputs.push((pointer, fields, input));
+            continue;
+        }
+        // Whichever image is meant, this is wrong, too.
+        for fault in input.changes.problems(0, &rules) {
+            let problem = at_field(&pointer, &fault);
+            problems.add(problem.pointer, problem.detail);
         }
     }
     let stored = context.dlcs.catalogue().find_images(&ids).await?;

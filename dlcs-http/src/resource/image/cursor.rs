@@ -8,7 +8,7 @@ use dlcs_core::time::Timestamp;
 use dlcs_core::{ModelId, SpaceId};
 use serde_json::{Value, json};
 
-use crate::error::ApiError;
+use crate::fields::Problems;
 use crate::query::{AFTER, Query, wrong};
 
 /// A link with a longer one would be too long for some; the page has its number, too.
@@ -34,19 +34,19 @@ pub(super) fn write(query: &Query, place: &ImageCursor) -> Option<String> {
 /// Where the page of a query begins in a listing of this order; `None` where only its number says.
 ///
 /// A place counts for the very query whose link had it: whoever turns pages by another number, or asks for something else, gets that.
-pub(super) fn read(query: &Query, order: &[ImageOrder]) -> Result<Option<ImageCursor>, ApiError> {
-    let Some(text) = query.get(AFTER) else {
-        return Ok(None);
+pub(super) fn read(
+    query: &Query,
+    order: &[ImageOrder],
+    problems: &mut Problems,
+) -> Option<ImageCursor> {
+    let text = query.get(AFTER)?;
+    let Some((fingerprint, place)) = parse(text) else {
+        let wanted = "it as a link to a next page has it, or leave it out";
+        problems.add("", wrong(AFTER, text, wanted));
+        return None;
     };
-    let (fingerprint, place) = parse(text).ok_or_else(|| {
-        wrong(
-            AFTER,
-            text,
-            "it as a link to a next page has it, or leave it out",
-        )
-    })?;
     let counts = fingerprint == query.fingerprint() && place.fits(order);
-    Ok(Some(place).filter(|_| counts))
+    Some(place).filter(|_| counts)
 }
 
 fn parse(text: &str) -> Option<(String, ImageCursor)> {
@@ -91,11 +91,17 @@ mod tests {
         Query::parse(Some(raw)).unwrap()
     }
 
+    fn found(query: &Query, order: &[ImageOrder]) -> Result<Option<ImageCursor>, ()> {
+        let mut problems = Problems::default();
+        let found = read(query, order, &mut problems);
+        problems.check().map(|()| found).map_err(drop)
+    }
+
     #[test]
     fn a_place_comes_back_in_its_own_query_only() {
         let asked = query("string1=a&page=2");
         let text = write(&asked, &place("[\"é\"]")).unwrap();
-        let read = |raw: &str| read(&query(&format!("{raw}&after={text}")), &ORDER).unwrap();
+        let read = |raw: &str| found(&query(&format!("{raw}&after={text}")), &ORDER).unwrap();
         assert_eq!(read("string1=a&page=2"), Some(place("[\"é\"]")));
         assert_eq!(read("string1=a&page=3"), None);
         assert_eq!(read("string1=b&page=2"), None);
@@ -106,7 +112,7 @@ mod tests {
     fn what_no_link_has_is_refused() {
         let bad = |content: &str| {
             let text = URL_SAFE_NO_PAD.encode(content);
-            read(&query(&format!("after={text}")), &ORDER).is_err()
+            found(&query(&format!("after={text}")), &ORDER).is_err()
         };
         for content in [
             "",
@@ -120,11 +126,11 @@ mod tests {
         ] {
             assert!(bad(content), "{content}");
         }
-        assert!(read(&query("after=%20"), &ORDER).is_err());
+        assert!(found(&query("after=%20"), &ORDER).is_err());
         // Another order has other keys.
         let asked = query("page=2");
         let text = write(&asked, &place("x")).unwrap();
-        let found = read(&query(&format!("page=2&after={text}")), &ORDER[..1]);
-        assert_eq!(found.unwrap(), None);
+        let other = found(&query(&format!("page=2&after={text}")), &ORDER[..1]);
+        assert_eq!(other, Ok(None));
     }
 }

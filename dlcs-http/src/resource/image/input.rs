@@ -236,18 +236,19 @@ impl ImageInput {
         self.changes.source.is_some() || self.bytes.is_some()
     }
 
-    /// The master as base64 (RFC 4648 section 4); empty is absent.
+    /// The master as base64 (RFC 4648 section 4).
     fn read_file(&mut self, fields: &Fields<'_>, problems: &mut Problems) {
-        let Some(text) = fields
-            .text("file", problems)
-            .filter(|text| !text.is_empty())
-        else {
+        let Some(text) = fields.text("file", problems) else {
             return;
         };
         if fields.value("origin").is_some_and(|origin| origin != "") {
             problems.add(fields.at("file"), EITHER);
         }
         match STANDARD.decode(text.as_bytes()) {
+            Ok(bytes) if bytes.is_empty() => {
+                let detail = "`file` has no bytes: encode those of the master, or leave it out";
+                problems.add(fields.at("file"), detail);
+            }
             Ok(bytes) => self.bytes = Some(bytes.into()),
             Err(_) => problems.add(
                 fields.at("file"),

@@ -10,19 +10,10 @@ use super::order::order;
 use super::{cursor, resource};
 use crate::body::parse_object;
 use crate::context::Context;
-use crate::error::ApiError;
-use crate::fields::meant_by;
+use crate::fields::{Problems, meant_by};
 use crate::hydra::collection_before;
-use crate::query::{FILTERS, Query, wrong};
+use crate::query::{FILTERS, PARAMETERS, Query, wrong};
 use crate::resource::Outcome;
-
-/// No property holds the character, and not every database can be asked for it.
-fn without_nul(name: &str, values: Vec<String>) -> Result<Vec<String>, ApiError> {
-    match values.iter().find(|value| value.contains('\0')) {
-        Some(value) => Err(wrong(name, value, "a text without the character NUL")),
-        None => Ok(values),
-    }
-}
 
 /// Answers with a page of the images that a query string selects among those of `base`.
 pub(crate) async fn list_matching(
@@ -31,9 +22,12 @@ pub(crate) async fn list_matching(
     address: String,
     query: &Query,
 ) -> Outcome {
-    let page = query.page()?;
-    let mut selected = select(base, query)?;
-    selected.after = cursor::read(query, &selected.order)?;
+    let mut problems = Problems::default();
+    query.check_names(PARAMETERS, &mut problems);
+    let page = query.read_page(&mut problems);
+    let mut selected = select(base, query, &mut problems);
+    selected.after = cursor::read(query, &selected.order, &mut problems);
+    problems.check()?;
     let index = match selected.after {
         Some(_) => 0,
         None => page.index,
@@ -59,12 +53,14 @@ struct Filters<'a> {
 }
 
 impl<'a> Filters<'a> {
-    fn new(query: &'a Query) -> Result<Self, ApiError> {
-        let q = match query.get("q") {
-            None => Map::new(),
-            Some(text) => parse_object(text.as_bytes())
-                .map_err(|_| wrong("q", text, "a JSON object of filters"))?,
-        };
+    fn new(query: &'a Query, problems: &mut Problems) -> Self {
+        let mut q = Map::new();
+        if let Some(text) = query.get("q") {
+            match parse_object(text.as_bytes()) {
+                Ok(object) => q = object,
+                Err(_) => problems.add("", wrong("q", text, "a JSON object of filters")),
+            }
+        }
         for name in q.keys() {
             if FILTERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 continue;
@@ -73,30 +69,22 @@ impl<'a> Filters<'a> {
                 Some(meant) => format!("known names: did you mean '{meant}'?"),
                 None => format!("names among {}", FILTERS.join(", ")),
             };
-            return Err(wrong("q", name, &wanted));
+            problems.add("", wrong("q", name, &wanted));
         }
-        Ok(Self { query, q })
+        Self { query, q }
     }
 
     /// Every value of a filter, as text; `None` when it is not asked for.
-    fn all(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
-        let plain: Vec<_> = self.query.all(name).map(str::to_owned).collect();
-        if !plain.is_empty() {
-            return without_nul(name, plain).map(Some);
+    fn all(&self, name: &str, problems: &mut Problems) -> Option<Vec<String>> {
+        let mut values: Vec<_> = self.query.all(name).map(str::to_owned).collect();
+        if values.is_empty() {
+            values = self.all_in_q(name, problems);
         }
-        let found = self
-            .q
-            .iter()
-            .find(|(given, _)| given.eq_ignore_ascii_case(name));
-        let Some((_, value)) = found.filter(|(_, value)| !value.is_null()) else {
-            return Ok(None);
-        };
-        let items = value
-            .as_array()
-            .map_or(std::slice::from_ref(value), Vec::as_slice);
-        let values = items.iter().map(|item| self.in_q(name, item));
-        let values = without_nul(name, values.collect::<Result<_, _>>()?)?;
-        Ok(Some(values).filter(|values| !values.is_empty()))
+        // No property holds the character, and not every database can be asked for it.
+        for value in values.iter().filter(|value| value.contains('\0')) {
+            problems.add("", wrong(name, value, "a text without the character NUL"));
+        }
+        Some(values).filter(|values| !values.is_empty())
     }
 
     /// Every value of a filter, read; `None` when it is not asked for.
@@ -105,92 +93,118 @@ impl<'a> Filters<'a> {
         name: &str,
         wanted: &str,
         read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<Vec<T>>, ApiError> {
-        let Some(texts) = self.all(name)? else {
-            return Ok(None);
-        };
-        let values = texts
-            .iter()
-            .map(|text| read(text).ok_or_else(|| wrong(name, text, wanted)));
-        values.collect::<Result<_, _>>().map(Some)
+        problems: &mut Problems,
+    ) -> Option<Vec<T>> {
+        let mut values = Vec::new();
+        for text in self.all(name, problems)? {
+            match read(&text) {
+                Some(value) => values.push(value),
+                None => problems.add("", wrong(name, &text, wanted)),
+            }
+        }
+        Some(values)
     }
 
-    /// A value of `q`, whose type must be that of the property.
-    fn in_q(&self, name: &str, value: &Value) -> Result<String, ApiError> {
+    /// The values that `q` has of a filter: those whose type is that of the property.
+    fn all_in_q(&self, name: &str, problems: &mut Problems) -> Vec<String> {
+        let mut entries = self.q.iter();
+        let found = entries.find(|(given, _)| given.eq_ignore_ascii_case(name));
+        let Some((_, value)) = found.filter(|(_, value)| !value.is_null()) else {
+            return Vec::new();
+        };
+        let items = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
         let is_text = name.starts_with("string") || matches!(name, "tags" | "id");
-        match value {
-            Value::String(text) if is_text => Ok(text.clone()),
-            Value::Number(number) if name.starts_with("number") || name == "batch" => {
-                Ok(number.to_string())
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Value::String(text) if is_text => values.push(text.clone()),
+                Value::Number(number) if name.starts_with("number") || name == "batch" => {
+                    values.push(number.to_string());
+                }
+                Value::Bool(truth) if matches!(name, "error" | "ingesting") => {
+                    values.push(truth.to_string());
+                }
+                other => {
+                    let wanted = "values of the type of the property";
+                    problems.add("", wrong("q", &format!("{name}: {other}"), wanted));
+                }
             }
-            Value::Bool(truth) if matches!(name, "error" | "ingesting") => Ok(truth.to_string()),
-            other => Err(wrong(
-                "q",
-                &format!("{name}: {other}"),
-                "values of the type of the property",
-            )),
         }
+        values
     }
 }
 
-fn select(mut images: ImageQuery, query: &Query) -> Result<ImageQuery, ApiError> {
-    let filters = Filters::new(query)?;
-    for (place, name) in ["string1", "string2", "string3"].into_iter().enumerate() {
-        images.strings[place] = filters.all(name)?;
-    }
-    for (place, name) in ["number1", "number2", "number3"].into_iter().enumerate() {
-        images.numbers[place] =
-            filters.each(name, "a whole number of 64 bits", |text| text.parse().ok())?;
-    }
+fn select(mut images: ImageQuery, query: &Query, problems: &mut Problems) -> ImageQuery {
+    let filters = Filters::new(query, problems);
+    images.strings = ["string1", "string2", "string3"].map(|name| filters.all(name, problems));
+    images.numbers = ["number1", "number2", "number3"].map(|name| {
+        let read = |text: &str| text.parse().ok();
+        filters.each(name, "a whole number of 64 bits", read, problems)
+    });
     // Only a plain parameter is a list with commas: through `q`, a tag may hold one.
     let split = |tags: Vec<String>| {
         let tags = tags.iter().flat_map(|tags| tags.split(','));
         tags.map(str::to_owned).collect()
     };
-    images.tags = match filters.all("tags")? {
+    images.tags = match filters.all("tags", problems) {
         Some(tags) if query.get("tags").is_some() => Some(split(tags)),
         tags => tags,
     };
-    images.models = filters.each("id", "the id of an image", |text| ModelId::parse(text).ok())?;
-    let batches = filters.each("batch", "the number of a batch", |text| text.parse().ok())?;
+    let read = |text: &str| ModelId::parse(text).ok();
+    images.models = filters.each("id", "the id of an image", read, problems);
+    let read = |text: &str| text.parse().ok();
+    let batches = filters.each("batch", "the number of a batch", read, problems);
     images.batches = match (images.batches, batches) {
-        (Some(within), Some(asked)) if !within.iter().any(|batch| asked.contains(batch)) => {
+        // None is asked for where none could be read.
+        (Some(within), Some(asked))
+            if !asked.is_empty() && !within.iter().any(|batch| asked.contains(batch)) =>
+        {
             let asked = asked.iter().map(BatchId::to_string).collect::<Vec<_>>();
             let wanted = "the batch of the address, or leave it out";
-            return Err(wrong("batch", &asked.join(", "), wanted));
+            problems.add("", wrong("batch", &asked.join(", "), wanted));
+            Some(within)
         }
         (within, asked) => within.or(asked),
     };
-    images.failed = truth(&filters, "error", images.failed)?;
-    images.pending = truth(&filters, "ingesting", images.pending)?;
-    images.order = order(query)?;
-    Ok(images)
+    images.failed = truth(&filters, "error", images.failed, problems);
+    images.pending = truth(&filters, "ingesting", images.pending, problems);
+    images.order = order(query, problems);
+    images
 }
 
 /// A filter that is true or false, and no other than the listing itself has set.
-fn truth(filters: &Filters<'_>, name: &str, set: Option<bool>) -> Result<Option<bool>, ApiError> {
+fn truth(
+    filters: &Filters<'_>,
+    name: &str,
+    set: Option<bool>,
+    problems: &mut Problems,
+) -> Option<bool> {
     let read = |text: &str| match text.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
     };
+    let asked = filters.each(name, "true or false", read, problems);
     // Whoever asks for both asks for nothing in particular.
-    let asked = match filters.each(name, "true or false", read)?.as_deref() {
+    let asked = match asked.as_deref() {
         Some([first, others @ ..]) if others.iter().all(|other| other == first) => Some(*first),
         _ => None,
     };
-    match (set, asked) {
-        (Some(set), Some(asked)) if set != asked => {
-            let wanted = format!("{set}, which this listing has, or leave it out");
-            Err(wrong(name, &asked.to_string(), &wanted))
-        }
-        _ => Ok(set.or(asked)),
+    if let (Some(set), Some(asked)) = (set, asked)
+        && set != asked
+    {
+        let wanted = format!("{set}, which this listing has, or leave it out");
+        problems.add("", wrong(name, &asked.to_string(), &wanted));
     }
+    set.or(asked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ApiError;
     use dlcs_core::CustomerId;
     use dlcs_core::image::{ImageOrder, ImageOrderBy};
 
@@ -198,11 +212,15 @@ mod tests {
         BatchId::new(number).unwrap()
     }
 
+    fn selected_of(base: ImageQuery, raw: &str) -> Result<ImageQuery, ApiError> {
+        let mut problems = Problems::default();
+        let query = Query::parse(Some(raw)).unwrap();
+        let selected = select(base, &query, &mut problems);
+        problems.check().map(|()| selected)
+    }
+
     fn selected(raw: &str) -> Result<ImageQuery, ApiError> {
-        select(
-            ImageQuery::of(CustomerId::FIRST),
-            &Query::parse(Some(raw)).unwrap(),
-        )
+        selected_of(ImageQuery::of(CustomerId::FIRST), raw)
     }
 
     #[test]
@@ -252,7 +270,7 @@ mod tests {
     fn a_listing_stays_within_its_batch() {
         let within = |raw: &str| {
             let base = ImageQuery::of(CustomerId::FIRST).in_batch(batch(2));
-            select(base, &Query::parse(Some(raw)).unwrap()).map(|query| query.batches.unwrap())
+            selected_of(base, raw).map(|query| query.batches.unwrap())
         };
         for raw in ["", "batch=2", "q={\"batch\":[1,2]}"] {
             assert_eq!(within(raw).unwrap(), [batch(2)], "{raw}");

@@ -2,7 +2,7 @@
 
 use dlcs_core::image::{ImageOrder, ImageOrderBy, Third};
 
-use crate::error::ApiError;
+use crate::fields::Problems;
 use crate::query::Query;
 
 /// The properties of an image, each with what it is ordered by: links go by the id that they end with.
@@ -49,6 +49,6 @@ pub(crate) const ORDERS: &[(&str, ImageOrderBy)] = &[
 ];
 
 /// The order that a listing of images is asked for in.
-pub(super) fn order(query: &Query) -> Result<Vec<ImageOrder>, ApiError> {
-    Ok(query.order(ORDERS)?.into_iter().collect())
+pub(super) fn order(query: &Query, problems: &mut Problems) -> Vec<ImageOrder> {
+    query.read_order(ORDERS, problems).into_iter().collect()
 }

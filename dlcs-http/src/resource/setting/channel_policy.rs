@@ -4,18 +4,17 @@ use dlcs_core::CustomerId;
 use dlcs_core::setting::{
     BuiltInPolicy, ChannelPolicy, PolicyData, Setting, SettingBody, SettingKind, SettingName,
 };
-use http::{Response, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::named_query::name;
 use super::{all, missing, optional_text, refuse_one_more, replace};
-use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::describe::{Class, Type, ro, rw};
 use crate::error::{ApiError, Kind};
 use crate::fields::{Fields, Problems};
-use crate::hydra::{COLLECTION, Header, entire, no_content, whole};
+use crate::hydra::{COLLECTION, Header, no_content, whole};
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::resource::{Object, Outcome, as_value};
@@ -124,7 +123,7 @@ pub(super) async fn handle(
     payload: Payload,
 ) -> Outcome {
     match route {
-        ChannelPolicyRoute::ListChannels(customer) => Ok(list_channels(context, customer)),
+        ChannelPolicyRoute::ListChannels(customer) => list_channels(context, customer, query),
         ChannelPolicyRoute::List(customer, channel) => {
             list(context, customer, &channel, query).await
         }
@@ -147,7 +146,7 @@ pub(super) async fn handle(
 }
 
 /// `GET /customers/{customer}/deliveryChannelPolicies`: the channels, each with where its policies are.
-fn list_channels(context: &Context, customer: CustomerId) -> Response<ResponseBody> {
+fn list_channels(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
     let channels = BuiltInPolicy::CHANNELS.map(|channel| ChannelResource {
         id: channel_link(context, customer, channel),
         type_: COLLECTION,
@@ -157,7 +156,8 @@ fn list_channels(context: &Context, customer: CustomerId) -> Response<ResponseBo
         "{}/deliveryChannelPolicies",
         context.customer_link(customer)
     );
-    context.json(StatusCode::OK, &entire(address, channels.into()))
+    let listed = whole(address, query, &["title"], channels.into())?;
+    Ok(context.json(StatusCode::OK, &listed))
 }
 
 /// `GET /customers/{customer}/deliveryChannelPolicies/{channel}`
@@ -185,19 +185,18 @@ async fn create(context: &Context, customer: CustomerId, channel: &str, body: &O
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", CHANNEL_POLICY.known, &mut problems);
     let name = name(&fields, &mut problems);
-    if let Some(taken) = name
-        .as_ref()
-        .and_then(|name| BuiltInPolicy::find(channel, name.as_str()))
-    {
+    refuse_one_more(context, customer, KIND, &mut problems).await?;
+    let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
+    let name = name.ok_or_else(|| problems.refuse())?;
+    if let Some(taken) = BuiltInPolicy::find(channel, name.as_str()) {
         let detail = format!(
             "the name `{}` is that of a built-in policy: choose another",
             taken.name
         );
         return Err(ApiError::new(Kind::AlreadyExists, detail));
     }
-    let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
     let policy = ChannelPolicy {
-        name: name.ok_or_else(|| problems.refuse())?,
+        name,
         display_name,
         data,
     };
@@ -242,6 +241,7 @@ async fn put(
         let detail = "`name` is not that of the address: leave it out";
         problems.add(fields.at("name"), detail);
     }
+    refuse_one_more(context, customer, KIND, &mut problems).await?;
     let Said { display_name, data } = read(&fields, channel, None, &mut problems)?;
     let policy = ChannelPolicy {
         name: named.map_err(|_| missing(KIND))?,
@@ -275,7 +275,6 @@ async fn delete(context: &Context, customer: CustomerId, channel: &str, name: &s
 }
 
 async fn store(context: &Context, customer: CustomerId, policy: ChannelPolicy) -> Outcome {
-    refuse_one_more(context, customer, KIND).await?;
     let body = SettingBody::ChannelPolicy(policy.clone());
     let setting = Setting::new(customer, body, context.dlcs.clock().now());
     context

@@ -124,7 +124,6 @@ async fn list(context: &Context, level: Level, query: &Query) -> Outcome {
 /// `POST …/defaultDeliveryChannels`
 async fn create(context: &Context, level: Level, body: &Object) -> Outcome {
     level.check(context).await?;
-    refuse_one_more(context, level.customer, KIND).await?;
     let default = read(context, level, body, None).await?;
     let said = SettingBody::DefaultChannel(default.clone());
     let setting = Setting::new(level.customer, said, context.dlcs.clock().now());
@@ -203,8 +202,12 @@ async fn read(
     let stored = stored.map(|(_, stored)| stored);
     let media_type = media_type(&fields, stored, &mut problems);
     let channel = channel(&fields, stored, &mut problems);
+    let sent = fields.text("policy", &mut problems);
     let policy =
-        channel.and_then(|channel| policy(&fields, &rules, channel, stored, &mut problems));
+        channel.and_then(|channel| policy(&fields, sent, &rules, channel, stored, &mut problems));
+    if stored.is_none() {
+        refuse_one_more(context, level.customer, KIND, &mut problems).await?;
+    }
     problems.check()?;
     match (media_type, channel, policy) {
         (Some(media_type), Some(channel), Some(policy)) => Ok(DefaultChannel {
@@ -258,12 +261,12 @@ fn channel(
 
 fn policy(
     fields: &Fields<'_>,
+    sent: Option<String>,
     rules: &ChannelRules,
     channel: Channel,
     stored: Option<&DefaultChannel>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let sent = fields.text("policy", problems);
     let name = match sent.filter(|text| !text.is_empty()) {
         Some(text) => last_segment(&text).to_owned(),
         None => match stored.filter(|stored| stored.channel == channel) {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{Object, Outcome, as_value};
 use crate::context::Context;
 use crate::describe::Class;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::fields::{Fields, Problems};
 use crate::hydra::{no_content, whole};
 use crate::payload::Payload;
@@ -129,11 +129,11 @@ async fn create<R: SettingResource>(
     customer: CustomerId,
     body: &Object,
 ) -> Outcome {
-    refuse_one_more(context, customer, R::KIND).await?;
     let mut problems = Problems::default();
     let fields = Fields::new(body, "", R::CLASS.known, &mut problems);
     fields.check_read_only(R::READ_ONLY, None, &mut problems);
     let said = R::read(&fields, None, &mut problems);
+    refuse_one_more(context, customer, R::KIND, &mut problems).await?;
     problems.check()?;
     let said = said.ok_or_else(|| problems.refuse())?;
     let setting = Setting::new(customer, said, context.dlcs.clock().now());
@@ -245,18 +245,16 @@ async fn refuse_one_more(
     context: &Context,
     customer: CustomerId,
     kind: SettingKind,
+    problems: &mut Problems,
 ) -> Result<(), ApiError> {
-    if all(context, customer, kind).await?.len() < MOST {
-        return Ok(());
+    if all(context, customer, kind).await?.len() >= MOST {
+        let detail = format!(
+            "the customer has {MOST} of these, which is the most ({}): delete some",
+            kind.subject()
+        );
+        problems.add("", detail);
     }
-    let detail = format!(
-        "the customer has {MOST} of these, which is the most ({}): delete some",
-        kind.subject()
-    );
-    Err(ApiError::invalid(vec![Problem {
-        pointer: String::new(),
-        detail,
-    }]))
+    Ok(())
 }
 
 /// A text that must be there, of at most so many characters.

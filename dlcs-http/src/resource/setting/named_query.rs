@@ -76,14 +76,14 @@ impl SettingResource for NamedQueryResource {
             None => name(fields, problems),
         };
         let before = stored.map(|query| query.template.as_str());
-        let template = required_text_of_any_length(fields, "template", before, problems);
-        match NamedQuery::new(name?, template?) {
-            Ok(query) => Some(SettingBody::NamedQuery(query)),
-            Err(error) => {
-                problems.add(fields.at("template"), format!("`template` {error}"));
-                None
-            }
+        let template = required_text_of_any_length(fields, "template", before, problems)?;
+        if let Err(error) = NamedQuery::check(&template) {
+            problems.add(fields.at("template"), format!("`template` {error}"));
         }
+        Some(SettingBody::NamedQuery(NamedQuery {
+            name: name?,
+            template,
+        }))
     }
 }
 
