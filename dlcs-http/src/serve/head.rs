@@ -1,10 +1,13 @@
 //! Heads of requests that a proxy in front could read in another way.
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{Request, Version};
+use http::{Method, Request, Version};
 
 /// What is wrong with the head of a request, if anything is.
 pub(super) fn problem<B>(request: &Request<B>) -> Option<&'static str> {
+    if request.method() == Method::CONNECT {
+        return Some("this server is no proxy: ask for something of its own");
+    }
     let headers = request.headers();
     if headers.get_all(HOST).iter().count() > 1 {
         return Some("the request has more than one `Host`: send one");

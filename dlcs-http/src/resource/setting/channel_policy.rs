@@ -38,6 +38,14 @@ pub(crate) static CHANNEL_POLICY: Class = Class {
     ],
 };
 
+/// What channels are listed by.
+static CHANNEL: Class = Class {
+    type_: COLLECTION,
+    text: "The policies of a delivery channel.",
+    known: &[],
+    properties: &[ro("title", Type::Text, "Which channel it is.")],
+};
+
 /// The policies of a channel, as the collection of channels shows them.
 #[derive(Serialize)]
 struct ChannelResource {
@@ -156,7 +164,7 @@ fn list_channels(context: &Context, customer: CustomerId, query: &Query) -> Outc
         "{}/deliveryChannelPolicies",
         context.customer_link(customer)
     );
-    let listed = whole(address, query, &["title"], channels.into())?;
+    let listed = whole(address, query, &CHANNEL, channels.into())?;
     Ok(context.json(StatusCode::OK, &listed))
 }
 
