@@ -103,26 +103,6 @@ impl Query {
         Ok((page, order))
     }
 
-    /// The page alone.
-    pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
-        let mut problems = Problems::default();
-        self.check_names(PAGING, &mut problems);
-        let page = self.read_page(&mut problems);
-        problems.check()?;
-        Ok(page)
-    }
-
-    /// The order alone.
-    pub(crate) fn order<P: Copy>(
-        &self,
-        properties: &[(&str, P)],
-    ) -> Result<Option<Order<P>>, ApiError> {
-        let mut problems = Problems::default();
-        let order = self.read_order(properties, &mut problems);
-        problems.check()?;
-        Ok(order)
-    }
-
     /// The page that is asked for: below 1 is 1, and a size out of bounds is the default.
     pub(crate) fn read_page(&self, problems: &mut Problems) -> PageRequest {
         let mut integer = |name: &str| {
@@ -261,8 +241,8 @@ mod tests {
         let page = |raw: &str| {
             Query::parse(Some(raw))
                 .unwrap()
-                .page()
-                .map(|page| (page.index, page.size.get()))
+                .listing::<()>(&[])
+                .map(|(page, _)| (page.index, page.size.get()))
         };
         assert_eq!(page("").unwrap(), (0, 100));
         assert_eq!(page("page=-1&pageSize=1000000000").unwrap(), (0, 100));
@@ -314,7 +294,8 @@ mod tests {
         for other in ["_=1", "cb=3", "utm_source=x", "TAGS=a", "PageSize=1", ""] {
             assert_eq!(check(other), Ok(()), "{other}");
         }
-        assert!(Query::parse(Some("string1=a")).unwrap().page().is_err());
+        let query = Query::parse(Some("string1=a")).unwrap();
+        assert!(query.listing::<()>(&[]).is_err());
     }
 
     #[test]

@@ -119,8 +119,7 @@ fn resource(context: &Context, space: Space) -> SpaceResource {
 
 /// `GET /customers/{customer}/spaces`
 pub(crate) async fn list(context: &Context, customer: CustomerId, query: &Query) -> Outcome {
-    let page = query.page()?;
-    let order = query.order(ORDERS)?;
+    let (page, order) = query.listing(ORDERS)?;
     let order = order.unwrap_or(SpaceOrder::ascending(SpaceOrderBy::Created));
     let listed = context.dlcs.spaces_of(customer).list(order, page).await?;
     let address = format!("{}/spaces", context.customer_link(customer));
