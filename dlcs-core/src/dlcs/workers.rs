@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Dlcs, jitter};
+use crate::id::ImageId;
+use crate::image::Image;
 use crate::ingest::{IngestError, backoff};
 use crate::queue::{Claimed, Completion, Failure, QueueError};
 
@@ -15,6 +17,8 @@ const POLL: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_secs(30);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
+/// The longest that an image is put off because of that.
+const MOST_PATIENCE: Duration = Duration::from_secs(600);
 /// How many of them at once.
 const COLLECT_AT_ONCE: usize = 500;
 
@@ -135,48 +139,96 @@ impl Dlcs {
         let recorded = match outcome {
             Ok(stored) => self.0.queue.complete(lease, stored).await,
             Err(IngestError::LeaseLost) => Err(QueueError::LeaseLost),
-            Err(error) if error.is_of_this_machine() => {
-                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "an image waits until this machine can store");
+            Err(error) if error.is_of_this_machine() && !self.is_ready().await => {
+                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "images wait until this machine can store");
                 if let Err(error) = self.0.queue.release(lease).await {
                     tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
                 }
-                tokio::select! {
-                    () = until(stopped) => {}
-                    () = tokio::time::sleep(REST) => {}
-                }
-                return;
+                return self.rest_until_ready(stopped).await;
             }
             Err(error) => {
-                let error = error.after_attempts(attempt);
-                let sentence = error.sentence();
-                tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
-                let failure = if error.is_transient() && attempt < self.0.settings.attempts {
-                    Failure::Retry {
-                        after: backoff(attempt, error.retry_after(), jitter()),
-                        error: sentence,
-                    }
-                } else {
-                    Failure::Final { error: sentence }
-                };
-                self.0.queue.fail(lease, failure).await
+                let failure = self.failure(&image, &error.after_attempts(attempt), attempt);
+                let rests = matches!(failure, Failure::Postpone { .. });
+                let recorded = self.0.queue.fail(lease, failure).await;
+                if rests {
+                    rest(stopped).await;
+                }
+                recorded
             }
         };
-        match recorded {
-            Ok(Completion::Recorded(_)) => {}
-            Ok(Completion::OverQuota(image, over)) => {
-                tracing::info!(image = %image.id, error = %over, "an image was not stored");
+        report(&image.id, recorded);
+    }
+
+    /// What becomes of an image whose attempt has failed while this machine works.
+    fn failure(&self, image: &Image, error: &IngestError, attempt: u32) -> Failure {
+        let sentence = error.sentence();
+        tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
+        if error.is_no_fault_of_the_image() {
+            Failure::Postpone {
+                after: patience(image),
+                error: sentence,
             }
-            Ok(Completion::Superseded) => {
-                tracing::info!(image = %image.id, "an image was overtaken while it was processed");
+        } else if error.is_transient() && attempt < self.0.settings.attempts {
+            Failure::Retry {
+                after: backoff(attempt, error.retry_after(), jitter()),
+                error: sentence,
             }
-            Err(QueueError::LeaseLost) => {
-                tracing::warn!(image = %image.id, "a lease was lost; somebody else has the image");
-            }
-            // The lease ends by itself, and the image is processed again.
-            Err(error) => {
-                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "a result could not be recorded");
+        } else {
+            Failure::Final { error: sentence }
+        }
+    }
+
+    /// Whether other images could be stored now.
+    async fn is_ready(&self) -> bool {
+        let ready = tokio::time::timeout(REST, self.ready()).await;
+        matches!(ready, Ok(Ok(())))
+    }
+
+    /// Takes nothing out of the queue while nothing can be stored: it would be fetched in vain.
+    async fn rest_until_ready(&self, stopped: &mut watch::Receiver<bool>) {
+        loop {
+            rest(stopped).await;
+            if *stopped.borrow() || self.is_ready().await {
+                return;
             }
         }
+    }
+}
+
+/// Says what became of a result.
+fn report(id: &ImageId, recorded: Result<Completion, QueueError>) {
+    match recorded {
+        Ok(Completion::Recorded(_)) => {}
+        Ok(Completion::OverQuota(_, over)) => {
+            tracing::info!(image = %id, error = %over, "an image was not stored");
+        }
+        Ok(Completion::Superseded) => {
+            tracing::info!(image = %id, "an image was overtaken while it was processed");
+        }
+        Err(QueueError::LeaseLost) => {
+            tracing::warn!(image = %id, "a lease was lost; somebody else has the image");
+        }
+        // The lease ends by itself, and the image is processed again.
+        Err(error) => {
+            tracing::error!(image = %id, error = &error as &dyn std::error::Error, "a result could not be recorded");
+        }
+    }
+}
+
+/// How long an image is put off that is not to blame: as long again as it has been in the queue, within bounds.
+fn patience(image: &Image) -> Duration {
+    let waited = image
+        .dequeued
+        .zip(image.queued)
+        .map(|(at, since)| at.since(since));
+    waited.unwrap_or_default().clamp(REST, MOST_PATIENCE)
+}
+
+/// Does nothing for a while, unless told to stop.
+async fn rest(stopped: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = until(stopped) => {}
+        () = tokio::time::sleep(REST) => {}
     }
 }
 

@@ -85,7 +85,9 @@ impl IngestError {
         }
     }
 
-    /// Whether this machine is in trouble, and neither the origin nor the image.
+    /// Whether this machine seems to be in trouble, and neither the origin nor the image.
+    ///
+    /// It may still be that one object or one row of the image cannot be used, where all others can: see [`Self::is_no_fault_of_the_image`].
     #[must_use]
     pub const fn is_of_this_machine(&self) -> bool {
         matches!(
@@ -97,6 +99,20 @@ impl IngestError {
                     ..
                 }
         )
+    }
+
+    /// Whether it is sure that the image is not to blame: there was no room for it, or the database or the disk was away.
+    #[must_use]
+    pub fn is_no_fault_of_the_image(&self) -> bool {
+        let is_of_all = matches!(
+            self,
+            Self::Catalogue(CatalogueError::Unavailable { .. })
+                | Self::Process {
+                    source: ProcessError::Spool { .. },
+                    ..
+                }
+        );
+        is_of_all || self.is_of_a_full_disk()
     }
 
     /// Whether this machine has no room left.

@@ -137,8 +137,8 @@ impl IngestQueue for MemoryCatalogue {
             // The derivative may have been stored all the same.
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             match failure {
-                Failure::Retry { after, .. } => {
-                    job.attempts += 1;
+                Failure::Retry { after, .. } | Failure::Postpone { after, .. } => {
+                    job.attempts += u32::from(matches!(failure, Failure::Retry { .. }));
                     image.requeue();
                     state.put_back(&image.id, job, now.after(after));
                 }

@@ -201,6 +201,13 @@ pub enum Failure {
         /// Why the attempt failed, for people.
         error: String,
     },
+    /// Put it back as if it had not been tried, because the failure was not its own.
+    Postpone {
+        /// The wait before it is due again.
+        after: Duration,
+        /// Why it has to wait, for people.
+        error: String,
+    },
     /// Give up.
     Final {
         /// Why, for people: one sentence.
@@ -308,6 +315,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Behaviour
     /// * A final failure ends the job, counts as an error of its batch and keeps what was served before.
     /// * A retry puts the image back, not due before its time.
+    /// * A postponed image is not due before its time either, lets others go first, and is charged no attempt.
     /// * A lost lease changes nothing.
     ///
     /// # Errors

@@ -199,11 +199,43 @@ pub(crate) struct FakeStore {
     objects: Arc<MemoryDerivatives>,
     refused_puts: Arc<AtomicUsize>,
     refused_deletes: Arc<AtomicUsize>,
+    fault: Arc<Mutex<Option<StoreFault>>>,
+}
+
+/// What is wrong with a store for one image alone.
+#[derive(Debug)]
+pub(crate) enum StoreFault {
+    /// The bytes that came with it cannot be read.
+    Unreadable,
+    /// There is no room for its derivative.
+    TooLarge(ImageId),
 }
 
 impl FakeStore {
     pub(crate) fn refuse_puts(&self, times: usize) {
         self.refused_puts.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_fault(&self, fault: Option<StoreFault>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    fn check_room(&self, key: &DerivativeKey) -> Result<(), DerivativeError> {
+        let fault = self.fault.lock().unwrap();
+        let is_of = |image: &ImageId, generation, token| {
+            *key == DerivativeKey::pyramid(image, generation, token)
+        };
+        match (&*fault, key) {
+            (
+                Some(StoreFault::TooLarge(image)),
+                DerivativeKey::Pyramid {
+                    generation, token, ..
+                },
+            ) if is_of(image, *generation, *token) => Err(DerivativeError::Full {
+                source: "the test says so".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn refuse_deletes(&self, times: usize) {
@@ -225,6 +257,7 @@ fn refuse(left: &AtomicUsize) -> Result<(), DerivativeError> {
 impl DerivativeStore for FakeStore {
     async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64, DerivativeError> {
         refuse(&self.refused_puts)?;
+        self.check_room(key)?;
         self.objects.put(key, body).await
     }
 
@@ -237,6 +270,12 @@ impl DerivativeStore for FakeStore {
     }
 
     async fn length(&self, key: &DerivativeKey) -> Result<u64, DerivativeError> {
+        if let Some(StoreFault::Unreadable) = *self.fault.lock().unwrap() {
+            return Err(DerivativeError::Backend {
+                backend: "fake",
+                source: "the test says so".into(),
+            });
+        }
         self.objects.length(key).await
     }
 

@@ -100,6 +100,7 @@ macro_rules! queue_contract {
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
                 retry_is_not_due_before_its_time,
+                postponed_image_lets_others_go_first_uncharged,
                 lost_lease_fails_nothing,
                 released_image_can_be_claimed_at_once_uncharged,
                 lost_lease_cannot_be_released,

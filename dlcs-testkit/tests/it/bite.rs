@@ -113,6 +113,10 @@ bites! {
         retry::released_image_can_be_claimed_at_once_uncharged,
         not retry::retry_is_not_due_before_its_time
     }
+    charged_postponement_is_found_out: ChargedRelease => queue {
+        retry::postponed_image_lets_others_go_first_uncharged,
+        not retry::retry_is_not_due_before_its_time
+    }
     impatient_retry_is_found_out: ImpatientRetry => queue {
         retry::retry_is_not_due_before_its_time,
         not retry::released_image_can_be_claimed_at_once_uncharged

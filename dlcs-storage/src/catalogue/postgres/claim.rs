@@ -162,10 +162,12 @@ pub(super) async fn fail(
         now,
     ));
     match failure {
-        Failure::Retry { after, error } => {
+        Failure::Retry { after, error } | Failure::Postpone { after, error } => {
             image.requeue();
             let mut waiting = job.clone();
-            waiting.attempt = waiting.attempt.saturating_add(1);
+            if matches!(failure, Failure::Retry { .. }) {
+                waiting.attempt = waiting.attempt.saturating_add(1);
+            }
             waiting.run_at = now.after(*after);
             put_back(session, &mut tally, &job, waiting, Some(error)).await?;
             image::save_state(session, &[&stored]).await?;

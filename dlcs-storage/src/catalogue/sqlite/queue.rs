@@ -100,7 +100,7 @@ impl IngestQueue for SqliteCatalogue {
 
     async fn fail(&self, lease: Lease, failure: Failure) -> QueueResult<Completion> {
         let terms = match failure {
-            Failure::Retry { .. } => Terms::DURABLE.waking(),
+            Failure::Retry { .. } | Failure::Postpone { .. } => Terms::DURABLE.waking(),
             Failure::Final { .. } => Terms::DURABLE,
         };
         let completion = self
@@ -344,7 +344,7 @@ fn fail(
     failure: Failure,
     now: Timestamp,
 ) -> Result<Completion> {
-    let Some((job, mut stored)) = held(connection, lease)? else {
+    let Some((mut job, mut stored)) = held(connection, lease)? else {
         return Ok(Completion::Superseded);
     };
     let image = &mut stored.image;
@@ -352,8 +352,12 @@ fn fail(
     collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
     match failure {
         Failure::Retry { after, error } => {
-            let run_at = now.after(after);
-            job::retry(connection, job, run_at, &error, now)?;
+            job.attempt = job.attempt.saturating_add(1);
+            job::wait(connection, job, now.after(after), &error, now)?;
+            image.requeue();
+        }
+        Failure::Postpone { after, error } => {
+            job::wait(connection, job, now.after(after), &error, now)?;
             image.requeue();
         }
         Failure::Final { error } => {

@@ -46,6 +46,8 @@ pub enum Step {
     Fail(usize),
     /// Fails one for a while, in seconds.
     Retry(usize, u64),
+    /// Puts one off, by seconds, that is not to blame.
+    Postpone(usize, u64),
     /// Gives one back.
     Release(usize),
     /// Deletes an image.
@@ -114,6 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any_lease().prop_map(Step::Settle),
         3 => any_lease().prop_map(Step::Fail),
         2 => (any_lease(), 1..90_u64).prop_map(|(lease, after)| Step::Retry(lease, after)),
+        1 => (any_lease(), 1..90_u64).prop_map(|(lease, after)| Step::Postpone(lease, after)),
         1 => any_lease().prop_map(Step::Release),
         2 => (0..3_usize, 0..6_usize).prop_map(|(customer, image)| Step::Delete { customer, image }),
         1 => (0..3_usize).prop_map(Step::Reclaim),

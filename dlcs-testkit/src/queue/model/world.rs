@@ -250,10 +250,12 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let end = async |lease| self.backend().fail(lease, Failure::Final { error }).await;
                 self.end(*choice, end).await
             }
-            Step::Retry(choice, seconds) => {
-                let failure = Failure::Retry {
-                    after: Duration::from_secs(*seconds),
-                    error: "nobody answers".to_owned(),
+            Step::Retry(choice, seconds) | Step::Postpone(choice, seconds) => {
+                let after = Duration::from_secs(*seconds);
+                let error = "nobody answers".to_owned();
+                let failure = match step {
+                    Step::Retry(..) => Failure::Retry { after, error },
+                    _ => Failure::Postpone { after, error },
                 };
                 let end = async |lease| self.backend().fail(lease, failure).await;
                 self.end(*choice, end).await

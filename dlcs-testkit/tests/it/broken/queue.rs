@@ -170,6 +170,9 @@ impl IngestQueue for Broken {
                 after: Duration::ZERO,
                 error,
             },
+            Failure::Postpone { after, error } if self.has(Fault::ChargedRelease) => {
+                Failure::Retry { after, error }
+            }
             failure => failure,
         };
         self.sound.fail(lease, failure).await
