@@ -5,22 +5,33 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::held::{Held, Patience};
 use super::{Dlcs, jitter};
 use crate::id::ImageId;
 use crate::image::Image;
 use crate::ingest::{IngestError, backoff};
-use crate::queue::{Claimed, Completion, Failure, QueueError};
+use crate::queue::{Claimed, Completion, Failure, QueueError, Success};
 
 /// How often a worker looks for work that nobody told it of: retries that have come due, leases that have ended.
 const POLL: Duration = Duration::from_secs(1);
 /// How often objects that nothing refers to are deleted.
 const COLLECT: Duration = Duration::from_secs(30);
+/// How long nobody claims when the database is back, so that those are heard first who hold something.
+pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
 /// The longest that an image is put off because of that.
 const MOST_PATIENCE: Duration = Duration::from_secs(600);
 /// How many of them at once.
 const COLLECT_AT_ONCE: usize = 500;
+
+/// What a worker does when it is done with an image.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Claim,
+    Rest,
+    RestUntilReady,
+}
 
 impl Dlcs {
     /// Processes queued images until `shutdown` is ready, then finishes or gives back what it holds.
@@ -116,7 +127,7 @@ impl Dlcs {
                     );
                     tokio::select! {
                         () = until(&mut stopped) => return,
-                        () = tokio::time::sleep(POLL) => {}
+                        () = self.database_is_back() => {}
                     }
                 }
             }
@@ -124,39 +135,68 @@ impl Dlcs {
     }
 
     async fn run_queued(&self, claimed: Claimed, stopped: &mut watch::Receiver<bool>) {
-        let Claimed { image, mut lease } = claimed;
-        let attempt = lease.attempt();
+        let Claimed { image, lease } = claimed;
+        let mut held = self.hold(lease);
         let ingester = self.ingester();
         let outcome = tokio::select! {
-            outcome = ingester.attempt(&image, &mut lease) => outcome,
+            outcome = ingester.attempt(&image, &mut held.lease) => outcome,
             () = drained(stopped, self.0.settings.drain) => {
-                if let Err(error) = self.0.queue.release(lease).await {
+                if let Err(error) = held.release(Patience::For(Duration::ZERO)).await {
                     tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
                 }
                 return;
             }
         };
-        let recorded = match outcome {
-            Ok(stored) => self.0.queue.complete(lease, stored).await,
-            Err(IngestError::LeaseLost) => Err(QueueError::LeaseLost),
-            Err(error) if error.is_of_this_machine() && !self.is_ready().await => {
-                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "images wait until this machine can store");
-                if let Err(error) = self.0.queue.release(lease).await {
-                    tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
-                }
-                return self.rest_until_ready(stopped).await;
-            }
-            Err(error) => {
-                let failure = self.failure(&image, &error.after_attempts(attempt), attempt);
-                let rests = matches!(failure, Failure::Postpone { .. });
-                let recorded = self.0.queue.fail(lease, failure).await;
-                if rests {
-                    rest(stopped).await;
-                }
-                recorded
-            }
+        let next = tokio::select! {
+            next = self.record(held, &image, outcome) => next,
+            () = drained(stopped, self.0.settings.drain) => return,
         };
-        report(&image.id, recorded);
+        match next {
+            Next::Claim => {}
+            Next::Rest => rest(stopped).await,
+            Next::RestUntilReady => self.rest_until_ready(stopped).await,
+        }
+    }
+
+    /// Records what became of an image, however long the database is away; returns what its worker does next.
+    async fn record(
+        &self,
+        held: Held,
+        image: &Image,
+        outcome: Result<Success, IngestError>,
+    ) -> Next {
+        let error = match outcome {
+            Ok(success) => {
+                report(&image.id, held.complete(success, Patience::Endless).await);
+                return Next::Claim;
+            }
+            Err(IngestError::LeaseLost) => {
+                held.lose();
+                report(&image.id, Err(QueueError::LeaseLost));
+                return Next::Claim;
+            }
+            Err(error) => error,
+        };
+        let was_ready = !error.is_of_this_machine() || self.is_ready().await;
+        if !was_ready || matches!(error, IngestError::NotRenewed(_)) {
+            tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "images wait until this machine can store");
+            if let Err(error) = held.release(Patience::Endless).await {
+                report(&image.id, Err(error));
+            }
+            return if was_ready {
+                Next::Claim
+            } else {
+                Next::RestUntilReady
+            };
+        }
+        let attempt = held.lease.attempt();
+        let failure = self.failure(image, &error.after_attempts(attempt), attempt);
+        let next = match failure {
+            Failure::Postpone { .. } => Next::Rest,
+            _ => Next::Claim,
+        };
+        report(&image.id, held.fail(failure, Patience::Endless).await);
+        next
     }
 
     /// What becomes of an image whose attempt has failed while this machine works.
@@ -175,6 +215,16 @@ impl Dlcs {
             }
         } else {
             Failure::Final { error: sentence }
+        }
+    }
+
+    /// Waits for the database, and then until those have been heard who hold something: what a claim finds expired counts as a crash.
+    async fn database_is_back(&self) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            if self.0.catalogue.check().await.is_ok() {
+                return tokio::time::sleep(BEFORE_OTHERS).await;
+            }
         }
     }
 

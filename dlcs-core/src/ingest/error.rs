@@ -10,6 +10,7 @@ use crate::catalogue::CatalogueError;
 use crate::derivative::{DerivativeError, ProcessError};
 use crate::image::UnknownPolicy;
 use crate::origin::{OriginError, OriginStrategyId, OriginStrategyKind};
+use crate::queue::QueueError;
 use crate::storage::OverQuota;
 
 /// What a fetch was about: part of every sentence that explains a failed one.
@@ -71,6 +72,9 @@ pub enum IngestError {
     /// Somebody else may hold the image now.
     #[error("the lease has been lost")]
     LeaseLost,
+    /// The lease has ended because the queue could not be reached in time.
+    #[error("the lease could not be renewed in time")]
+    NotRenewed(#[source] QueueError),
 }
 
 impl IngestError {
@@ -81,7 +85,11 @@ impl IngestError {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source, .. } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
-            Self::Policy(_) | Self::OverQuota(_) | Self::Panicked | Self::LeaseLost => false,
+            Self::Policy(_)
+            | Self::OverQuota(_)
+            | Self::Panicked
+            | Self::LeaseLost
+            | Self::NotRenewed(_) => false,
         }
     }
 
@@ -94,6 +102,7 @@ impl IngestError {
             self,
             Self::Store(_)
                 | Self::Catalogue(_)
+                | Self::NotRenewed(_)
                 | Self::Process {
                     source: ProcessError::Spool { .. },
                     ..
@@ -107,6 +116,7 @@ impl IngestError {
         let is_of_all = matches!(
             self,
             Self::Catalogue(CatalogueError::Unavailable { .. })
+                | Self::NotRenewed(_)
                 | Self::Process {
                     source: ProcessError::Spool { .. },
                     ..
@@ -167,7 +177,7 @@ impl IngestError {
             Self::Store(DerivativeError::Full { .. }) => {
                 "the derivative could not be stored because the store is full; make room and try again".to_owned()
             }
-            Self::Store(_) | Self::Catalogue(_) => {
+            Self::Store(_) | Self::Catalogue(_) | Self::NotRenewed(_) => {
                 "the image could not be stored because of a fault of this server; try again".to_owned()
             }
             Self::Panicked => {

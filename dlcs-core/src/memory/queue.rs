@@ -159,12 +159,8 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         {
             let mut state = self.lock();
-            let (job, mut image) = state.end_lease(&lease, now).ok_or(QueueError::LeaseLost)?;
-            state.discard_lost(&image.id, lease.generation(), lease.token(), now);
-            image.requeue();
-            let due = job.due;
-            state.put_back(&image.id, job, due);
-            state.images.insert(image.id.clone(), image);
+            state.held(&lease).ok_or(QueueError::LeaseLost)?;
+            state.release(lease.image(), now);
         }
         self.wake_workers();
         Ok(())
@@ -173,6 +169,13 @@ impl IngestQueue for MemoryCatalogue {
     async fn reclaim(&self, owner: &str) -> Result<u64> {
         let now = self.now();
         let count = self.lock().take_back(now, |held| held.owner == owner);
+        self.wake_workers();
+        Ok(count)
+    }
+
+    async fn release_all(&self, owner: &str) -> Result<u64> {
+        let now = self.now();
+        let count = self.lock().release_all(owner, now);
         self.wake_workers();
         Ok(count)
     }

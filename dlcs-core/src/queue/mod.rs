@@ -343,6 +343,17 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn reclaim(&self, owner: &str) -> Result<u64>;
 
+    /// Gives back untried what a process holds that stops, all at once.
+    ///
+    /// Returns how many images that were.
+    ///
+    /// # Behaviour
+    /// * It can be claimed at once; no attempt is charged and no crash counted. What others hold is untouched.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn release_all(&self, owner: &str) -> Result<u64>;
+
     /// Puts the failures of a batch into the queue again, in this batch and in its lane; returns how many.
     ///
     /// # Behaviour

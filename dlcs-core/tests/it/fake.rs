@@ -25,6 +25,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
 use url::Url;
 
+use crate::flaky::Flaky;
+
+/// The name of the process that the tests are.
+pub(crate) const OWNER: &str = "this node";
+
 /// What an address of the fake origin does.
 #[derive(Debug, Clone)]
 pub(crate) enum Script {
@@ -305,6 +310,7 @@ pub(crate) struct Setting {
     pub(crate) origin: FakeOrigin,
     pub(crate) pixels: FakePixels,
     pub(crate) store: FakeStore,
+    pub(crate) backend: Flaky,
     pub(crate) space: Space,
 }
 
@@ -316,15 +322,16 @@ impl Setting {
     pub(crate) async fn with(settings: Settings) -> Self {
         let (origin, store) = (FakeOrigin::default(), FakeStore::default());
         let pixels = FakePixels::default();
+        let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+        let backend = Flaky::over(MemoryCatalogue::with_clock(clock));
         let dlcs = Dlcs::builder()
-            .with_catalogue(MemoryCatalogue::with_clock(Arc::new(TokioClock(
-                tokio::time::Instant::now(),
-            ))))
+            .with_catalogue(backend.clone())
             .with_derivatives(store.clone())
             .with_origin(origin.clone())
             .with_processor(pixels.clone())
             .with_renderer(pixels.clone())
             .with_settings(settings)
+            .with_owner(OWNER)
             .build()
             .unwrap();
         let space = dlcs.spaces().create("maps").await.unwrap();
@@ -333,6 +340,7 @@ impl Setting {
             origin,
             pixels,
             store,
+            backend,
             space,
         }
     }

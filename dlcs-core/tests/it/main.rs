@@ -3,7 +3,9 @@
 
 mod channels;
 mod fake;
+mod flaky;
 mod fsck;
+mod leases;
 mod queries;
 mod registration;
 mod workers;

@@ -152,6 +152,7 @@ macro_rules! queue_contract {
             }
             $crate::queue::crash {
                 successor_takes_back_what_its_process_held,
+                process_that_stops_gives_back_what_it_holds,
                 image_over_which_workers_died_is_claimed_alone,
                 image_set_apart_is_not_starved,
                 image_is_given_up_after_crashes_alone_and_never_after_those_in_company,

@@ -21,7 +21,7 @@ use super::error::{Result, SqliteError};
 use super::image::StoredImage;
 use super::job::{Arrivals, Job};
 use super::submission::{Checked, SpacesSeen, admit, check, register, submit, submit_in_batches};
-use super::writer::Terms;
+use super::writer::{Terms, WORK_MAX};
 use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, space, turn};
 
 #[async_trait]
@@ -129,9 +129,20 @@ impl IngestQueue for SqliteCatalogue {
         Ok(count)
     }
 
-    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
+    async fn release_all(&self, owner: &str) -> QueueResult<u64> {
+        let owner = owner.to_owned();
         let count = self
             .write_on(Terms::DURABLE.waking(), move |connection, now| {
+                release_all(connection, &owner, now)
+            })
+            .await?;
+        Ok(count)
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
+        let terms = Terms::DURABLE.waking().about(WORK_MAX);
+        let count = self
+            .write_on(terms, move |connection, now| {
                 retry_batch(connection, customer, batch, now)
             })
             .await?;
@@ -370,10 +381,31 @@ fn fail(
 }
 
 fn release(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<()> {
-    let (job, mut stored) = held(connection, lease)?.ok_or(SqliteError::LeaseLost)?;
+    let (job, stored) = held(connection, lease)?.ok_or(SqliteError::LeaseLost)?;
+    give_back(connection, &job, stored, now)
+}
+
+/// Gives back untried what a process holds.
+fn release_all(connection: &Connection, owner: &str, now: Timestamp) -> Result<u64> {
+    let leased = job::list_leased(connection, Some(owner))?;
+    for job in &leased {
+        let stored = image::get_by_row(connection, job.image)?;
+        give_back(connection, job, stored, now)?;
+    }
+    Ok(leased.len() as u64)
+}
+
+fn give_back(
+    connection: &Connection,
+    job: &Job,
+    mut stored: StoredImage,
+    now: Timestamp,
+) -> Result<()> {
     let image = &mut stored.image;
-    collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
-    job::release(connection, &job, now)?;
+    if let Some(held) = job.held {
+        collectable::add_lease(connection, &image.id, job.generation, held.token, now)?;
+    }
+    job::release(connection, job, now)?;
     image.requeue();
     image::save_state(connection, &stored)
 }

@@ -59,6 +59,8 @@ pub enum Step {
     },
     /// A process of this name starts again.
     Reclaim(usize),
+    /// A process of this name stops.
+    ReleaseAll(usize),
     /// Retries the failures of a batch.
     RetryBatch(usize),
     /// Tests a batch.
@@ -120,6 +122,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any_lease().prop_map(Step::Release),
         2 => (0..3_usize, 0..6_usize).prop_map(|(customer, image)| Step::Delete { customer, image }),
         1 => (0..3_usize).prop_map(Step::Reclaim),
+        1 => (0..3_usize).prop_map(Step::ReleaseAll),
         2 => (0..4_usize).prop_map(Step::RetryBatch),
         1 => (0..4_usize).prop_map(Step::TestBatch),
         2 => Just(Step::ClaimNotice),

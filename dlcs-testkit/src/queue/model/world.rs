@@ -286,6 +286,10 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let reclaimed = self.backend().reclaim(OWNERS[*owner]).await;
                 text(reclaimed.expect("the backend works"))
             }
+            Step::ReleaseAll(owner) => {
+                let released = self.backend().release_all(OWNERS[*owner]).await;
+                text(released.expect("the backend works"))
+            }
             Step::RetryBatch(choice) | Step::TestBatch(choice) => {
                 let Some(batch) = latest(&self.batches, *choice) else {
                     return "no batch yet".to_owned();
