@@ -197,10 +197,15 @@ impl IngestQueue for MemoryCatalogue {
         Ok(std::mem::replace(&mut record.superseded, deserted) != deserted)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
         let now = self.now();
         let mut state = self.lock();
-        let due = state.notices.iter_mut().filter(|(_, it)| it.due <= now);
+        let notices = state.notices.iter_mut();
+        let due = notices.filter(|(_, it)| it.due <= now && !except.contains(&it.batch.customer));
         let first = due.min_by_key(|(id, notice)| (notice.due, notice.batch.id, **id));
         Ok(first.map(|(id, notice)| {
             notice.due = now.after(hold_for);
@@ -211,6 +216,14 @@ impl IngestQueue for MemoryCatalogue {
                 attempt: notice.attempts,
             }
         }))
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        let now = self.now();
+        let mut state = self.lock();
+        let before = state.notices.len();
+        state.notices.retain(|_, it| it.due.after(due_for) > now);
+        Ok((before - state.notices.len()) as u64)
     }
 
     async fn end_notice(&self, id: NoticeId) -> Result<()> {

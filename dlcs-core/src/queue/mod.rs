@@ -375,16 +375,30 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// See [`QueueError`].
     async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool>;
 
-    /// Takes the notice that is due longest; unless it is ended, it is due again after `hold_for`.
+    /// Takes the notice that is due longest, of other customers than these; unless it is ended, it is due again after `hold_for`.
     ///
     /// # Behaviour
     /// * Each run of a batch that finishes leaves one notice, in the transaction in which it finishes.
     /// * Two claims never get one notice while it is held.
+    /// * Those of the customers that are left out stay due.
     /// * Those of batches that finished in one transaction come in the order of the batches.
     ///
     /// # Errors
     /// The backend's failure.
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>>;
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>>;
+
+    /// Forgets notices that have been due for so long: nobody wants to hear them. Returns how many.
+    ///
+    /// # Behaviour
+    /// * One that is held or put off is kept.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64>;
 
     /// Forgets a notice that has been taken.
     ///

@@ -11,6 +11,7 @@ use dlcs_core::derivative::{
     Checksum, DerivativeBody, DerivativeError, DerivativeFacts, DerivativeKey, ProcessError,
     ProcessOptions, Processed, RenderError, Rendered, SourceFacts, StoredObject,
 };
+use dlcs_core::dlcs::DlcsBuilder;
 use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
@@ -320,20 +321,22 @@ impl Setting {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::built(|builder| builder.with_settings(settings)).await
+    }
+
+    pub(crate) async fn built(finish: impl FnOnce(DlcsBuilder) -> DlcsBuilder) -> Self {
         let (origin, store) = (FakeOrigin::default(), FakeStore::default());
         let pixels = FakePixels::default();
         let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
         let backend = Flaky::over(MemoryCatalogue::with_clock(clock));
-        let dlcs = Dlcs::builder()
+        let builder = Dlcs::builder()
             .with_catalogue(backend.clone())
             .with_derivatives(store.clone())
             .with_origin(origin.clone())
             .with_processor(pixels.clone())
             .with_renderer(pixels.clone())
-            .with_settings(settings)
-            .with_owner(OWNER)
-            .build()
-            .unwrap();
+            .with_owner(OWNER);
+        let dlcs = finish(builder).build().unwrap();
         let space = dlcs.spaces().create("maps").await.unwrap();
         Self {
             dlcs,

@@ -130,7 +130,8 @@ pass_on! { IngestQueue, QueueError:
     async fn release_all(owner: &str) -> u64;
     async fn retry_batch(customer: CustomerId, batch: BatchId) -> u64;
     async fn test_batch(customer: CustomerId, batch: BatchId) -> bool;
-    async fn claim_notice(hold_for: Duration) -> Option<BatchNotice>;
+    async fn claim_notice(hold_for: Duration, except: &[CustomerId]) -> Option<BatchNotice>;
+    async fn forget_notices(due_for: Duration) -> u64;
     async fn end_notice(id: NoticeId) -> ();
     async fn defer_notice(id: NoticeId, after: Duration) -> ();
     async fn totals() -> QueueTotals;

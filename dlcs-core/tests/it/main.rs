@@ -6,6 +6,7 @@ mod fake;
 mod flaky;
 mod fsck;
 mod leases;
+mod notices;
 mod queries;
 mod registration;
 mod workers;

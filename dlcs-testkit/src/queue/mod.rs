@@ -165,6 +165,7 @@ macro_rules! queue_contract {
                 tested_batch_knows_whether_it_is_superseded,
                 each_run_leaves_one_notice,
                 held_notice_is_due_again_after_its_wait,
+                notices_of_customers_that_are_left_out_stay_due,
                 batch_whose_last_results_race_is_told_once,
                 what_a_batch_was_made_of_is_listed,
                 totals_count_lanes_and_ends,

@@ -124,8 +124,23 @@ impl IngestQueue for PostgresCatalogue {
         Ok(self.database.write(write).await?)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
-        let write = |session| async move { notice::claim(&session, hold_for).await };
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
+        let (now, except) = (self.database.given_time(), &notice::customers(except));
+        // Mostly there is none: that costs no write.
+        let is_due = |session| async move { notice::any_due(&session, now, except).await };
+        if self.database.read(is_due).await? {
+            let write = |session| async move { notice::claim(&session, hold_for, except).await };
+            return Ok(self.database.write(write).await?);
+        }
+        Ok(None)
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        let write = |session| async move { notice::forget(&session, due_for).await };
         Ok(self.database.write(write).await?)
     }
 

@@ -156,14 +156,27 @@ impl IngestQueue for SqliteCatalogue {
         Ok(changed)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> QueueResult<Option<BatchNotice>> {
-        let now = self.clock.now();
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> QueueResult<Option<BatchNotice>> {
+        let (now, except) = (self.clock.now(), notice::customers(except));
+        let left_out = except.clone();
         // Mostly there is none: that costs no write.
-        if self.read(move |it| notice::any_due(it, now)).await? {
-            let claim = move |it: &Connection, now| notice::claim(it, hold_for, now);
+        let is_due = move |it: &Connection| notice::any_due(it, &left_out, now);
+        if self.read(is_due).await? {
+            let claim = move |it: &Connection, now| notice::claim(it, hold_for, &except, now);
             return Ok(self.write(claim).await?);
         }
         Ok(None)
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> QueueResult<u64> {
+        let forgotten = self
+            .write(move |connection, now| notice::forget(connection, due_for, now))
+            .await?;
+        Ok(forgotten)
     }
 
     async fn end_notice(&self, id: NoticeId) -> QueueResult<()> {

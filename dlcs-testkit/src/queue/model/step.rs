@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::queue::Lane;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::fake::FakeClock;
@@ -65,8 +66,10 @@ pub enum Step {
     RetryBatch(usize),
     /// Tests a batch.
     TestBatch(usize),
-    /// Takes a notice.
-    ClaimNotice,
+    /// Takes a notice, of other customers than this.
+    ClaimNotice(Option<usize>),
+    /// Forgets notices that are so old, in seconds.
+    ForgetNotices(u64),
     /// Ends a notice that was taken.
     EndNotice(usize),
     /// Puts one off, by seconds.
@@ -125,7 +128,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3_usize).prop_map(Step::ReleaseAll),
         2 => (0..4_usize).prop_map(Step::RetryBatch),
         1 => (0..4_usize).prop_map(Step::TestBatch),
-        2 => Just(Step::ClaimNotice),
+        2 => option::of(0..3_usize).prop_map(Step::ClaimNotice),
+        1 => Just(Step::ForgetNotices(60)),
         1 => (0..3_usize).prop_map(Step::EndNotice),
         1 => (0..3_usize, 1..90_u64).prop_map(|(notice, after)| Step::DeferNotice(notice, after)),
         1 => Just(Step::Collect),

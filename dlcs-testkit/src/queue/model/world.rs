@@ -302,8 +302,10 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 };
                 outcome.unwrap_or_else(|error| kind(&error))
             }
-            Step::ClaimNotice => {
-                let notice = self.backend().claim_notice(LEASE).await;
+            Step::ClaimNotice(except) => {
+                let except = except.map(|customer| self.spaces[customer].customer);
+                let except = except.as_slice();
+                let notice = self.backend().claim_notice(LEASE, except).await;
                 let notice = notice.expect("the backend works");
                 self.notices.extend(notice.as_ref().map(|notice| notice.id));
                 text(notice.map(|BatchNotice { batch, attempt, .. }| (batch, attempt)))
@@ -321,6 +323,11 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 };
                 outcome.expect("the backend works");
                 "noted".to_owned()
+            }
+            Step::ForgetNotices(seconds) => {
+                let age = Duration::from_secs(*seconds);
+                let forgotten = self.backend().forget_notices(age).await;
+                text(forgotten.expect("the backend works"))
             }
             Step::Collect => {
                 let keys = self.backend().list_collectable(usize::MAX).await;

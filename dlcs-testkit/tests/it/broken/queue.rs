@@ -214,13 +214,21 @@ impl IngestQueue for Broken {
         self.sound.test_batch(customer, batch).await
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
         let hold_for = if self.has(Fault::LooseNotices) {
             Duration::ZERO
         } else {
             hold_for
         };
-        self.sound.claim_notice(hold_for).await
+        self.sound.claim_notice(hold_for, except).await
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        self.sound.forget_notices(due_for).await
     }
 
     async fn end_notice(&self, id: NoticeId) -> Result<()> {
