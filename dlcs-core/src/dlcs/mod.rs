@@ -3,6 +3,7 @@
 mod batches;
 mod builder;
 mod check;
+mod held;
 mod keys;
 mod notices;
 mod origins;
@@ -36,7 +37,8 @@ use crate::time::Clock;
 /// Image registration: everything that a program does with images goes through this handle.
 ///
 /// It is cheap to clone, can be shared between threads, and holds no global state: a program may have several. Every method may be
-/// dropped at any await point; a registration that is dropped is taken up again by a worker when its lease ends.
+/// dropped at any await point; a registration that is dropped is given back to the queue, where a worker
+/// takes it up again.
 ///
 /// # Examples
 /// See the [crate's front page](crate).

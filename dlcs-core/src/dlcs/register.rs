@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use futures_util::StreamExt;
 
+use super::held::Patience;
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
 use crate::catalogue::{CatalogueError, Subject};
@@ -276,15 +277,16 @@ impl Dlcs {
     /// Runs a claimed image to its end, trying again within the bounds of an immediate registration.
     async fn run_immediately(&self, begun: Begun) -> Result<Registered> {
         let Begun {
-            claimed: Claimed { image, mut lease },
+            claimed: Claimed { image, lease },
             created,
         } = begun;
+        let mut held = self.hold(lease);
         let settings = &self.0.settings;
         let mut patience = settings.immediate_patience;
         let mut attempt = 1;
         let outcome = loop {
             let began = tokio::time::Instant::now();
-            let error = match self.ingester().attempt(&image, &mut lease).await {
+            let error = match self.ingester().attempt(&image, &mut held.lease).await {
                 Ok(stored) => break Ok(stored),
                 Err(error) => error.after_attempts(attempt),
             };
@@ -302,12 +304,14 @@ impl Dlcs {
                 tokio::time::sleep(wait).await;
                 Ok(())
             };
-            if let Err(error) = self.ingester().holding(&mut lease, pause).await {
+            if let Err(error) = self.ingester().holding(&mut held.lease, pause).await {
                 break Err(error);
             }
         };
+        // Nobody else has the image meanwhile, and it need not be made again.
+        let patience = Patience::For(settings.lease_for);
         match outcome {
-            Ok(stored) => match self.0.queue.complete(lease, stored).await {
+            Ok(stored) => match held.complete(stored, patience).await {
                 Ok(Completion::Recorded(image)) => Ok(Registered {
                     image: *image,
                     created,
@@ -321,13 +325,18 @@ impl Dlcs {
                 }
                 Err(error) => Err(error.into()),
             },
-            Err(IngestError::LeaseLost) => Err(Error::Superseded { image: image.id }),
+            Err(IngestError::LeaseLost) => {
+                held.lose();
+                Err(Error::Superseded { image: image.id })
+            }
+            // It is in the queue again, for a worker to take up.
+            Err(IngestError::NotRenewed(error)) => Err(error.into()),
             Err(source) => {
                 tracing::info!(image = %image.id, error = source.sentence(), "an image could not be registered");
                 let failure = Failure::Final {
                     error: source.sentence(),
                 };
-                match self.0.queue.fail(lease, failure).await {
+                match held.fail(failure, patience).await {
                     Ok(Completion::Recorded(image) | Completion::OverQuota(image, _)) => {
                         Err(Error::Ingest { image, source })
                     }

@@ -5,18 +5,33 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::held::{Held, Patience};
 use super::{Dlcs, jitter};
+use crate::id::ImageId;
+use crate::image::Image;
 use crate::ingest::{IngestError, backoff};
-use crate::queue::{Claimed, Completion, Failure, QueueError};
+use crate::queue::{Claimed, Completion, Failure, QueueError, Success};
 
 /// How often a worker looks for work that nobody told it of: retries that have come due, leases that have ended.
 const POLL: Duration = Duration::from_secs(1);
 /// How often objects that nothing refers to are deleted.
 const COLLECT: Duration = Duration::from_secs(30);
+/// How long nobody claims when the database is back, so that those are heard first who hold something.
+pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
+/// The longest that an image is put off because of that.
+const MOST_PATIENCE: Duration = Duration::from_secs(600);
 /// How many of them at once.
 const COLLECT_AT_ONCE: usize = 500;
+
+/// What a worker does when it is done with an image.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Claim,
+    Rest,
+    RestUntilReady,
+}
 
 impl Dlcs {
     /// Processes queued images until `shutdown` is ready, then finishes or gives back what it holds.
@@ -112,7 +127,7 @@ impl Dlcs {
                     );
                     tokio::select! {
                         () = until(&mut stopped) => return,
-                        () = tokio::time::sleep(POLL) => {}
+                        () = self.database_is_back() => {}
                     }
                 }
             }
@@ -120,63 +135,150 @@ impl Dlcs {
     }
 
     async fn run_queued(&self, claimed: Claimed, stopped: &mut watch::Receiver<bool>) {
-        let Claimed { image, mut lease } = claimed;
-        let attempt = lease.attempt();
+        let Claimed { image, lease } = claimed;
+        let mut held = self.hold(lease);
         let ingester = self.ingester();
         let outcome = tokio::select! {
-            outcome = ingester.attempt(&image, &mut lease) => outcome,
+            outcome = ingester.attempt(&image, &mut held.lease) => outcome,
             () = drained(stopped, self.0.settings.drain) => {
-                if let Err(error) = self.0.queue.release(lease).await {
+                if let Err(error) = held.release(Patience::For(Duration::ZERO)).await {
                     tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
                 }
                 return;
             }
         };
-        let recorded = match outcome {
-            Ok(stored) => self.0.queue.complete(lease, stored).await,
-            Err(IngestError::LeaseLost) => Err(QueueError::LeaseLost),
-            Err(error) if error.is_of_this_machine() => {
-                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "an image waits until this machine can store");
-                if let Err(error) = self.0.queue.release(lease).await {
-                    tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
-                }
-                tokio::select! {
-                    () = until(stopped) => {}
-                    () = tokio::time::sleep(REST) => {}
-                }
-                return;
-            }
-            Err(error) => {
-                let error = error.after_attempts(attempt);
-                let sentence = error.sentence();
-                tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
-                let failure = if error.is_transient() && attempt < self.0.settings.attempts {
-                    Failure::Retry {
-                        after: backoff(attempt, error.retry_after(), jitter()),
-                        error: sentence,
-                    }
-                } else {
-                    Failure::Final { error: sentence }
-                };
-                self.0.queue.fail(lease, failure).await
-            }
+        let next = tokio::select! {
+            next = self.record(held, &image, outcome) => next,
+            () = drained(stopped, self.0.settings.drain) => return,
         };
-        match recorded {
-            Ok(Completion::Recorded(_)) => {}
-            Ok(Completion::OverQuota(image, over)) => {
-                tracing::info!(image = %image.id, error = %over, "an image was not stored");
+        match next {
+            Next::Claim => {}
+            Next::Rest => rest(stopped).await,
+            Next::RestUntilReady => self.rest_until_ready(stopped).await,
+        }
+    }
+
+    /// Records what became of an image, however long the database is away; returns what its worker does next.
+    async fn record(
+        &self,
+        held: Held,
+        image: &Image,
+        outcome: Result<Success, IngestError>,
+    ) -> Next {
+        let error = match outcome {
+            Ok(success) => {
+                report(&image.id, held.complete(success, Patience::Endless).await);
+                return Next::Claim;
             }
-            Ok(Completion::Superseded) => {
-                tracing::info!(image = %image.id, "an image was overtaken while it was processed");
+            Err(IngestError::LeaseLost) => {
+                held.lose();
+                report(&image.id, Err(QueueError::LeaseLost));
+                return Next::Claim;
             }
-            Err(QueueError::LeaseLost) => {
-                tracing::warn!(image = %image.id, "a lease was lost; somebody else has the image");
+            Err(error) => error,
+        };
+        let was_ready = !error.is_of_this_machine() || self.is_ready().await;
+        if !was_ready || matches!(error, IngestError::NotRenewed(_)) {
+            tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "images wait until this machine can store");
+            if let Err(error) = held.release(Patience::Endless).await {
+                report(&image.id, Err(error));
             }
-            // The lease ends by itself, and the image is processed again.
-            Err(error) => {
-                tracing::error!(image = %image.id, error = &error as &dyn std::error::Error, "a result could not be recorded");
+            return if was_ready {
+                Next::Claim
+            } else {
+                Next::RestUntilReady
+            };
+        }
+        let attempt = held.lease.attempt();
+        let failure = self.failure(image, &error.after_attempts(attempt), attempt);
+        let next = match failure {
+            Failure::Postpone { .. } => Next::Rest,
+            _ => Next::Claim,
+        };
+        report(&image.id, held.fail(failure, Patience::Endless).await);
+        next
+    }
+
+    /// What becomes of an image whose attempt has failed while this machine works.
+    fn failure(&self, image: &Image, error: &IngestError, attempt: u32) -> Failure {
+        let sentence = error.sentence();
+        tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
+        if error.is_no_fault_of_the_image() {
+            Failure::Postpone {
+                after: patience(image),
+                error: sentence,
+            }
+        } else if error.is_transient() && attempt < self.0.settings.attempts {
+            Failure::Retry {
+                after: backoff(attempt, error.retry_after(), jitter()),
+                error: sentence,
+            }
+        } else {
+            Failure::Final { error: sentence }
+        }
+    }
+
+    /// Waits for the database, and then until those have been heard who hold something: what a claim finds expired counts as a crash.
+    async fn database_is_back(&self) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            if self.0.catalogue.check().await.is_ok() {
+                return tokio::time::sleep(BEFORE_OTHERS).await;
             }
         }
+    }
+
+    /// Whether other images could be stored now.
+    async fn is_ready(&self) -> bool {
+        let ready = tokio::time::timeout(REST, self.ready()).await;
+        matches!(ready, Ok(Ok(())))
+    }
+
+    /// Takes nothing out of the queue while nothing can be stored: it would be fetched in vain.
+    async fn rest_until_ready(&self, stopped: &mut watch::Receiver<bool>) {
+        loop {
+            rest(stopped).await;
+            if *stopped.borrow() || self.is_ready().await {
+                return;
+            }
+        }
+    }
+}
+
+/// Says what became of a result.
+fn report(id: &ImageId, recorded: Result<Completion, QueueError>) {
+    match recorded {
+        Ok(Completion::Recorded(_)) => {}
+        Ok(Completion::OverQuota(_, over)) => {
+            tracing::info!(image = %id, error = %over, "an image was not stored");
+        }
+        Ok(Completion::Superseded) => {
+            tracing::info!(image = %id, "an image was overtaken while it was processed");
+        }
+        Err(QueueError::LeaseLost) => {
+            tracing::warn!(image = %id, "a lease was lost; somebody else has the image");
+        }
+        // The lease ends by itself, and the image is processed again.
+        Err(error) => {
+            tracing::error!(image = %id, error = &error as &dyn std::error::Error, "a result could not be recorded");
+        }
+    }
+}
+
+/// How long an image is put off that is not to blame: as long again as it has been in the queue, within bounds.
+fn patience(image: &Image) -> Duration {
+    let waited = image
+        .dequeued
+        .zip(image.queued)
+        .map(|(at, since)| at.since(since));
+    waited.unwrap_or_default().clamp(REST, MOST_PATIENCE)
+}
+
+/// Does nothing for a while, unless told to stop.
+async fn rest(stopped: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = until(stopped) => {}
+        () = tokio::time::sleep(REST) => {}
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Rule {
     QueueLines,
     /// A host counts what is leased of it.
     QueueHosts,
+    /// A notice is of a batch of its customer.
+    NoticeHasBatch,
 }
 
 /// A rule that does not hold.

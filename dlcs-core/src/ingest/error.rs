@@ -10,6 +10,7 @@ use crate::catalogue::CatalogueError;
 use crate::derivative::{DerivativeError, ProcessError};
 use crate::image::UnknownPolicy;
 use crate::origin::{OriginError, OriginStrategyId, OriginStrategyKind};
+use crate::queue::QueueError;
 use crate::storage::OverQuota;
 
 /// What a fetch was about: part of every sentence that explains a failed one.
@@ -71,6 +72,9 @@ pub enum IngestError {
     /// Somebody else may hold the image now.
     #[error("the lease has been lost")]
     LeaseLost,
+    /// The lease has ended because the queue could not be reached in time.
+    #[error("the lease could not be renewed in time")]
+    NotRenewed(#[source] QueueError),
 }
 
 impl IngestError {
@@ -81,22 +85,44 @@ impl IngestError {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source, .. } => source.is_transient(),
             Self::Store(_) | Self::Catalogue(_) => true,
-            Self::Policy(_) | Self::OverQuota(_) | Self::Panicked | Self::LeaseLost => false,
+            Self::Policy(_)
+            | Self::OverQuota(_)
+            | Self::Panicked
+            | Self::LeaseLost
+            | Self::NotRenewed(_) => false,
         }
     }
 
-    /// Whether this machine is in trouble, and neither the origin nor the image.
+    /// Whether this machine seems to be in trouble, and neither the origin nor the image.
+    ///
+    /// It may still be that one object or one row of the image cannot be used, where all others can: see [`Self::is_no_fault_of_the_image`].
     #[must_use]
     pub const fn is_of_this_machine(&self) -> bool {
         matches!(
             self,
             Self::Store(_)
                 | Self::Catalogue(_)
+                | Self::NotRenewed(_)
                 | Self::Process {
                     source: ProcessError::Spool { .. },
                     ..
                 }
         )
+    }
+
+    /// Whether it is sure that the image is not to blame: there was no room for it, or the database or the disk was away.
+    #[must_use]
+    pub fn is_no_fault_of_the_image(&self) -> bool {
+        let is_of_all = matches!(
+            self,
+            Self::Catalogue(CatalogueError::Unavailable { .. })
+                | Self::NotRenewed(_)
+                | Self::Process {
+                    source: ProcessError::Spool { .. },
+                    ..
+                }
+        );
+        is_of_all || self.is_of_a_full_disk()
     }
 
     /// Whether this machine has no room left.
@@ -151,7 +177,7 @@ impl IngestError {
             Self::Store(DerivativeError::Full { .. }) => {
                 "the derivative could not be stored because the store is full; make room and try again".to_owned()
             }
-            Self::Store(_) | Self::Catalogue(_) => {
+            Self::Store(_) | Self::Catalogue(_) | Self::NotRenewed(_) => {
                 "the image could not be stored because of a fault of this server; try again".to_owned()
             }
             Self::Panicked => {

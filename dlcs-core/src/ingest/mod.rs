@@ -35,6 +35,9 @@ const STORED_CHUNK: u64 = 1 << 20;
 /// As much where each read is a request to another machine.
 const REMOTE_CHUNK: u64 = 8 << 20;
 
+/// How soon a renewal is tried again that has failed.
+const RENEW_AGAIN: Duration = Duration::from_secs(1);
+
 /// The ports that an ingest needs, and its limits.
 #[derive(Debug)]
 pub(crate) struct Ingester<'a> {
@@ -64,6 +67,8 @@ impl Ingester<'_> {
     }
 
     /// Runs work while renewing the lease; gives the work up when the lease is lost, or has ended because it could not be renewed.
+    ///
+    /// A renewal that fails is tried again soon, so that the lease outlives all but the longest absence of its queue.
     pub(crate) async fn holding<T>(
         &self,
         lease: &mut Lease,
@@ -74,23 +79,29 @@ impl Ingester<'_> {
         beat.tick().await;
         // By the clock of this process alone; whoever grants leases may have another.
         let mut end = Instant::now() + self.lease_for;
+        let mut failed = None;
         loop {
-            tokio::select! {
+            let renew = async {
+                beat.tick().await;
+                (
+                    Instant::now(),
+                    self.queue.renew(lease, self.lease_for).await,
+                )
+            };
+            let (asked, renewed) = tokio::select! {
                 result = &mut work => return result,
-                () = tokio::time::sleep_until(end) => return Err(IngestError::LeaseLost),
-                _ = beat.tick() => {
-                    let asked = Instant::now();
-                    let renewed = tokio::select! {
-                        result = &mut work => return result,
-                        () = tokio::time::sleep_until(end) => return Err(IngestError::LeaseLost),
-                        renewed = self.queue.renew(lease, self.lease_for) => renewed,
-                    };
-                    match renewed {
-                        Ok(()) => end = asked + self.lease_for,
-                        Err(QueueError::LeaseLost) => return Err(IngestError::LeaseLost),
-                        // The lease still stands until its end: the next beat tries again.
-                        Err(error) => tracing::warn!(image = %lease.image(), %error, "a lease could not be renewed"),
-                    }
+                () = tokio::time::sleep_until(end) => {
+                    return Err(IngestError::NotRenewed(failed.unwrap_or_else(not_answered)));
+                }
+                renewed = renew => renewed,
+            };
+            match renewed {
+                Ok(()) => end = asked + self.lease_for,
+                Err(QueueError::LeaseLost) => return Err(IngestError::LeaseLost),
+                Err(error) => {
+                    tracing::warn!(image = %lease.image(), %error, "a lease could not be renewed");
+                    failed = Some(error);
+                    beat.reset_after(RENEW_AGAIN.min(self.heartbeat));
                 }
             }
         }
@@ -238,6 +249,14 @@ impl Ingester<'_> {
                 }
             }
         }
+    }
+}
+
+/// Why a lease has ended of which no renewal was answered.
+fn not_answered() -> QueueError {
+    QueueError::Unavailable {
+        backend: "silent",
+        source: "it has not answered".into(),
     }
 }
 

@@ -137,8 +137,8 @@ impl IngestQueue for MemoryCatalogue {
             // The derivative may have been stored all the same.
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             match failure {
-                Failure::Retry { after, .. } => {
-                    job.attempts += 1;
+                Failure::Retry { after, .. } | Failure::Postpone { after, .. } => {
+                    job.attempts += u32::from(matches!(failure, Failure::Retry { .. }));
                     image.requeue();
                     state.put_back(&image.id, job, now.after(after));
                 }
@@ -159,12 +159,8 @@ impl IngestQueue for MemoryCatalogue {
         let now = self.now();
         {
             let mut state = self.lock();
-            let (job, mut image) = state.end_lease(&lease, now).ok_or(QueueError::LeaseLost)?;
-            state.discard_lost(&image.id, lease.generation(), lease.token(), now);
-            image.requeue();
-            let due = job.due;
-            state.put_back(&image.id, job, due);
-            state.images.insert(image.id.clone(), image);
+            state.held(&lease).ok_or(QueueError::LeaseLost)?;
+            state.release(lease.image(), now);
         }
         self.wake_workers();
         Ok(())
@@ -173,6 +169,13 @@ impl IngestQueue for MemoryCatalogue {
     async fn reclaim(&self, owner: &str) -> Result<u64> {
         let now = self.now();
         let count = self.lock().take_back(now, |held| held.owner == owner);
+        self.wake_workers();
+        Ok(count)
+    }
+
+    async fn release_all(&self, owner: &str) -> Result<u64> {
+        let now = self.now();
+        let count = self.lock().release_all(owner, now);
         self.wake_workers();
         Ok(count)
     }
@@ -194,10 +197,15 @@ impl IngestQueue for MemoryCatalogue {
         Ok(std::mem::replace(&mut record.superseded, deserted) != deserted)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
         let now = self.now();
         let mut state = self.lock();
-        let due = state.notices.iter_mut().filter(|(_, it)| it.due <= now);
+        let notices = state.notices.iter_mut();
+        let due = notices.filter(|(_, it)| it.due <= now && !except.contains(&it.batch.customer));
         let first = due.min_by_key(|(id, notice)| (notice.due, notice.batch.id, **id));
         Ok(first.map(|(id, notice)| {
             notice.due = now.after(hold_for);
@@ -208,6 +216,14 @@ impl IngestQueue for MemoryCatalogue {
                 attempt: notice.attempts,
             }
         }))
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        let now = self.now();
+        let mut state = self.lock();
+        let before = state.notices.len();
+        state.notices.retain(|_, it| it.due.after(due_for) > now);
+        Ok((before - state.notices.len()) as u64)
     }
 
     async fn end_notice(&self, id: NoticeId) -> Result<()> {

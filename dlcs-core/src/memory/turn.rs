@@ -177,6 +177,32 @@ impl State {
         dead.len() as u64
     }
 
+    /// Gives back untried what a process holds; returns how many.
+    pub(super) fn release_all(&mut self, owner: &str, now: Timestamp) -> u64 {
+        let of_owner = |job: &Job| job.held().is_some_and(|held| held.owner == owner);
+        let jobs = self.jobs.iter().filter(|(_, job)| of_owner(job));
+        let held: Vec<_> = jobs.map(|(id, _)| id.clone()).collect();
+        for id in &held {
+            self.release(id, now);
+        }
+        held.len() as u64
+    }
+
+    /// Gives an image back untried that is leased.
+    pub(super) fn release(&mut self, id: &ImageId, now: Timestamp) {
+        let Some(job) = self.jobs.remove(id) else {
+            return;
+        };
+        if let Some(held) = job.held() {
+            self.charge(id, &job, held, now);
+            self.discard_lost(id, job.generation, held.token, now);
+        }
+        let image = self.images.get_mut(id).expect("a job has its image");
+        image.requeue();
+        let due = job.due;
+        self.put_back(id, job, due);
+    }
+
     fn crash(&mut self, id: &ImageId, now: Timestamp) {
         let Some(mut job) = self.jobs.remove(id) else {
             return;

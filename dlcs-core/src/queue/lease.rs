@@ -134,6 +134,11 @@ impl Lease {
         self.0.until
     }
 
+    /// The same right once more, for an outcome of which nobody knows whether it was recorded.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// Records a new end; only queues do this.
     pub const fn prolong(&mut self, until: Timestamp) {
         self.0.until = until;

@@ -201,6 +201,13 @@ pub enum Failure {
         /// Why the attempt failed, for people.
         error: String,
     },
+    /// Put it back as if it had not been tried, because the failure was not its own.
+    Postpone {
+        /// The wait before it is due again.
+        after: Duration,
+        /// Why it has to wait, for people.
+        error: String,
+    },
     /// Give up.
     Final {
         /// Why, for people: one sentence.
@@ -308,6 +315,7 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Behaviour
     /// * A final failure ends the job, counts as an error of its batch and keeps what was served before.
     /// * A retry puts the image back, not due before its time.
+    /// * A postponed image is not due before its time either, lets others go first, and is charged no attempt.
     /// * A lost lease changes nothing.
     ///
     /// # Errors
@@ -335,6 +343,17 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// The backend's failure.
     async fn reclaim(&self, owner: &str) -> Result<u64>;
 
+    /// Gives back untried what a process holds that stops, all at once.
+    ///
+    /// Returns how many images that were.
+    ///
+    /// # Behaviour
+    /// * It can be claimed at once; no attempt is charged and no crash counted. What others hold is untouched.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn release_all(&self, owner: &str) -> Result<u64>;
+
     /// Puts the failures of a batch into the queue again, in this batch and in its lane; returns how many.
     ///
     /// # Behaviour
@@ -356,16 +375,30 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// See [`QueueError`].
     async fn test_batch(&self, customer: CustomerId, batch: BatchId) -> Result<bool>;
 
-    /// Takes the notice that is due longest; unless it is ended, it is due again after `hold_for`.
+    /// Takes the notice that is due longest, of other customers than these; unless it is ended, it is due again after `hold_for`.
     ///
     /// # Behaviour
     /// * Each run of a batch that finishes leaves one notice, in the transaction in which it finishes.
     /// * Two claims never get one notice while it is held.
+    /// * Those of the customers that are left out stay due.
     /// * Those of batches that finished in one transaction come in the order of the batches.
     ///
     /// # Errors
     /// The backend's failure.
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>>;
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>>;
+
+    /// Forgets notices that have been due for so long: nobody wants to hear them. Returns how many.
+    ///
+    /// # Behaviour
+    /// * One that is held or put off is kept.
+    ///
+    /// # Errors
+    /// The backend's failure.
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64>;
 
     /// Forgets a notice that has been taken.
     ///

@@ -11,6 +11,7 @@ use dlcs_core::derivative::{
     Checksum, DerivativeBody, DerivativeError, DerivativeFacts, DerivativeKey, ProcessError,
     ProcessOptions, Processed, RenderError, Rendered, SourceFacts, StoredObject,
 };
+use dlcs_core::dlcs::DlcsBuilder;
 use dlcs_core::iiif::{Dimensions, FormatSet, Pyramid, ResolvedRequest, TileSize};
 use dlcs_core::image::ImageService;
 use dlcs_core::memory::{MemoryCatalogue, MemoryDerivatives};
@@ -24,6 +25,11 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
 use url::Url;
+
+use crate::flaky::Flaky;
+
+/// The name of the process that the tests are.
+pub(crate) const OWNER: &str = "this node";
 
 /// What an address of the fake origin does.
 #[derive(Debug, Clone)]
@@ -204,11 +210,43 @@ pub(crate) struct FakeStore {
     objects: Arc<MemoryDerivatives>,
     refused_puts: Arc<AtomicUsize>,
     refused_deletes: Arc<AtomicUsize>,
+    fault: Arc<Mutex<Option<StoreFault>>>,
+}
+
+/// What is wrong with a store for one image alone.
+#[derive(Debug)]
+pub(crate) enum StoreFault {
+    /// The bytes that came with it cannot be read.
+    Unreadable,
+    /// There is no room for its derivative.
+    TooLarge(ImageId),
 }
 
 impl FakeStore {
     pub(crate) fn refuse_puts(&self, times: usize) {
         self.refused_puts.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_fault(&self, fault: Option<StoreFault>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    fn check_room(&self, key: &DerivativeKey) -> Result<(), DerivativeError> {
+        let fault = self.fault.lock().unwrap();
+        let is_of = |image: &ImageId, generation, token| {
+            *key == DerivativeKey::pyramid(image, generation, token)
+        };
+        match (&*fault, key) {
+            (
+                Some(StoreFault::TooLarge(image)),
+                DerivativeKey::Pyramid {
+                    generation, token, ..
+                },
+            ) if is_of(image, *generation, *token) => Err(DerivativeError::Full {
+                source: "the test says so".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn refuse_deletes(&self, times: usize) {
@@ -230,6 +268,7 @@ fn refuse(left: &AtomicUsize) -> Result<(), DerivativeError> {
 impl DerivativeStore for FakeStore {
     async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64, DerivativeError> {
         refuse(&self.refused_puts)?;
+        self.check_room(key)?;
         self.objects.put(key, body).await
     }
 
@@ -242,6 +281,12 @@ impl DerivativeStore for FakeStore {
     }
 
     async fn length(&self, key: &DerivativeKey) -> Result<u64, DerivativeError> {
+        if let Some(StoreFault::Unreadable) = *self.fault.lock().unwrap() {
+            return Err(DerivativeError::Backend {
+                backend: "fake",
+                source: "the test says so".into(),
+            });
+        }
         self.objects.length(key).await
     }
 
@@ -271,6 +316,7 @@ pub(crate) struct Setting {
     pub(crate) origin: FakeOrigin,
     pub(crate) pixels: FakePixels,
     pub(crate) store: FakeStore,
+    pub(crate) backend: Flaky,
     pub(crate) space: Space,
 }
 
@@ -280,25 +326,29 @@ impl Setting {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::built(|builder| builder.with_settings(settings)).await
+    }
+
+    pub(crate) async fn built(finish: impl FnOnce(DlcsBuilder) -> DlcsBuilder) -> Self {
         let (origin, store) = (FakeOrigin::default(), FakeStore::default());
         let pixels = FakePixels::default();
-        let dlcs = Dlcs::builder()
-            .with_catalogue(MemoryCatalogue::with_clock(Arc::new(TokioClock(
-                tokio::time::Instant::now(),
-            ))))
+        let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+        let backend = Flaky::over(MemoryCatalogue::with_clock(clock));
+        let builder = Dlcs::builder()
+            .with_catalogue(backend.clone())
             .with_derivatives(store.clone())
             .with_origin(origin.clone())
             .with_processor(pixels.clone())
             .with_renderer(pixels.clone())
-            .with_settings(settings)
-            .build()
-            .unwrap();
+            .with_owner(OWNER);
+        let dlcs = finish(builder).build().unwrap();
         let space = dlcs.spaces().create("maps").await.unwrap();
         Self {
             dlcs,
             origin,
             pixels,
             store,
+            backend,
             space,
         }
     }

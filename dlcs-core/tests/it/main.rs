@@ -3,7 +3,10 @@
 
 mod channels;
 mod fake;
+mod flaky;
 mod fsck;
+mod leases;
+mod notices;
 mod queries;
 mod registration;
 mod workers;

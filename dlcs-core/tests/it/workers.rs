@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use dlcs_core::batch::Batch;
+use dlcs_core::dlcs::BatchReport;
 use dlcs_core::image::ImageState;
 use dlcs_core::ingest::IngestError;
-use dlcs_core::{CustomerId, DerivativeStore, Error, Settings};
+use dlcs_core::{CustomerId, DerivativeStore, Error, Registration, Settings};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::fake::{Gate, Script, Setting};
+use crate::fake::{Gate, Script, Setting, StoreFault};
 
 #[tokio::test]
 async fn a_batch_ends_although_some_of_it_fail() {
@@ -220,4 +223,77 @@ async fn what_cannot_be_deleted_keeps_nothing_else_from_being_collected() {
     assert_eq!(setting.dlcs.collect().await.unwrap(), 2);
     assert_eq!(setting.dlcs.collect().await.unwrap(), 1);
     assert_eq!(setting.store.list().await.unwrap(), []);
+}
+
+/// How far a batch comes in ten minutes.
+async fn report_in_time(setting: &Setting, batch: &Batch) -> BatchReport {
+    let report = setting.dlcs.wait(CustomerId::FIRST, batch.id);
+    let report = tokio::time::timeout(Duration::from_secs(600), report).await;
+    report.expect("every job comes to an end").unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_alone_cannot_be_read_ends_and_holds_up_nobody() {
+    let setting = Setting::with(Settings::default().with_workers(1)).await;
+    let sent = Registration::new(&setting.space)
+        .with_id("sent".parse().unwrap())
+        .with_bytes("4x4");
+    let sent = setting.dlcs.submit_batch([sent]).await.unwrap();
+    setting.store.set_fault(Some(StoreFault::Unreadable));
+    setting.origin.script("sound", Script::Bytes("4x4"));
+    let sound = setting.registration("sound");
+    let sound = setting.dlcs.submit_batch([sound]).await.unwrap();
+    let begun = Instant::now();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let report = report_in_time(&setting, &sound).await;
+    assert_eq!(report.batch.completed, 1);
+    assert!(begun.elapsed() < Duration::from_secs(1), "it goes on");
+    let report = report_in_time(&setting, &sent).await;
+    let sentence = report.failed[0].state.error().unwrap();
+    assert!(sentence.contains("a fault of this server"), "{sentence}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged() {
+    let setting = Setting::with(Settings::default().with_workers(1)).await;
+    setting
+        .store
+        .set_fault(Some(StoreFault::TooLarge(setting.id("large"))));
+    for name in ["large", "small"] {
+        setting.origin.script(name, Script::Bytes("4x4"));
+    }
+    let large = setting.registration("large");
+    let large = setting.dlcs.submit_batch([large]).await.unwrap();
+    let small = setting.registration("small");
+    let small = setting.dlcs.submit_batch([small]).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    assert_eq!(report_in_time(&setting, &small).await.batch.completed, 1);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let fetched = setting.origin.opened.load(Ordering::SeqCst);
+    // After 0, 5, 10, 20, … seconds, and every ten minutes in the end.
+    assert!((10..20).contains(&fetched), "{fetched}");
+    setting.store.set_fault(None);
+    let report = report_in_time(&setting, &large).await;
+    assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_fetched_while_nothing_can_be_stored() {
+    let setting = Setting::new().await;
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        setting.origin.script(name, Script::Bytes("4x4"));
+    }
+    setting.store.refuse_puts(usize::MAX);
+    let batch = names.map(|name| setting.registration(name));
+    let batch = setting.dlcs.submit_batch(batch).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let fetched = setting.origin.opened.load(Ordering::SeqCst);
+    assert_eq!(fetched, setting.dlcs.settings().workers, "once by each");
+    setting.store.refuse_puts(0);
+    let report = setting.dlcs.wait(CustomerId::FIRST, batch.id);
+    let report = tokio::time::timeout(Duration::from_secs(10), report).await;
+    let report = report.expect("it goes on at once").unwrap();
+    assert_eq!((report.batch.completed, report.batch.errors), (6, 0));
 }

@@ -5,7 +5,7 @@ use dlcs_core::fsck::{Miscount, Rule};
 use super::record::Unreadable;
 
 /// Of each rule what breaks it: a sentence, and the image that is lost to the queue, where it is that.
-const RULES: [(Rule, &str); 9] = [
+const RULES: [(Rule, &str); 10] = [
     (
         Rule::SpaceCounts,
         "SELECT 'space ' || s.id || ' of customer ' || s.customer || ' counts ' || s.image_count || ' images of ' || s.image_bytes || ' + '
@@ -113,6 +113,13 @@ const RULES: [(Rule, &str); 9] = [
          ) AS j ON j.host = h.host
          WHERE h.leased IS DISTINCT FROM j.leased",
     ),
+    (
+        Rule::NoticeHasBatch,
+        "SELECT 'notice ' || n.id || ' is of batch ' || n.batch || ', which customer ' || n.customer || ' does not have' AS sentence,
+             CAST(NULL AS text) AS image
+         FROM notices AS n LEFT JOIN batches AS b ON b.id = n.batch AND b.customer = n.customer
+         WHERE b.id IS NULL",
+    ),
 ];
 
 /// What is asked about each rule; the one parameter is how much is to be said of it.
@@ -138,7 +145,7 @@ pub(super) fn answer(
 }
 
 /// Counts everything anew, statement by statement; the one parameter of some is the time. Nobody else may write meanwhile.
-pub(super) const RECOUNT: [(&str, bool); 10] = [
+pub(super) const RECOUNT: [(&str, bool); 11] = [
     (
         "UPDATE batch_images SET state = 'completed', finished = $1
          WHERE state = 'pending' AND NOT EXISTS (
@@ -164,6 +171,12 @@ pub(super) const RECOUNT: [(&str, bool); 10] = [
              OR batches.current <> m.current OR (batches.finished IS NOT NULL) <> (m.completed + m.errors = m.n)
              OR batches.superseded <> (m.current = 0 AND m.n > 0))",
         true,
+    ),
+    // There is nothing to be told of it.
+    (
+        "DELETE FROM notices
+         WHERE NOT EXISTS (SELECT 1 FROM batches AS b WHERE b.id = notices.batch AND b.customer = notices.customer)",
+        false,
     ),
     // Whoever waits for a batch is told.
     (

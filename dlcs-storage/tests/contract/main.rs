@@ -27,6 +27,8 @@ mod miscounts;
 mod moto;
 #[cfg(feature = "notifier-webhook")]
 mod notifier_webhook;
+#[cfg(any(feature = "catalogue-postgres", feature = "catalogue-sqlite"))]
+mod older;
 #[cfg(feature = "origin-file")]
 mod origin_file;
 #[cfg(feature = "origin-ftp")]
@@ -63,6 +65,8 @@ mod postgres_proxy;
 mod postgres_session;
 #[cfg(feature = "catalogue-postgres")]
 mod postgres_sound;
+#[cfg(feature = "catalogue-postgres")]
+mod postgres_upgrade;
 #[cfg(feature = "catalogue-postgres")]
 mod pyramid;
 #[cfg(feature = "catalogue-postgres")]

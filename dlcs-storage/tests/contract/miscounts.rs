@@ -9,10 +9,26 @@ use dlcs_core::queue::{Failure, Lane, Submission};
 use dlcs_testkit::fixture;
 
 /// Statements, the rules that do not hold after them, and whether counting anew is enough.
-pub(crate) const BREAKS: [(&str, &[Rule], bool); 14] = [
+pub(crate) const BREAKS: [(&str, &[Rule], bool); 17] = [
     (
         "UPDATE spaces SET image_count = image_count + 1",
         &[Rule::SpaceCounts],
+        true,
+    ),
+    (
+        "UPDATE spaces SET image_bytes = image_bytes + 1",
+        &[Rule::SpaceCounts],
+        true,
+    ),
+    (
+        "UPDATE spaces SET thumbnail_bytes = thumbnail_bytes + 1",
+        &[Rule::SpaceCounts],
+        true,
+    ),
+    (
+        "INSERT INTO notices (due, attempts, batch, customer, submitted, count, completed, errors, finished, superseded)
+         SELECT 7, 0, id + 1, customer, submitted, 1, 1, 0, 7, FALSE FROM batches",
+        &[Rule::NoticeHasBatch],
         true,
     ),
     (

@@ -95,6 +95,40 @@ async fn an_opening_whose_connection_the_server_ended_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_node_does_nothing_in_a_schema_that_a_newer_one_has_changed() {
+    let schema = schema_or_return!("a_node_does_nothing_in_a_newer_schema");
+    let name = format!("{}?application_name={}", address(), schema.name);
+    let config = PostgresCatalogueConfig::parse(&name)
+        .unwrap()
+        .with_schema(&schema.name)
+        .with_sealing_key(SealingKey::new([7; 32]));
+    let catalogue = PostgresCatalogue::open(config).await.unwrap();
+    with_customer(&catalogue).await;
+    let raw = schema.raw().await;
+    let newer = "INSERT INTO dlcs_migrations (number, applied) VALUES (999, 0)";
+    raw.batch_execute(newer).await.unwrap();
+    let end =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+    raw.query_one(end, &[&schema.name]).await.unwrap();
+    let refused = catalogue.check().await.unwrap_err();
+    let CatalogueError::Unavailable { source, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    let causes = std::iter::successors(Some(source.as_ref() as &dyn std::error::Error), |it| {
+        it.source()
+    });
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let told = causes
+        .iter()
+        .any(|cause| cause.contains("schema version 999"));
+    assert!(told, "{causes:?}");
+    raw.batch_execute("DELETE FROM dlcs_migrations WHERE number = 999")
+        .await
+        .unwrap();
+    catalogue.check().await.unwrap();
+}
+
+#[tokio::test]
 async fn connections_that_the_server_ended_are_replaced() {
     let schema = schema_or_return!("connections_that_the_server_ended_are_replaced");
     let name = format!("{}?application_name={}", address(), schema.name);

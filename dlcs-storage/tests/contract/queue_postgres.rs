@@ -414,6 +414,34 @@ async fn a_claim_passes_over_what_somebody_else_is_changing() {
 }
 
 #[tokio::test]
+async fn a_claim_passes_over_an_expired_lease_that_somebody_else_is_changing() {
+    let schema = schema_or_return!("a_claim_passes_over_an_expired_lease");
+    let node = nodes(&schema, 1).await.remove(0);
+    let space = fixture::space(&node).await;
+    node.submit(fixture::submission(&space, items(&space, 2)))
+        .await
+        .unwrap();
+    let expired = Claim {
+        lease_for: Duration::ZERO,
+        ..fixture::claim_by("another")
+    };
+    let lost = node.claim(expired).await.unwrap().unwrap().lease;
+    let raw = schema.raw().await;
+    let hold = "BEGIN; SELECT 1 FROM jobs WHERE lease_token IS NOT NULL FOR UPDATE";
+    raw.batch_execute(hold).await.unwrap();
+    let claim = async || {
+        let claimed = timeout(Duration::from_secs(5), node.claim(fixture::claim())).await;
+        claimed.expect("it waits for nobody").unwrap()
+    };
+    let other = claim().await.expect("another image waits");
+    assert_ne!(other.lease.image(), lost.image());
+    assert!(claim().await.is_none(), "nothing else is due");
+    raw.batch_execute("ROLLBACK").await.unwrap();
+    let again = claim().await.expect("nobody holds it any more");
+    assert_eq!(again.lease.image(), lost.image());
+}
+
+#[tokio::test]
 async fn tokens_never_repeat_on_any_node_nor_after_a_restart() {
     let schema = schema_or_return!("tokens_never_repeat_on_any_node_nor_after_a_restart");
     let mut seen = BTreeSet::new();

@@ -12,6 +12,7 @@ use dlcs_core::setting::{Setting, SettingKind};
 use dlcs_core::time::Timestamp;
 use dlcs_storage::catalogue::sqlite::OpenError;
 
+use crate::older;
 use crate::sqlite_fixture::{CLAIM, Place, derivative, image, item, submission};
 
 const FIRST_SCHEMA: &str =
@@ -171,6 +172,35 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
         VALUES (999, 1, 0, '', 1, 0, 0, 0, 0, 0)";
     let error = database.execute(orphan, []).unwrap_err();
     assert!(error.to_string().contains("FOREIGN KEY"), "{error}");
+}
+
+#[tokio::test]
+async fn databases_of_later_schemas_keep_everything_and_go_on_where_they_were() {
+    let steps = [
+        FIRST_SCHEMA,
+        include_str!("../../migrations/sqlite/0002_register-without-processing.sql"),
+        include_str!("../../migrations/sqlite/0003_share-the-queue.sql"),
+        include_str!("../../migrations/sqlite/0004_list-in-order.sql"),
+    ];
+    for version in 3..=steps.len() {
+        let place = Place::new();
+        let database = place.raw();
+        for step in &steps[..version] {
+            database.execute_batch(step).unwrap();
+        }
+        let digest = format!("X'{}'", "07".repeat(32));
+        let rows = older::ROWS
+            .replace("{numbered}", "")
+            .replace("{digest}", &digest);
+        database.execute_batch(&rows).unwrap();
+        let marks = format!("PRAGMA application_id = 1145848659; PRAGMA user_version = {version}");
+        database.execute_batch(&marks).unwrap();
+        older::assert_goes_on(&place.open().await).await;
+        let check: String = database
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(check, "ok");
+    }
 }
 
 #[tokio::test]

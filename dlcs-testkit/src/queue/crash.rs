@@ -53,6 +53,39 @@ pub async fn successor_takes_back_what_its_process_held(on: &QueueContext<'_>) {
     on.complete(alive, 100).await;
 }
 
+/// What a process holds that stops can be claimed at once; no attempt is charged and no crash counted, and what others hold is untouched.
+pub async fn process_that_stops_gives_back_what_it_holds(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    on.submit(&space, &["a", "b"]).await;
+    for round in 0..Crashes::ISOLATE + 1 {
+        let (model, lost) = next(on, "node 1").await.unwrap();
+        same(model.as_str(), "a", "it has kept its place");
+        same(lost.attempt(), 1, "a restart is not the image's fault");
+        let (_, alive) = next(on, "node 2").await.unwrap();
+        let item = crate::fixture::item(&space, "begun");
+        let begun = on.queue.begin(item, Quota::NONE, claim_by("node 1")).await;
+        let held = on.queue.release_all("node 1").await.unwrap();
+        same(held, 2, "it held a queued image and an immediate one");
+        let none = on.queue.release_all("node 1").await.unwrap();
+        same(none, 0, "it holds none");
+        matching!(
+            on.queue.release(lost).await,
+            Err(QueueError::LeaseLost),
+            "what has been given back is not held"
+        );
+        let (model, lease) = next(on, "node 2").await.unwrap();
+        let why = "nobody waits until its lease ends";
+        same(model.as_str(), "begun", why);
+        same(begun.unwrap().claimed.image.id, lease.image().clone(), why);
+        on.complete(lease, 100 + round).await;
+        on.queue.release(alive).await.unwrap();
+    }
+    let (_, first) = next(on, "node 1").await.unwrap();
+    let other = next(on, "node 1").await;
+    same(other.is_some(), true, "no image has been set apart");
+    on.complete(first, 100).await;
+}
+
 /// An image over which workers have died waits until nothing else is due, and is claimed by a process that holds nothing else.
 pub async fn image_over_which_workers_died_is_claimed_alone(on: &QueueContext<'_>) {
     let space = on.space().await;

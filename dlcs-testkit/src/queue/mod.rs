@@ -100,6 +100,7 @@ macro_rules! queue_contract {
             $crate::queue::retry {
                 final_failure_ends_the_job_and_keeps_what_was_served,
                 retry_is_not_due_before_its_time,
+                postponed_image_lets_others_go_first_uncharged,
                 lost_lease_fails_nothing,
                 released_image_can_be_claimed_at_once_uncharged,
                 lost_lease_cannot_be_released,
@@ -151,6 +152,7 @@ macro_rules! queue_contract {
             }
             $crate::queue::crash {
                 successor_takes_back_what_its_process_held,
+                process_that_stops_gives_back_what_it_holds,
                 image_over_which_workers_died_is_claimed_alone,
                 image_set_apart_is_not_starved,
                 image_is_given_up_after_crashes_alone_and_never_after_those_in_company,
@@ -163,6 +165,7 @@ macro_rules! queue_contract {
                 tested_batch_knows_whether_it_is_superseded,
                 each_run_leaves_one_notice,
                 held_notice_is_due_again_after_its_wait,
+                notices_of_customers_that_are_left_out_stay_due,
                 batch_whose_last_results_race_is_told_once,
                 what_a_batch_was_made_of_is_listed,
                 totals_count_lanes_and_ends,

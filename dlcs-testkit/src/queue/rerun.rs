@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dlcs_core::batch::{Batch, QueueTotals};
-use dlcs_core::id::BatchId;
+use dlcs_core::id::{BatchId, CustomerId};
 use dlcs_core::image::{ImageOrder, ImageOrderBy, ImageQuery};
 use dlcs_core::page::{PageRequest, PageSize};
 use dlcs_core::queue::{BatchNotice, Lane, QueueError};
@@ -16,7 +16,7 @@ use crate::verdict::{matching, same};
 const HOLD: Duration = Duration::from_secs(30);
 
 async fn notice(on: &QueueContext<'_>) -> Option<BatchNotice> {
-    on.queue.claim_notice(HOLD).await.unwrap()
+    on.queue.claim_notice(HOLD, &[]).await.unwrap()
 }
 
 /// Ends every image of a batch of these, badly where its name says so.
@@ -183,7 +183,7 @@ pub async fn held_notice_is_due_again_after_its_wait(on: &QueueContext<'_>) {
     run(on, 1).await;
     on.clock.advance(Duration::from_secs(1));
     run(on, 1).await;
-    let claims = race((0..6).map(|_| on.queue.claim_notice(HOLD)));
+    let claims = race((0..6).map(|_| on.queue.claim_notice(HOLD, &[])));
     let mut claimed: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
     claimed.sort_by_key(|notice| notice.id);
     same(claimed.len(), 2, "each is told once at a time");
@@ -205,6 +205,38 @@ pub async fn held_notice_is_due_again_after_its_wait(on: &QueueContext<'_>) {
         true,
         "one is due",
     );
+}
+
+/// Notices of customers that are left out stay due; those that nobody wants to hear are forgotten, and none that is held or put off.
+pub async fn notices_of_customers_that_are_left_out_stay_due(on: &QueueContext<'_>) {
+    let (first, second) = (on.space().await, on.space().await);
+    let batches = [
+        on.submit(&first, &["a"]).await,
+        on.submit(&second, &["a"]).await,
+    ];
+    run(on, 2).await;
+    on.clock.advance(Duration::from_secs(1));
+    let claim = async |except: &[CustomerId]| {
+        let claimed = on.queue.claim_notice(HOLD, except).await.unwrap();
+        claimed.map(|notice| (notice.batch.id, notice.id))
+    };
+    let both = [first.customer, second.customer];
+    same(claim(&both).await, None, "there are no others");
+    let held = claim(&both[..1]).await;
+    let told = held.map(|it| it.0);
+    same(told, Some(batches[1].id), "who is heard does not wait");
+    same(claim(&both[..1]).await, None, "one at a time");
+    let age = Duration::from_secs(3600);
+    let forget = async || on.queue.forget_notices(age).await.unwrap();
+    on.clock.advance(age - Duration::from_secs(2));
+    same(forget().await, 0, "somebody may come yet");
+    on.queue.defer_notice(held.unwrap().1, age).await.unwrap();
+    on.clock.advance(Duration::from_secs(2));
+    same(forget().await, 1, "nobody has come");
+    same(claim(&[]).await, None, "it is forgotten");
+    on.clock.advance(age);
+    let told = claim(&[]).await.map(|it| it.0);
+    same(told, Some(batches[1].id), "it was put off");
 }
 
 /// Racing results finish a batch once.
@@ -232,7 +264,7 @@ pub async fn batch_whose_last_results_race_is_told_once(on: &QueueContext<'_>) {
         same(told, Some(batch.id), "it has finished");
         same(notice(on).await, None, "and is told once");
         on.clock.advance(Duration::from_secs(1));
-        if let Some(again) = on.queue.claim_notice(HOLD).await.unwrap() {
+        if let Some(again) = on.queue.claim_notice(HOLD, &[]).await.unwrap() {
             panic!("expected: no other notice\n     got: {again:?}");
         }
         on.clock.advance(HOLD);

@@ -75,6 +75,41 @@ pub async fn retry_is_not_due_before_its_time(on: &QueueContext<'_>) {
     );
 }
 
+/// A postponed image is not due before its time either, lets others go first, and is charged no attempt.
+pub async fn postponed_image_lets_others_go_first_uncharged(on: &QueueContext<'_>) {
+    let space = on.space().await;
+    let batch = on.submit(&space, &["a", "b"]).await;
+    let first = on.claimed().await.lease;
+    let postponed = first.image().clone();
+    let failure = Failure::Postpone {
+        after: WAIT,
+        error: "the store is full".to_owned(),
+    };
+    let outcome = on.queue.fail(first, failure).await.unwrap();
+    let Completion::Recorded(image) = outcome else {
+        panic!("expected: recorded\n     got: superseded\n     why: the lease was held");
+    };
+    let state = ImageState::Waiting { previous: None };
+    same(&image.state, &state, "it waits again");
+    same(on.image(&image.id).await, *image, "and readers see that");
+    let other = on.claimed().await.lease;
+    let why = "one image must not hold up all others";
+    same(*other.image() == postponed, false, why);
+    on.complete(other, 100).await;
+    on.clock.advance(WAIT - SECOND);
+    on.assert_nothing_due("it would fail again at once").await;
+    on.clock.advance(SECOND);
+    let again = on.claimed().await.lease;
+    let why = "what it waited for is not its fault";
+    same((again.image(), again.attempt()), (&postponed, 1), why);
+    on.complete(again, 100).await;
+    same(
+        on.tally(&batch).await,
+        (2, 0, true, false),
+        "the batch goes on",
+    );
+}
+
 /// A lost lease changes nothing.
 pub async fn lost_lease_fails_nothing(on: &QueueContext<'_>) {
     let space = on.space().await;
@@ -82,6 +117,10 @@ pub async fn lost_lease_fails_nothing(on: &QueueContext<'_>) {
     let why = "somebody else is at work on it";
     for failure in [
         retry(),
+        Failure::Postpone {
+            after: WAIT,
+            error: "too late".to_owned(),
+        },
         Failure::Final {
             error: "too late".to_owned(),
         },

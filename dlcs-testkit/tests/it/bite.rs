@@ -113,6 +113,14 @@ bites! {
         retry::released_image_can_be_claimed_at_once_uncharged,
         not retry::retry_is_not_due_before_its_time
     }
+    charged_postponement_is_found_out: ChargedRelease => queue {
+        retry::postponed_image_lets_others_go_first_uncharged,
+        not retry::retry_is_not_due_before_its_time
+    }
+    fatal_stop_is_found_out: ChargedRelease => queue {
+        crash::process_that_stops_gives_back_what_it_holds,
+        not crash::successor_takes_back_what_its_process_held
+    }
     impatient_retry_is_found_out: ImpatientRetry => queue {
         retry::retry_is_not_due_before_its_time,
         not retry::released_image_can_be_claimed_at_once_uncharged

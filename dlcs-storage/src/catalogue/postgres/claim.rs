@@ -9,7 +9,7 @@ use super::image::StoredImage;
 use super::job::Job;
 use super::session::Session;
 use super::tally::Tally;
-use super::turn::{self, Taken, Turn};
+use super::turn::{self, Expired, Taken, Turn};
 use super::{batch, collectable, customer, image, job, space};
 
 /// What became of a claim.
@@ -21,8 +21,13 @@ pub(super) enum Outcome {
 }
 
 /// Takes the image out of the queue whose turn it is.
-pub(super) async fn next(session: &Session, claim: Claim<'_>, token: u64) -> Result<Outcome> {
-    match turn::next(session, claim).await? {
+pub(super) async fn next(
+    session: &Session,
+    claim: Claim<'_>,
+    token: u64,
+    expired: Expired,
+) -> Result<Outcome> {
+    match turn::next(session, claim, expired).await? {
         Turn::Expired => Ok(Outcome::Expired),
         Turn::Nothing => Ok(Outcome::Nothing),
         Turn::Taken(taken) => {
@@ -162,10 +167,12 @@ pub(super) async fn fail(
         now,
     ));
     match failure {
-        Failure::Retry { after, error } => {
+        Failure::Retry { after, error } | Failure::Postpone { after, error } => {
             image.requeue();
             let mut waiting = job.clone();
-            waiting.attempt = waiting.attempt.saturating_add(1);
+            if matches!(failure, Failure::Retry { .. }) {
+                waiting.attempt = waiting.attempt.saturating_add(1);
+            }
             waiting.run_at = now.after(*after);
             put_back(session, &mut tally, &job, waiting, Some(error)).await?;
             image::save_state(session, &[&stored]).await?;
@@ -213,20 +220,43 @@ async fn put_back(
     Ok(())
 }
 
-/// Takes leases back whose holders have died: those that have expired, or those of one owner. Returns how many; there may be more.
-pub(super) async fn take_back(session: &Session, owner: Option<&str>) -> Result<u64> {
+/// Leases that end without a result.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lost<'a> {
+    /// Those that have expired.
+    Expired,
+    /// Those of a process that has died.
+    OfDead(&'a str),
+    /// Those of a process that stops: nothing has happened to it.
+    OfStopping(&'a str),
+}
+
+/// Takes leases back. Returns how many; there may be more.
+pub(super) async fn take_back(session: &Session, lost: Lost<'_>) -> Result<u64> {
     let now = session.now();
     let mut tally = Tally::default();
     let mut changed = Vec::new();
-    for (job, mut stored) in turn::lost(session, owner).await? {
+    let leases = match lost {
+        Lost::Expired => turn::expired(session).await?,
+        Lost::OfDead(owner) | Lost::OfStopping(owner) => turn::of_owner(session, owner).await?,
+    };
+    let has_crashed = !matches!(lost, Lost::OfStopping(_));
+    for (job, mut stored) in leases {
         let image = &mut stored.image;
         let mut after = job.clone();
         if let Some(held) = job.held {
             let lease = collectable::lease(&image.id, job.generation, held.token, now);
             tally.collect(lease);
-            after.crashes.count(held.alone);
+            if has_crashed {
+                after.crashes.count(held.alone);
+            }
         }
-        match after.crashes.verdict() {
+        let verdict = if has_crashed {
+            after.crashes.verdict()
+        } else {
+            AfterCrash::Again
+        };
+        match verdict {
             AfterCrash::GiveUp => {
                 let sentence = Crashes::SENTENCE.to_owned();
                 image.fail(sentence.clone(), now);

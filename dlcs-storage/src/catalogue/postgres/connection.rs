@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
+use super::migrate;
 
 /// How long an operation waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
@@ -88,7 +89,8 @@ pub(super) fn pool(
             let settings = settings.clone();
             Box::pin(async move {
                 let applied = timeout(CREATE, settings.apply(client)).await;
-                applied.map_err(|_| silent())?.map_err(HookError::Backend)
+                applied.map_err(|_| silent())?.map_err(HookError::Backend)?;
+                refuse_newer(client).await
             })
         }))
         .pre_recycle(Hook::async_fn(|client: &mut ClientWrapper, metrics| {
@@ -99,16 +101,23 @@ pub(super) fn pool(
                     return Err(HookError::message("the connection has served its time"));
                 }
                 if rested {
-                    let answered = timeout(ANSWER, client.check_connection()).await;
-                    answered
-                        .map_err(|_| silent())?
-                        .map_err(HookError::Backend)?;
+                    refuse_newer(client).await?;
                 }
                 Ok(())
             })
         }))
         .build()
         .expect("a pool with a runtime can have timeouts")
+}
+
+/// Asks a connection whether it is there, and whether this program knows the schema still: a newer node may have changed it.
+async fn refuse_newer(client: &ClientWrapper) -> Result<(), HookError> {
+    let asked = timeout(ANSWER, migrate::outdated(client)).await;
+    let outdated = asked.map_err(|_| silent())?.map_err(HookError::Backend)?;
+    match outdated {
+        Some(error) => Err(HookError::message(error.to_string())),
+        None => Ok(()),
+    }
 }
 
 fn silent() -> HookError {

@@ -129,7 +129,8 @@ impl Database {
         outcome
     }
 
-    fn given_time(&self) -> Option<Timestamp> {
+    /// The time, where it is not the database that says it.
+    pub(super) fn given_time(&self) -> Option<Timestamp> {
         self.clock.as_ref().map(|clock| clock.now())
     }
 }

@@ -57,6 +57,8 @@ const VERSIONS: &str = "CREATE TABLE dlcs_migrations (
     applied bigint NOT NULL
 )";
 
+const LAST: &str = "SELECT coalesce(max(number), 0) FROM dlcs_migrations";
+
 /// Why a migration came to nothing.
 pub(super) enum MigrationError {
     Refused(OpenError),
@@ -108,6 +110,16 @@ pub(super) async fn migrate(
     Ok(())
 }
 
+/// Says of a connection what keeps this program from using it: a newer one has changed the schema since it was opened.
+pub(super) async fn outdated(client: &Client) -> Result<Option<OpenError>, tokio_postgres::Error> {
+    let found: i64 = client.query_one(LAST, &[]).await?.try_get(0)?;
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    Ok((found > SCHEMA_VERSION).then_some(OpenError::NewerSchema {
+        found,
+        known: SCHEMA_VERSION,
+    }))
+}
+
 async fn make_schema(client: &mut Client, schema: &str) -> Result<(), MigrationError> {
     let transaction = locked(client, schema).await?;
     let known = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)";
@@ -149,7 +161,6 @@ async fn version(
             None => Ok(None),
         };
     }
-    let last = "SELECT coalesce(max(number), 0) FROM dlcs_migrations";
-    let last: i64 = transaction.query_one(last, &[]).await?.try_get(0)?;
+    let last: i64 = transaction.query_one(LAST, &[]).await?.try_get(0)?;
     Ok(Some(u32::try_from(last).unwrap_or(u32::MAX)))
 }

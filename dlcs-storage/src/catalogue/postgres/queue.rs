@@ -13,9 +13,10 @@ use dlcs_core::queue::{
 use dlcs_core::storage::Quota;
 use tokio::sync::watch;
 
-use super::claim::Outcome;
+use super::claim::{Lost, Outcome};
 use super::error::PgError;
 use super::session::{Mode, Session};
+use super::turn::Expired;
 use super::{PostgresCatalogue, batch, claim, job, notice, share, submit};
 
 #[async_trait]
@@ -52,8 +53,9 @@ impl IngestQueue for PostgresCatalogue {
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>> {
         let token = self.tokens.next(&self.database).await?;
+        let mut expired = Expired::First;
         loop {
-            let next = |session| async move { claim::next(&session, claim, token).await };
+            let next = |session| async move { claim::next(&session, claim, token, expired).await };
             match self.database.run(Mode::Relaxed, next).await? {
                 Outcome::Claimed(claimed) => return Ok(Some(*claimed)),
                 Outcome::Nothing => {
@@ -61,8 +63,12 @@ impl IngestQueue for PostgresCatalogue {
                     return Ok(None);
                 }
                 Outcome::Expired => {
-                    let write = |session| async move { claim::take_back(&session, None).await };
-                    self.database.write(write).await?;
+                    let write =
+                        |session| async move { claim::take_back(&session, Lost::Expired).await };
+                    if self.database.write(write).await? == 0 {
+                        // Somebody is changing what has expired, or has taken it back just now: nobody waits for that.
+                        expired = Expired::PassedOver;
+                    }
                 }
             }
         }
@@ -101,14 +107,11 @@ impl IngestQueue for PostgresCatalogue {
     }
 
     async fn reclaim(&self, owner: &str) -> Result<u64> {
-        let mut reclaimed = 0;
-        loop {
-            let write = |session| async move { claim::take_back(&session, Some(owner)).await };
-            match self.database.write(write).await? {
-                0 => return Ok(reclaimed),
-                count => reclaimed += count,
-            }
-        }
+        self.take_back_of(Lost::OfDead(owner)).await
+    }
+
+    async fn release_all(&self, owner: &str) -> Result<u64> {
+        self.take_back_of(Lost::OfStopping(owner)).await
     }
 
     async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64> {
@@ -121,8 +124,23 @@ impl IngestQueue for PostgresCatalogue {
         Ok(self.database.write(write).await?)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
-        let write = |session| async move { notice::claim(&session, hold_for).await };
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
+        let (now, except) = (self.database.given_time(), &notice::customers(except));
+        // Mostly there is none: that costs no write.
+        let is_due = |session| async move { notice::any_due(&session, now, except).await };
+        if self.database.read(is_due).await? {
+            let write = |session| async move { notice::claim(&session, hold_for, except).await };
+            return Ok(self.database.write(write).await?);
+        }
+        Ok(None)
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        let write = |session| async move { notice::forget(&session, due_for).await };
         Ok(self.database.write(write).await?)
     }
 
@@ -153,5 +171,19 @@ impl IngestQueue for PostgresCatalogue {
 
     fn wakeups(&self) -> watch::Receiver<u64> {
         self.database.listener.wakeups()
+    }
+}
+
+impl PostgresCatalogue {
+    /// Takes back what a process held, part by part.
+    async fn take_back_of(&self, lost: Lost<'_>) -> Result<u64> {
+        let mut taken = 0;
+        loop {
+            let write = |session| async move { claim::take_back(&session, lost).await };
+            match self.database.write(write).await? {
+                0 => return Ok(taken),
+                count => taken += count,
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use dlcs_core::queue::{Claim, Crashes, Lane};
 use dlcs_core::time::Timestamp;
+use tokio_postgres::Row;
 
 use super::error::Result;
 use super::image::{self, StoredImage};
@@ -55,6 +56,15 @@ pub(super) enum Turn {
     Expired,
 }
 
+/// What a claim does about leases that have expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expired {
+    /// They come first.
+    First,
+    /// It leaves them to another one.
+    PassedOver,
+}
+
 /// A job and its image, which nobody else changes now.
 pub(super) struct Taken {
     pub(super) job: Job,
@@ -95,11 +105,11 @@ struct View {
 }
 
 /// Finds the job whose turn it is.
-pub(super) async fn next(session: &Session, claim: Claim<'_>) -> Result<Turn> {
+pub(super) async fn next(session: &Session, claim: Claim<'_>, expired: Expired) -> Result<Turn> {
     let mut passed_over: Vec<i64> = Vec::new();
     for _ in 0..LOOKS {
         let mut view = look(session, claim, &passed_over).await?;
-        if view.holdings.any_expired {
+        if view.holdings.any_expired && expired == Expired::First {
             return Ok(Turn::Expired);
         }
         if view.holdings.is_alone {
@@ -297,17 +307,19 @@ static WITH_IMAGES: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {job}, {image} FROM jobs AS j JOIN images AS i ON i.row_id = j.image")
 });
 
-/// Leases that have ended without a word of their holder: those that have expired, or those of one owner.
-pub(super) async fn lost(
-    session: &Session,
-    owner: Option<&str>,
-) -> Result<Vec<(Job, StoredImage)>> {
+/// Leases that have expired, with their images; none that somebody is changing.
+pub(super) async fn expired(session: &Session) -> Result<Vec<(Job, StoredImage)>> {
     let now = session.now().as_micros();
-    let rows = match owner {
-        Some(owner) => session.rows(&OF_OWNER, &[&owner]).await?,
-        None => session.rows(&EXPIRED, &[&now]).await?,
-    };
-    read_all(&rows, |columns| {
+    read_leases(&session.rows(&EXPIRED, &[&now]).await?)
+}
+
+/// Leases of one owner, as [`expired`] gives those that have expired.
+pub(super) async fn of_owner(session: &Session, owner: &str) -> Result<Vec<(Job, StoredImage)>> {
+    read_leases(&session.rows(&OF_OWNER, &[&owner]).await?)
+}
+
+fn read_leases(rows: &[Row]) -> Result<Vec<(Job, StoredImage)>> {
+    read_all(rows, |columns| {
         Ok((job::read(columns)?, image::read(columns)?))
     })
 }

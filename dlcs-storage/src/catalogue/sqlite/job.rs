@@ -44,7 +44,7 @@ pub(super) struct Job {
     host: String,
     pub(super) batch: Option<BatchId>,
     pub(super) generation: Generation,
-    attempt: u32,
+    pub(super) attempt: u32,
     pub(super) crashes: Crashes,
     set_apart: bool,
     pub(super) run_at: Timestamp,
@@ -332,8 +332,8 @@ pub(super) fn renew(connection: &Connection, token: LeaseToken, until: Timestamp
     }
 }
 
-/// Puts a leased job back for another attempt, which is counted, not before a time.
-pub(super) fn retry(
+/// Puts a leased job back with its attempts as they are given here, not due before a time.
+pub(super) fn wait(
     connection: &Connection,
     mut job: Job,
     run_at: Timestamp,
@@ -341,8 +341,8 @@ pub(super) fn retry(
     now: Timestamp,
 ) -> Result<()> {
     connection
-        .prepare_cached("UPDATE jobs SET attempt = attempt + 1, last_error = ?2 WHERE id = ?1")?
-        .execute(params![job.id, error])?;
+        .prepare_cached("UPDATE jobs SET attempt = ?2, last_error = ?3 WHERE id = ?1")?
+        .execute(params![job.id, job.attempt, error])?;
     job.run_at = run_at;
     put_back(connection, &job, job.set_apart, now)
 }

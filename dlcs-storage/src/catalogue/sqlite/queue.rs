@@ -21,7 +21,7 @@ use super::error::{Result, SqliteError};
 use super::image::StoredImage;
 use super::job::{Arrivals, Job};
 use super::submission::{Checked, SpacesSeen, admit, check, register, submit, submit_in_batches};
-use super::writer::Terms;
+use super::writer::{Terms, WORK_MAX};
 use super::{SqliteCatalogue, batch, collectable, image, job, notice, share, space, turn};
 
 #[async_trait]
@@ -100,7 +100,7 @@ impl IngestQueue for SqliteCatalogue {
 
     async fn fail(&self, lease: Lease, failure: Failure) -> QueueResult<Completion> {
         let terms = match failure {
-            Failure::Retry { .. } => Terms::DURABLE.waking(),
+            Failure::Retry { .. } | Failure::Postpone { .. } => Terms::DURABLE.waking(),
             Failure::Final { .. } => Terms::DURABLE,
         };
         let completion = self
@@ -129,9 +129,20 @@ impl IngestQueue for SqliteCatalogue {
         Ok(count)
     }
 
-    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
+    async fn release_all(&self, owner: &str) -> QueueResult<u64> {
+        let owner = owner.to_owned();
         let count = self
             .write_on(Terms::DURABLE.waking(), move |connection, now| {
+                release_all(connection, &owner, now)
+            })
+            .await?;
+        Ok(count)
+    }
+
+    async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> QueueResult<u64> {
+        let terms = Terms::DURABLE.waking().about(WORK_MAX);
+        let count = self
+            .write_on(terms, move |connection, now| {
                 retry_batch(connection, customer, batch, now)
             })
             .await?;
@@ -145,14 +156,27 @@ impl IngestQueue for SqliteCatalogue {
         Ok(changed)
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> QueueResult<Option<BatchNotice>> {
-        let now = self.clock.now();
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> QueueResult<Option<BatchNotice>> {
+        let (now, except) = (self.clock.now(), notice::customers(except));
+        let left_out = except.clone();
         // Mostly there is none: that costs no write.
-        if self.read(move |it| notice::any_due(it, now)).await? {
-            let claim = move |it: &Connection, now| notice::claim(it, hold_for, now);
+        let is_due = move |it: &Connection| notice::any_due(it, &left_out, now);
+        if self.read(is_due).await? {
+            let claim = move |it: &Connection, now| notice::claim(it, hold_for, &except, now);
             return Ok(self.write(claim).await?);
         }
         Ok(None)
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> QueueResult<u64> {
+        let forgotten = self
+            .write(move |connection, now| notice::forget(connection, due_for, now))
+            .await?;
+        Ok(forgotten)
     }
 
     async fn end_notice(&self, id: NoticeId) -> QueueResult<()> {
@@ -344,7 +368,7 @@ fn fail(
     failure: Failure,
     now: Timestamp,
 ) -> Result<Completion> {
-    let Some((job, mut stored)) = held(connection, lease)? else {
+    let Some((mut job, mut stored)) = held(connection, lease)? else {
         return Ok(Completion::Superseded);
     };
     let image = &mut stored.image;
@@ -352,8 +376,12 @@ fn fail(
     collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
     match failure {
         Failure::Retry { after, error } => {
-            let run_at = now.after(after);
-            job::retry(connection, job, run_at, &error, now)?;
+            job.attempt = job.attempt.saturating_add(1);
+            job::wait(connection, job, now.after(after), &error, now)?;
+            image.requeue();
+        }
+        Failure::Postpone { after, error } => {
+            job::wait(connection, job, now.after(after), &error, now)?;
             image.requeue();
         }
         Failure::Final { error } => {
@@ -366,10 +394,31 @@ fn fail(
 }
 
 fn release(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<()> {
-    let (job, mut stored) = held(connection, lease)?.ok_or(SqliteError::LeaseLost)?;
+    let (job, stored) = held(connection, lease)?.ok_or(SqliteError::LeaseLost)?;
+    give_back(connection, &job, stored, now)
+}
+
+/// Gives back untried what a process holds.
+fn release_all(connection: &Connection, owner: &str, now: Timestamp) -> Result<u64> {
+    let leased = job::list_leased(connection, Some(owner))?;
+    for job in &leased {
+        let stored = image::get_by_row(connection, job.image)?;
+        give_back(connection, job, stored, now)?;
+    }
+    Ok(leased.len() as u64)
+}
+
+fn give_back(
+    connection: &Connection,
+    job: &Job,
+    mut stored: StoredImage,
+    now: Timestamp,
+) -> Result<()> {
     let image = &mut stored.image;
-    collectable::add_lease(connection, &image.id, job.generation, lease.token(), now)?;
-    job::release(connection, &job, now)?;
+    if let Some(held) = job.held {
+        collectable::add_lease(connection, &image.id, job.generation, held.token, now)?;
+    }
+    job::release(connection, job, now)?;
     image.requeue();
     image::save_state(connection, &stored)
 }

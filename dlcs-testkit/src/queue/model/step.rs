@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::queue::Lane;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::fake::FakeClock;
@@ -46,6 +47,8 @@ pub enum Step {
     Fail(usize),
     /// Fails one for a while, in seconds.
     Retry(usize, u64),
+    /// Puts one off, by seconds, that is not to blame.
+    Postpone(usize, u64),
     /// Gives one back.
     Release(usize),
     /// Deletes an image.
@@ -57,12 +60,16 @@ pub enum Step {
     },
     /// A process of this name starts again.
     Reclaim(usize),
+    /// A process of this name stops.
+    ReleaseAll(usize),
     /// Retries the failures of a batch.
     RetryBatch(usize),
     /// Tests a batch.
     TestBatch(usize),
-    /// Takes a notice.
-    ClaimNotice,
+    /// Takes a notice, of other customers than this.
+    ClaimNotice(Option<usize>),
+    /// Forgets notices that are so old, in seconds.
+    ForgetNotices(u64),
     /// Ends a notice that was taken.
     EndNotice(usize),
     /// Puts one off, by seconds.
@@ -114,12 +121,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any_lease().prop_map(Step::Settle),
         3 => any_lease().prop_map(Step::Fail),
         2 => (any_lease(), 1..90_u64).prop_map(|(lease, after)| Step::Retry(lease, after)),
+        1 => (any_lease(), 1..90_u64).prop_map(|(lease, after)| Step::Postpone(lease, after)),
         1 => any_lease().prop_map(Step::Release),
         2 => (0..3_usize, 0..6_usize).prop_map(|(customer, image)| Step::Delete { customer, image }),
         1 => (0..3_usize).prop_map(Step::Reclaim),
+        1 => (0..3_usize).prop_map(Step::ReleaseAll),
         2 => (0..4_usize).prop_map(Step::RetryBatch),
         1 => (0..4_usize).prop_map(Step::TestBatch),
-        2 => Just(Step::ClaimNotice),
+        2 => option::of(0..3_usize).prop_map(Step::ClaimNotice),
+        1 => Just(Step::ForgetNotices(60)),
         1 => (0..3_usize).prop_map(Step::EndNotice),
         1 => (0..3_usize, 1..90_u64).prop_map(|(notice, after)| Step::DeferNotice(notice, after)),
         1 => Just(Step::Collect),

@@ -250,10 +250,12 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let end = async |lease| self.backend().fail(lease, Failure::Final { error }).await;
                 self.end(*choice, end).await
             }
-            Step::Retry(choice, seconds) => {
-                let failure = Failure::Retry {
-                    after: Duration::from_secs(*seconds),
-                    error: "nobody answers".to_owned(),
+            Step::Retry(choice, seconds) | Step::Postpone(choice, seconds) => {
+                let after = Duration::from_secs(*seconds);
+                let error = "nobody answers".to_owned();
+                let failure = match step {
+                    Step::Retry(..) => Failure::Retry { after, error },
+                    _ => Failure::Postpone { after, error },
                 };
                 let end = async |lease| self.backend().fail(lease, failure).await;
                 self.end(*choice, end).await
@@ -284,6 +286,10 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 let reclaimed = self.backend().reclaim(OWNERS[*owner]).await;
                 text(reclaimed.expect("the backend works"))
             }
+            Step::ReleaseAll(owner) => {
+                let released = self.backend().release_all(OWNERS[*owner]).await;
+                text(released.expect("the backend works"))
+            }
             Step::RetryBatch(choice) | Step::TestBatch(choice) => {
                 let Some(batch) = latest(&self.batches, *choice) else {
                     return "no batch yet".to_owned();
@@ -296,8 +302,10 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 };
                 outcome.unwrap_or_else(|error| kind(&error))
             }
-            Step::ClaimNotice => {
-                let notice = self.backend().claim_notice(LEASE).await;
+            Step::ClaimNotice(except) => {
+                let except = except.map(|customer| self.spaces[customer].customer);
+                let except = except.as_slice();
+                let notice = self.backend().claim_notice(LEASE, except).await;
                 let notice = notice.expect("the backend works");
                 self.notices.extend(notice.as_ref().map(|notice| notice.id));
                 text(notice.map(|BatchNotice { batch, attempt, .. }| (batch, attempt)))
@@ -315,6 +323,11 @@ impl<B: Catalogue + IngestQueue> World<B> {
                 };
                 outcome.expect("the backend works");
                 "noted".to_owned()
+            }
+            Step::ForgetNotices(seconds) => {
+                let age = Duration::from_secs(*seconds);
+                let forgotten = self.backend().forget_notices(age).await;
+                text(forgotten.expect("the backend works"))
             }
             Step::Collect => {
                 let keys = self.backend().list_collectable(usize::MAX).await;

@@ -170,6 +170,9 @@ impl IngestQueue for Broken {
                 after: Duration::ZERO,
                 error,
             },
+            Failure::Postpone { after, error } if self.has(Fault::ChargedRelease) => {
+                Failure::Retry { after, error }
+            }
             failure => failure,
         };
         self.sound.fail(lease, failure).await
@@ -193,6 +196,13 @@ impl IngestQueue for Broken {
         self.sound.reclaim(owner).await
     }
 
+    async fn release_all(&self, owner: &str) -> Result<u64> {
+        if self.has(Fault::ChargedRelease) {
+            return self.sound.reclaim(owner).await;
+        }
+        self.sound.release_all(owner).await
+    }
+
     async fn retry_batch(&self, customer: CustomerId, batch: BatchId) -> Result<u64> {
         if self.has(Fault::IdleRetry) {
             return Ok(2);
@@ -204,13 +214,21 @@ impl IngestQueue for Broken {
         self.sound.test_batch(customer, batch).await
     }
 
-    async fn claim_notice(&self, hold_for: Duration) -> Result<Option<BatchNotice>> {
+    async fn claim_notice(
+        &self,
+        hold_for: Duration,
+        except: &[CustomerId],
+    ) -> Result<Option<BatchNotice>> {
         let hold_for = if self.has(Fault::LooseNotices) {
             Duration::ZERO
         } else {
             hold_for
         };
-        self.sound.claim_notice(hold_for).await
+        self.sound.claim_notice(hold_for, except).await
+    }
+
+    async fn forget_notices(&self, due_for: Duration) -> Result<u64> {
+        self.sound.forget_notices(due_for).await
     }
 
     async fn end_notice(&self, id: NoticeId) -> Result<()> {

@@ -18,7 +18,7 @@ use super::error::{Result, SqliteError};
 /// The most operations of one transaction.
 const GROUP_MAX: usize = 256;
 /// The most work of one transaction, in images: who joins late must not wait for long. One that is as large by itself has its own.
-const WORK_MAX: usize = 2000;
+pub(super) const WORK_MAX: usize = 2000;
 /// Operations that may wait before callers do.
 const INBOX: usize = 4 * GROUP_MAX;
 

@@ -1,0 +1,185 @@
+//! A lease in the hands of this process: its outcome is recorded although the database is away for a while, and none is forgotten.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::Dlcs;
+use crate::image::{Image, ImageState};
+use crate::queue::{Completion, Failure, Lease, QueueError, Success};
+
+/// The first wait for a database that is away; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest of them: shorter than [`BEFORE_OTHERS`](super::workers::BEFORE_OTHERS), so that whoever holds something is heard first.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an outcome waits for a database that is away.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// As long as it takes: there is nothing else to do.
+    Endless,
+    /// So long: somebody waits for it.
+    For(Duration),
+}
+
+/// A lease that is given back when it is dropped without an outcome.
+///
+/// No lease that it is about is ended twice: results carry the number of their claim.
+#[derive(Debug)]
+pub(super) struct Held {
+    dlcs: Dlcs,
+    pub(super) lease: Lease,
+    has_ended: bool,
+}
+
+impl Dlcs {
+    pub(super) fn hold(&self, lease: Lease) -> Held {
+        Held {
+            dlcs: self.clone(),
+            lease,
+            has_ended: false,
+        }
+    }
+
+    /// Gives back everything that this process holds, so that nobody waits until its leases end and nothing counts as a crash; returns how
+    /// many images that were.
+    ///
+    /// For the end of a program, when its workers have stopped and it answers no more requests: registrations that are still on their way are
+    /// in the queue afterwards, and what they come to does not count.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn release_all(&self) -> crate::Result<u64> {
+        Ok(self.0.queue.release_all(&self.0.owner).await?)
+    }
+}
+
+impl Held {
+    /// Records that all went well.
+    pub(super) async fn complete(
+        mut self,
+        success: Success,
+        patience: Patience,
+    ) -> Result<Completion, QueueError> {
+        let queue = &self.dlcs.0.queue;
+        let record = |lease| queue.complete(lease, success.clone());
+        let outcome = self.record(patience, record).await;
+        let outcome = self
+            .recorded_before(outcome, |state| state.error().is_none())
+            .await;
+        self.end(outcome)
+    }
+
+    /// Records a failure.
+    pub(super) async fn fail(
+        mut self,
+        failure: Failure,
+        patience: Patience,
+    ) -> Result<Completion, QueueError> {
+        let queue = &self.dlcs.0.queue;
+        let record = |lease| queue.fail(lease, failure.clone());
+        let outcome = self.record(patience, record).await;
+        let outcome = self
+            .recorded_before(outcome, |state| state.error().is_some())
+            .await;
+        self.end(outcome)
+    }
+
+    /// Gives the image back untried.
+    pub(super) async fn release(mut self, patience: Patience) -> Result<(), QueueError> {
+        let (outcome, _) = self
+            .record(patience, |lease| self.dlcs.0.queue.release(lease))
+            .await;
+        self.end(outcome)
+    }
+
+    /// Somebody else has the image.
+    pub(super) fn lose(mut self) {
+        self.has_ended = true;
+    }
+
+    /// Records an outcome; says besides whether it may have been recorded before, without an answer.
+    async fn record<T, F>(
+        &self,
+        patience: Patience,
+        record: impl Fn(Lease) -> F + Send + Sync,
+    ) -> (Result<T, QueueError>, bool)
+    where
+        F: Future<Output = Result<T, QueueError>> + Send,
+    {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut in_doubt = false;
+        loop {
+            let error = match record(self.lease.again()).await {
+                Err(error @ QueueError::Unavailable { .. }) => error,
+                outcome => return (outcome, in_doubt),
+            };
+            if matches!(patience, Patience::For(most) if begun.elapsed() + pause > most) {
+                return (Err(error), in_doubt);
+            }
+            tracing::warn!(image = %self.lease.image(), error = &error as &dyn std::error::Error, "an outcome waits for the database");
+            in_doubt = true;
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// A lease that seems to be lost may have ended with this outcome, whose answer was lost: then the image says so.
+    async fn recorded_before(
+        &self,
+        (outcome, in_doubt): (Result<Completion, QueueError>, bool),
+        is_meant: impl Fn(&ImageState) -> bool + Send,
+    ) -> Result<Completion, QueueError> {
+        if !in_doubt || !matches!(outcome, Err(QueueError::LeaseLost)) {
+            return outcome;
+        }
+        let found = self.dlcs.0.catalogue.find_image(self.lease.image()).await;
+        let ended = |image: &Image| {
+            let is_on_its_way = matches!(
+                image.state,
+                ImageState::Waiting { .. } | ImageState::Ingesting { .. }
+            );
+            image.generation == self.lease.generation() && !is_on_its_way && is_meant(&image.state)
+        };
+        match found {
+            Ok(Some(image)) if ended(&image) => Ok(Completion::Recorded(Box::new(image))),
+            _ => outcome,
+        }
+    }
+
+    /// Whatever the queue has said ends the lease, or lets it expire; only while it says nothing is there something to give back.
+    fn end<T>(&mut self, outcome: Result<T, QueueError>) -> Result<T, QueueError> {
+        self.has_ended = !matches!(outcome, Err(QueueError::Unavailable { .. }));
+        outcome
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        // Without a runtime nothing can be written: the lease ends by itself.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (dlcs, lease) = (self.dlcs.clone(), self.lease.again());
+        runtime.spawn(async move {
+            let patience = Patience::For(dlcs.0.settings.lease_for);
+            let mut held = dlcs.hold(lease);
+            let (outcome, _) = held
+                .record(patience, |lease| dlcs.0.queue.release(lease))
+                .await;
+            // Once is enough.
+            held.has_ended = true;
+            if let Err(error) = outcome
+                && !matches!(error, QueueError::LeaseLost)
+            {
+                tracing::warn!(image = %held.lease.image(), error = &error as &dyn std::error::Error, "an image could not be given back; its lease will end");
+            }
+        });
+    }
+}

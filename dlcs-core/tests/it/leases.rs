@@ -1,0 +1,238 @@
+//! Leases: kept while a database is away, given up when they are lost, given back when nobody needs them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use dlcs_core::batch::Batch;
+use dlcs_core::image::ImageState;
+use dlcs_core::queue::{Claim, Claimed, Crashes, QueueError};
+use dlcs_core::{CustomerId, Error, IngestQueue, Settings};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::fake::{Gate, OWNER, Script, Setting};
+
+/// A claim of another node.
+async fn claim_elsewhere(setting: &Setting) -> Option<Claimed> {
+    let claim = Claim {
+        owner: "another node",
+        lease_for: Duration::from_secs(60),
+        per_host: 8,
+    };
+    setting.backend.claim(claim).await.unwrap()
+}
+
+async fn submitted(setting: &Setting, name: &str) -> Batch {
+    let batch = [setting.registration(name)];
+    setting.dlcs.submit_batch(batch).await.unwrap()
+}
+
+async fn assert_completed(setting: &Setting, batch: &Batch) {
+    let report = setting.dlcs.wait(CustomerId::FIRST, batch.id);
+    let report = timeout(Duration::from_secs(300), report).await;
+    let report = report.expect("it comes to its end").unwrap();
+    assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
+}
+
+/// An image at an address that waits to be let go, claimed and opened by the workers of this process.
+async fn under_way(setting: &Setting) -> (Arc<Gate>, Batch) {
+    let gate = Arc::new(Gate::default());
+    let script = Script::Gate(Arc::clone(&gate), "4x4");
+    setting.origin.script("slow", script);
+    let batch = submitted(setting, "slow").await;
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    gate.opened.notified().await;
+    (gate, batch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_waits_for_a_database_that_is_away() {
+    let setting = Setting::new().await;
+    let (gate, batch) = under_way(&setting).await;
+    setting.backend.refuse("complete", 3);
+    let begun = Instant::now();
+    gate.open.notify_one();
+    assert_completed(&setting, &batch).await;
+    assert_eq!(setting.backend.refused(), 3);
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 1, "kept");
+    assert!(begun.elapsed() < Duration::from_secs(2), "at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_waits_for_a_database_that_is_away() {
+    let setting = Setting::new().await;
+    setting.origin.script("html", Script::Bytes("<html>"));
+    let batch = submitted(&setting, "html").await;
+    setting.backend.refuse("fail", 3);
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let report = setting.dlcs.wait(CustomerId::FIRST, batch.id);
+    let report = timeout(Duration::from_secs(10), report).await;
+    let report = report.expect("it is told as soon as it can be").unwrap();
+    assert_eq!(report.batch.errors, 1);
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_whose_answer_was_lost_counts_once() {
+    let setting = Setting::new().await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    setting.origin.script("html", Script::Bytes("<html>"));
+    setting.backend.lose_answers("complete", 1);
+    let registered = setting.dlcs.register(setting.registration("a")).await;
+    assert_eq!(registered.unwrap().image.width(), 4);
+    setting.backend.lose_answers("fail", 1);
+    let refused = setting.dlcs.register(setting.registration("html")).await;
+    assert!(matches!(refused, Err(Error::Ingest { .. })), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_was_away_for_longer_than_a_lease_counts_as_no_crash() {
+    let setting = Setting::new().await;
+    let (gate, batch) = under_way(&setting).await;
+    for _ in 0..=Crashes::ISOLATE + Crashes::GIVE_UP {
+        setting.backend.be_away(true);
+        sleep(Duration::from_secs(150)).await;
+        setting.backend.be_away(false);
+        gate.opened.notified().await;
+        let image = setting.dlcs.image(&setting.id("slow")).await.unwrap();
+        assert!(matches!(image.state, ImageState::Ingesting { .. }));
+    }
+    // What is set apart is claimed by a process that holds nothing else.
+    setting.origin.script("other", Script::Bytes("4x4"));
+    let other = submitted(&setting, "other").await;
+    assert_completed(&setting, &other).await;
+    gate.open.notify_one();
+    assert_completed(&setting, &batch).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_outlives_an_absence_of_its_queue_that_is_shorter() {
+    let setting = Setting::new().await;
+    let (gate, batch) = under_way(&setting).await;
+    sleep(Duration::from_secs(16)).await;
+    setting.backend.be_away(true);
+    sleep(Duration::from_secs(57)).await;
+    setting.backend.be_away(false);
+    sleep(Duration::from_secs(30)).await;
+    assert!(claim_elsewhere(&setting).await.is_none(), "it is held");
+    gate.open.notify_one();
+    assert_completed(&setting, &batch).await;
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_given_up_when_somebody_else_has_its_lease() {
+    let setting = Setting::new().await;
+    let (gate, batch) = under_way(&setting).await;
+    // As if this process had stood still for longer than its lease.
+    setting.backend.reclaim(OWNER).await.unwrap();
+    let theirs = claim_elsewhere(&setting).await.unwrap();
+    sleep(setting.dlcs.settings().heartbeat + Duration::from_secs(1)).await;
+    // Nobody waits at the gate any more: who comes next does.
+    gate.open.notify_one();
+    sleep(Duration::from_secs(1)).await;
+    let image = setting.dlcs.image(&setting.id("slow")).await.unwrap();
+    assert!(matches!(image.state, ImageState::Ingesting { .. }));
+    setting.backend.release(theirs.lease).await.unwrap();
+    assert_completed(&setting, &batch).await;
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_given_up_when_its_lease_has_ended_unrenewed() {
+    let setting = Setting::with(Settings::default().with_workers(1)).await;
+    let (gate, _batch) = under_way(&setting).await;
+    setting.backend.refuse("renew", usize::MAX);
+    sleep(setting.dlcs.settings().lease_for - Duration::from_secs(1)).await;
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 1);
+    sleep(Duration::from_secs(2)).await;
+    // It has been given back, and taken up again as a first attempt.
+    gate.opened.notified().await;
+    assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_is_dropped_is_in_the_queue_at_once() {
+    let setting = Setting::new().await;
+    let gate = Arc::new(Gate::default());
+    let script = Script::Gate(Arc::clone(&gate), "4x4");
+    setting.origin.script("slow", script);
+    let registering = setting.dlcs.register(setting.registration("slow"));
+    tokio::select! {
+        ended = registering => panic!("{ended:?}"),
+        () = gate.opened.notified() => {}
+    }
+    let begun = Instant::now();
+    // A task gives it back.
+    let claimed = loop {
+        match claim_elsewhere(&setting).await {
+            Some(claimed) => break claimed,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(claimed.lease.attempt(), 1);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    setting.backend.release(claimed.lease).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_program_holds_that_stops_is_in_the_queue_at_once() {
+    let setting = Setting::new().await;
+    let gate = Arc::new(Gate::default());
+    let script = Script::Gate(Arc::clone(&gate), "4x4");
+    setting.origin.script("slow", script);
+    let registration = setting.registration("slow");
+    let dlcs = setting.dlcs.clone();
+    let registering = tokio::spawn(async move { dlcs.register(registration).await });
+    gate.opened.notified().await;
+    assert!(claim_elsewhere(&setting).await.is_none(), "it is held");
+    assert_eq!(setting.dlcs.release_all().await.unwrap(), 1);
+    assert_eq!(setting.dlcs.release_all().await.unwrap(), 0);
+    let claimed = claim_elsewhere(&setting).await.unwrap();
+    assert_eq!(claimed.lease.attempt(), 1);
+    gate.open.notify_one();
+    let ended = registering.await.unwrap();
+    assert!(matches!(ended, Err(Error::Superseded { .. })), "{ended:?}");
+    setting.backend.release(claimed.lease).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_cannot_be_recorded_in_time_says_so_and_is_given_back() {
+    let setting = Setting::new().await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    setting.backend.refuse("complete", usize::MAX);
+    let registered = setting.dlcs.register(setting.registration("a")).await;
+    assert!(
+        matches!(
+            registered,
+            Err(Error::Queue(QueueError::Unavailable { .. }))
+        ),
+        "{registered:?}"
+    );
+    setting.backend.refuse("complete", 0);
+    tokio::task::yield_now().await;
+    let image = setting.dlcs.image(&setting.id("a")).await.unwrap();
+    assert!(matches!(image.state, ImageState::Waiting { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_stop_in_time_although_the_database_is_away() {
+    let drain = Duration::from_secs(5);
+    let setting = Setting::with(Settings::default().with_drain(drain)).await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    submitted(&setting, "a").await;
+    setting.backend.refuse("complete", usize::MAX);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let workers = tokio::spawn(setting.dlcs.clone().run_workers(async {
+        let _ = stopped.await;
+    }));
+    sleep(Duration::from_secs(1)).await;
+    setting.backend.be_away(true);
+    stop.send(()).unwrap();
+    let begun = Instant::now();
+    workers.await.unwrap();
+    assert!(begun.elapsed() < drain + Duration::from_secs(1));
+    setting.backend.be_away(false);
+    assert_eq!(setting.dlcs.release_all().await.unwrap(), 1);
+}
