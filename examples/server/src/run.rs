@@ -33,6 +33,8 @@ use crate::storage::{DERIVATIVES, KNOWN_HOSTS, bucket, local, node, postgres, sq
 /// How long a start waits for what another process holds: longer than a database lets it hold that and do nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long the last thing that a stop does may take.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Serves until a signal stops the program and everything is drained; a second signal cuts that short.
 ///
@@ -77,7 +79,7 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
             halted.await;
         }
     });
-    let service = service(dlcs, &config);
+    let service = service(dlcs.clone(), &config);
     let server = tokio::spawn(dlcs_http::serve(listener, service, halt(stopped), drain));
     let mut both = std::pin::pin!(async { tokio::try_join!(workers, server) });
     tokio::select! {
@@ -96,7 +98,21 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
         },
         () = signals.next() => tracing::warn!("stopped at once: what was in work is taken up by the next start"),
     }
+    give_back(&dlcs).await;
     Ok(())
+}
+
+/// Gives back what nobody here brings to its end any more: registrations that take longer than the drain, whether or not their clients wait.
+async fn give_back(dlcs: &Dlcs) {
+    match tokio::time::timeout(LAST, dlcs.release_all()).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(images)) => tracing::info!(images, "gave back what was still in work"),
+        Ok(Err(error)) => {
+            let error = &error as &dyn Error;
+            tracing::warn!(error, "what was still in work waits until its leases end");
+        }
+        Err(_) => tracing::warn!("what was still in work waits until its leases end"),
+    }
 }
 
 /// A part ended that must not end.

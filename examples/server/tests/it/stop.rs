@@ -33,12 +33,13 @@ async fn a_stop_finishes_what_is_asked_and_gives_back_what_is_in_work() {
     let mut arguments: Vec<_> = ["--admin-key", KEY, "--admin-secret", SECRET].into();
     arguments.extend(["--allow-private", "127.0.0.0/8", "--drain", "1"]);
     // One worker is free beside those that the slow images take, and the host is free for it and for whoever asks.
-    arguments.extend(["--workers", "4", "--per-host", "8"]);
+    arguments.extend(["--workers", "6", "--per-host", "12"]);
     let client = Client::builder()
         .timeout(Duration::from_secs(60))
         .build()
         .unwrap();
     let mut batches = Vec::new();
+    let mut waiting = None;
     let mut answered = 0;
     for round in 0..STOPS {
         let before = held(&origin);
@@ -48,6 +49,15 @@ async fn a_stop_finishes_what_is_asked_and_gives_back_what_is_in_work() {
             until(Instant::now(), SUCCESSION, "a successor works", works).await;
         }
         batches.push(submit(&client, &program, &origin, round).await);
+        if round == 0 {
+            // One that is waited for, and one whose client goes away.
+            let slow = put_slow(&client, &program, &origin, "own-slow");
+            waiting = Some(slow);
+            let gone = put_slow(&client, &program, &origin, "own-gone");
+            let all = async || held(&origin) == SLOW as usize + 2;
+            until(Instant::now(), PATIENCE, "everything slow begins", all).await;
+            gone.abort();
+        }
         let asked = ask(&client, &program, &origin, round);
         let batch = batches.last().unwrap();
         let has_begun = async || get(&client, &program, batch).await["completed"] != json!(0);
@@ -60,13 +70,15 @@ async fn a_stop_finishes_what_is_asked_and_gives_back_what_is_in_work() {
         assert!(took < PATIENCE, "{took:?}");
         answered += asked.end().await;
         let [jobs, leased, charged] = jobs(data.path());
-        assert!(jobs >= SLOW, "what is slow is still to be done");
+        assert!(jobs >= SLOW + 2, "what is slow is still to be done");
         assert_eq!((leased, charged), (0, 0), "given back, and not charged");
     }
     assert!(
         answered >= STOPS as usize,
         "only {answered} requests were answered"
     );
+    let answer = waiting.unwrap().await.unwrap();
+    assert!(answer.is_err(), "it was cut off when the drain was over");
     gate.open();
     let program = Program::start(data.path(), &arguments);
     for batch in &batches {
@@ -78,6 +90,20 @@ async fn a_stop_finishes_what_is_asked_and_gives_back_what_is_in_work() {
             (&json!(0), &batch["count"])
         );
     }
+}
+
+/// Registers an image at once that takes for ever.
+fn put_slow(
+    client: &Client,
+    program: &Program,
+    origin: &HttpServer,
+    id: &str,
+) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
+    let body = json!({ "origin": origin.url("/held.jpg").as_str() }).to_string();
+    let request = client
+        .put(program.at(&format!("/customers/1/spaces/1/images/{id}")))
+        .basic_auth(KEY, Some(SECRET));
+    tokio::spawn(request.body(body).send())
 }
 
 /// How many requests for the slow image have come.
