@@ -101,8 +101,9 @@ impl TrustedProxies {
 
 /// What counts as one address: of IPv6, the 64 bits that a subscriber has to itself (RFC 6177).
 pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
+    // As which IPv4 comes in where one socket listens for both.
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }

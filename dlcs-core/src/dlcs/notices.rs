@@ -18,8 +18,8 @@ const POLL: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_secs(60);
 /// How often a notice is told before it is given up: for some three hours.
 const ATTEMPTS: u32 = 24;
-/// For so long a notice waits for somebody who can tell it, where this process cannot: as long as others would try to.
-const KEEP: Duration = Duration::from_secs(3 * 60 * 60);
+/// For so long a notice waits for somebody who can tell it, where this process cannot: whoever can may be away for days, or behind with others.
+const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Customers who are told side by side: one who does not answer holds up nobody else.
 const AT_ONCE: usize = 32;
 

@@ -108,11 +108,14 @@ async fn a_database_that_was_away_for_longer_than_a_lease_counts_as_no_crash() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_outlives_an_absence_of_its_queue_that_is_shorter() {
-    let setting = Setting::new().await;
+    let mut settings = Settings::default();
+    // No beat falls between the absence and the end of the lease.
+    settings.heartbeat = Duration::from_secs(25);
+    let setting = Setting::with(settings).await;
     let (gate, batch) = under_way(&setting).await;
-    sleep(Duration::from_secs(16)).await;
+    sleep(Duration::from_secs(26)).await;
     setting.backend.be_away(true);
-    sleep(Duration::from_secs(57)).await;
+    sleep(Duration::from_secs(54)).await;
     setting.backend.be_away(false);
     sleep(Duration::from_secs(30)).await;
     assert!(claim_elsewhere(&setting).await.is_none(), "it is held");
@@ -164,13 +167,13 @@ async fn a_registration_that_is_dropped_is_in_the_queue_at_once() {
         () = gate.opened.notified() => {}
     }
     let begun = Instant::now();
-    // A task gives it back.
-    let claimed = loop {
-        match claim_elsewhere(&setting).await {
-            Some(claimed) => break claimed,
-            None => tokio::task::yield_now().await,
-        }
-    };
+    // A task gives it back, whose turn comes.
+    let mut claimed = None;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        claimed = claimed.or(claim_elsewhere(&setting).await);
+    }
+    let claimed = claimed.expect("nobody waits until its lease ends");
     assert_eq!(claimed.lease.attempt(), 1);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     setting.backend.release(claimed.lease).await.unwrap();

@@ -10,7 +10,9 @@ const FIRST_BYTE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may stay open without a request.
 const IDLE: Duration = Duration::from_secs(75);
-/// How long a client may take nothing of an answer.
+/// The most bytes of an answer of HTTP/2 that are handed over at once.
+const H2_PIECE: usize = 16 << 10;
+/// How long a client may take nothing of what it is answered.
 pub(super) const STALL: Duration = Duration::from_secs(30);
 
 /// What every connection of HTTP/2 begins with (RFC 9113 §3.4).
@@ -107,11 +109,28 @@ impl Activity {
         }
     }
 
+    /// Bytes have gone out: an answer of HTTP/1 may be handed over long before all of it has.
+    pub(super) fn wrote(&mut self, now: Instant) {
+        if self.protocol != Protocol::Second && self.open == 0 && self.phase == Phase::Idle {
+            self.since = now;
+        }
+    }
+
+    /// The most bytes that are handed over at once. A piece of HTTP/2 is kept for its client however little of it may be sent: what waits is to be
+    /// seen here instead.
+    pub(super) fn piece(&self) -> usize {
+        match self.protocol {
+            Protocol::Second => H2_PIECE,
+            _ => usize::MAX,
+        }
+    }
+
     /// When the connection is to be closed if nothing happens until then.
     pub(super) fn limit(&self) -> Option<Instant> {
         if self.open > 0 {
+            // Others on the connection may read on: only when nobody does is it of no use.
             let untaken = self.untaken.iter();
-            return untaken.map(|(_, since)| *since + STALL).min();
+            return untaken.map(|(_, since)| *since + STALL).max();
         }
         Some(match self.phase {
             Phase::New => self.since + FIRST_BYTE,
@@ -150,6 +169,9 @@ mod tests {
         assert_eq!(activity.limit(), None);
         activity.end(answer, begun + seconds(30));
         assert_eq!(activity.limit(), Some(begun + seconds(30) + IDLE));
+        // The rest of the answer goes out late.
+        activity.wrote(begun + seconds(70));
+        assert_eq!(activity.limit(), Some(begun + seconds(70) + IDLE));
         activity.read(b"G", begun + seconds(90));
         assert_eq!(activity.limit(), Some(begun + seconds(90) + HEAD));
     }
@@ -180,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_that_is_left_longest_counts() {
+    fn a_connection_is_let_go_when_nothing_on_it_is_taken() {
         let begun = Instant::now();
         let mut activity = Activity::new(begun);
         activity.read(PREFACE, begun);
@@ -188,11 +210,12 @@ mod tests {
         assert_eq!(activity.limit(), None, "nothing can be taken yet");
         activity.offer(first, begun);
         activity.offer(second, begun + seconds(5));
-        assert_eq!(activity.limit(), Some(begun + STALL));
+        assert_eq!(activity.limit(), Some(begun + seconds(5) + STALL));
         activity.offer(first, begun + seconds(9));
+        assert_eq!(activity.limit(), Some(begun + seconds(9) + STALL));
+        activity.withdraw(first);
         assert_eq!(activity.limit(), Some(begun + seconds(5) + STALL));
         activity.withdraw(second);
-        assert_eq!(activity.limit(), Some(begun + seconds(9) + STALL));
         activity.end(first, begun + seconds(10));
         assert_eq!(activity.limit(), None);
         activity.end(second, begun + seconds(11));

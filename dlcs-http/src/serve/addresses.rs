@@ -84,5 +84,9 @@ mod tests {
         let enter = |text: &str| addresses.enter(text.parse().unwrap());
         let _first = enter("2001:db8::1").unwrap();
         assert!(enter("2001:db8::2").is_none(), "one subscriber");
+        // IPv4 through a socket that listens for both.
+        let _third = enter("::ffff:192.0.2.1").unwrap();
+        assert!(enter("::ffff:192.0.2.2").is_some(), "another");
+        assert!(enter("192.0.2.1").is_none(), "the same");
     }
 }

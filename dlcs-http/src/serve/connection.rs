@@ -43,9 +43,15 @@ pub(super) struct Answering {
 impl Answering {
     /// The answer that the client may take now.
     pub(super) fn with(self, body: ResponseBody) -> WatchedBody {
-        self.watch.activity().offer(self.number, Instant::now());
+        let piece = {
+            let mut activity = self.watch.activity();
+            activity.offer(self.number, Instant::now());
+            activity.piece()
+        };
         WatchedBody {
             body,
+            rest: Bytes::new(),
+            piece,
             answering: self,
         }
     }
@@ -61,7 +67,19 @@ impl Drop for Answering {
 #[derive(Debug)]
 pub(super) struct WatchedBody {
     body: ResponseBody,
+    /// What has come of the body and is still to be handed over.
+    rest: Bytes,
+    /// The most bytes that are handed over at once.
+    piece: usize,
     answering: Answering,
+}
+
+impl WatchedBody {
+    /// The next piece of what has come.
+    fn hand_over(&mut self) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let length = self.rest.len().min(self.piece);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
 }
 
 impl Body for WatchedBody {
@@ -72,7 +90,18 @@ impl Body for WatchedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let mut polled = if self.rest.is_empty() {
+            Pin::new(&mut self.body).poll_frame(context)
+        } else {
+            self.hand_over()
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(bytes) = frame.data_mut()
+            && bytes.len() > self.piece
+        {
+            self.rest = std::mem::take(bytes);
+            polled = self.hand_over();
+        }
         let Answering { watch, number } = &self.answering;
         if polled.is_ready() {
             watch.activity().offer(*number, Instant::now());
@@ -84,11 +113,15 @@ impl Body for WatchedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, hint) = (self.rest.len() as u64, self.body.size_hint());
+        match hint.exact() {
+            Some(length) => SizeHint::with_exact(length + rest),
+            None => hint,
+        }
     }
 }
 
@@ -119,6 +152,10 @@ impl PatientStream {
 
     /// Is ready when the client has stalled for too long.
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.stalled.is_some() {
+            // What is written has a limit of its own.
+            return Poll::Pending;
+        }
         loop {
             let Some(limit) = self.watch.activity().limit() else {
                 // Something else will happen, and this is asked again then.
@@ -132,6 +169,12 @@ impl PatientStream {
             if Instant::now() >= limit {
                 return Poll::Ready(());
             }
+        }
+    }
+
+    fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
+        if matches!(outcome, Poll::Ready(Ok(1..))) {
+            self.watch.activity().wrote(Instant::now());
         }
     }
 
@@ -182,6 +225,7 @@ impl AsyncWrite for PatientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(&outcome);
         self.written(context, outcome)
     }
 
@@ -191,6 +235,7 @@ impl AsyncWrite for PatientStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.wrote(&outcome);
         self.written(context, outcome)
     }
 

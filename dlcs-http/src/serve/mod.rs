@@ -12,8 +12,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
@@ -35,6 +35,8 @@ use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
 const CONNECTIONS: usize = 4096;
+/// How often it is said, at the most, that an address has too many connections.
+const COMPLAINT: Duration = Duration::from_secs(60);
 /// The most headers of a request.
 const HEADERS: usize = 64;
 /// The largest head of a request, in bytes, and what is read ahead of a body.
@@ -185,6 +187,8 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 struct Doors {
     permits: Arc<Semaphore>,
     addresses: Addresses,
+    /// When it was last said that an address has too many.
+    complained: Mutex<Option<Instant>>,
 }
 
 /// The room that a connection takes.
@@ -198,7 +202,24 @@ impl Doors {
         Self {
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             addresses: Addresses::new(service.connections_per_address()),
+            complained: Mutex::default(),
         }
+    }
+
+    /// Says that connections are closed, but not of each: who opens them must not fill the log.
+    fn complain(&self, peer: IpAddr) {
+        let mut complained = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if complained.is_some_and(|last| last.elapsed() < COMPLAINT) {
+            return;
+        }
+        *complained = Some(Instant::now());
+        tracing::warn!(
+            address = %peer,
+            "more connections than one address may have are closed: if this is a proxy, it should be named as one"
+        );
     }
 
     /// Returns the next connection, however long the system refuses to give one.
@@ -217,10 +238,7 @@ impl Doors {
             let is_proxy = service.trusts(peer);
             let place = (!is_proxy).then(|| self.addresses.enter(peer));
             if let Some(None) = place {
-                tracing::warn!(
-                    address = %peer,
-                    "more connections than one address may have are closed: if this is a proxy, it should be named as one"
-                );
+                self.complain(peer);
                 continue;
             }
             let room = Room {

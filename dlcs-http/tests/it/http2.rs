@@ -144,21 +144,44 @@ async fn a_connection_without_requests_is_closed_in_the_end() {
 async fn who_does_not_take_an_answer_is_let_go() {
     let fixture = Fixture::with_image("map").await;
     let server = start(fixture.dlcs).await;
-    let mut client = Client::connect(&server, 0).await;
-    assert!(client.send(&ask(1, TILE)).await);
-    let head = client
+    // Nothing of it may be sent, next to nothing, and more than one piece.
+    for window in [0, 1, 65_535] {
+        let mut client = Client::connect(&server, window).await;
+        assert!(client.send(&ask(1, "/openapi.json")).await);
+        let head = client
+            .next_of(HEADERS)
+            .await
+            .expect("the head of an answer");
+        assert_eq!(head.flags & END_STREAM, 0, "there is a body to take");
+        let begun = Instant::now();
+        client.rest().await;
+        let waited = begun.elapsed();
+        let expected = Duration::from_secs(30);
+        assert!(
+            waited >= expected && waited < expected + Duration::from_secs(15),
+            "{window}: {waited:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_that_is_not_taken_ends_no_other() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let mut client = Client::connect(&server, 1).await;
+    assert!(client.send(&ask(1, "/openapi.json")).await);
+    client
         .next_of(HEADERS)
         .await
         .expect("the head of an answer");
-    assert_eq!(head.flags & END_STREAM, 0, "there is a body to take");
-    let begun = Instant::now();
-    client.rest().await;
-    let waited = begun.elapsed();
-    let expected = Duration::from_secs(30);
-    assert!(
-        waited >= expected && waited < expected + Duration::from_secs(15),
-        "{waited:?}"
-    );
+    // Somebody behind the same proxy reads on, for longer than one may wait.
+    for number in 1..10 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let stream = 2 * number + 1;
+        assert!(client.send(&ask(stream, "/openapi.json")).await);
+        let answer = client.next_of(HEADERS).await.expect("an answer");
+        assert_eq!(answer.stream, stream);
+    }
 }
 
 #[tokio::test]

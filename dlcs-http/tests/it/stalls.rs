@@ -87,6 +87,32 @@ async fn who_does_not_take_an_answer_is_let_go() {
     assert!(begun.elapsed() >= Duration::from_secs(30), "{ended}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_takes_an_answer_slowly_gets_all_of_it() {
+    let fixture = Fixture::with_image("map").await;
+    let server = start(fixture.dlcs).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut answer, mut buffer, begun) = (Vec::new(), [0; 4096], Instant::now());
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap();
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(&buffer[..read]);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    assert!(begun.elapsed() > Duration::from_secs(300), "it took long");
+    let head = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+    let text = String::from_utf8_lossy(&answer[..head]);
+    let length = text.split("content-length: ").nth(1).unwrap();
+    let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+    assert_eq!(answer.len() - head - 4, length);
+}
+
 #[tokio::test]
 async fn an_address_has_so_many_connections_and_others_are_served() {
     let fixture = Fixture::with_image("map").await;
@@ -110,7 +136,9 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
     assert!(served([127, 0, 0, 1]).await.is_none());
     assert!(served([127, 0, 0, 2]).await.is_some());
     open.pop();
-    while served([127, 0, 0, 1]).await.is_none() {}
+    let room = async { while served([127, 0, 0, 1]).await.is_none() {} };
+    let room = tokio::time::timeout(Duration::from_secs(60), room).await;
+    room.expect("one has made room");
 }
 
 #[tokio::test]

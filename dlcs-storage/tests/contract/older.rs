@@ -25,9 +25,9 @@ pub(crate) const ROWS: &str = "
         (3, 1, 1, 'waiting', 'https://a.example/w.jpg', 'a', '', '', 1, 0, -9, '[]', '[]', '[]', 400, '[]', 30, 31, NULL, 7, 2, 'waiting', NULL, NULL),
         (4, 1, 1, 'leased', 'https://b.example/l.jpg', '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', 30, 31, 32, 7, 1, 'ingesting', 32, NULL),
         (5, 1, 1, 'failed', 'https://a.example/f.jpg', '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', 30, 31, 32, 7, 1, 'failed', 33, 'it broke'),
-        (6, 1, 1, 'ready', 'https://a.example/r.jpg', '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', 30, 31, 32, 8, 4, 'ready', NULL, NULL),
+        (6, 1, 1, 'ready', 'https://a.example/r.jpg', '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', 30, 31, 32, 8, 4, 'registered', 33, NULL),
         (9, 1, 1, 'plain', 'https://a.example/p.jpg', '', '', '', 0, 0, 0, '[]', '[]', '[]', -1, '[]', 30, 31, 32, NULL, 1, 'registered', 33, NULL);
-    UPDATE images SET service_generation = 4, service_token = 2, service_width = 4000, service_height = 3000, service_tile = 512,
+    UPDATE images SET state = 'ready', state_since = NULL, service_generation = 4, service_token = 2, service_width = 4000, service_height = 3000, service_tile = 512,
         service_index_start = 0, service_index_length = 4096, service_length = 1234567, service_checksum = {digest},
         service_thumbnails = '[[100,75]]', service_thumbnail_bytes = 567, service_finished = 33, source_media_type = 'image/jpeg',
         source_size = 99, source_checksum = {digest}

@@ -81,7 +81,19 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
     });
     let service = service(dlcs.clone(), &config);
     let server = tokio::spawn(dlcs_http::serve(listener, service, halt(stopped), drain));
-    let mut both = std::pin::pin!(async { tokio::try_join!(workers, server) });
+    let both = async { tokio::try_join!(workers, server) };
+    let ended = until_stopped(both, &mut signals, stop).await;
+    give_back(&dlcs).await;
+    ended
+}
+
+/// Waits for a signal, and then for the end of everything, or for another signal.
+async fn until_stopped(
+    both: impl Future<Output = Result<((), ()), tokio::task::JoinError>>,
+    signals: &mut StopSignals,
+    stop: watch::Sender<()>,
+) -> Result<(), Stop> {
+    let mut both = std::pin::pin!(both);
     tokio::select! {
         ended = &mut both => return Err(broken(ended.err())),
         () = signals.next() => {}
@@ -98,7 +110,6 @@ pub(crate) async fn run(config: Config, begun: Instant) -> Result<(), Stop> {
         },
         () = signals.next() => tracing::warn!("stopped at once: what was in work is taken up by the next start"),
     }
-    give_back(&dlcs).await;
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 
 mod batch;
 mod changes;
+mod claim;
 mod collectable;
 mod config;
 mod connection;

@@ -14,7 +14,7 @@ use super::error::{OpenError, Result};
 use super::reader::Readers;
 use super::seal::{Sealer, SealingKey};
 use super::writer::Writer;
-use super::{Sequence, SqliteCatalogue, connection, migrate, origin_strategy, queue};
+use super::{Sequence, SqliteCatalogue, claim, connection, migrate, origin_strategy};
 
 /// The file of the sealing key, beside the database.
 const KEY_FILE: &str = "credentials.key";
@@ -74,7 +74,7 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
     }
     let reclaimed = in_transaction(&writing, || {
         Sequence::LeaseToken.skip(&writing, LOST_TOKENS)?;
-        queue::reclaim(&writing, None, config.clock.now())
+        claim::reclaim(&writing, None, config.clock.now())
     })
     .map_err(|error| database(error.into()))?;
     if reclaimed > 0 {
