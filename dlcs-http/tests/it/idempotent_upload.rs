@@ -130,10 +130,6 @@ async fn a_refusal_of_bytes_is_repeated() {
 
 #[tokio::test]
 async fn bytes_that_did_not_arrive_leave_their_key_free() {
-    let app = App::with(Default::default(), |builder| {
-        builder.with_upload_limit(1000)
-    })
-    .await;
     for (key, kind, body) in [
         ("raw", RAW, PICTURE.to_owned()),
         ("form", FORM, form(PICTURE)),
