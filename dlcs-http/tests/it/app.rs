@@ -306,6 +306,7 @@ impl OriginStrategy for Shared<FakeOrigin> {
     }
 
     fn check(&self, url: &Url) -> dlcs_core::origin::Result<()> {
+        assert_ne!(url.path(), "/panic", "as the test asked");
         if url.path() == "/never" {
             return Err(OriginError::AddressNotAllowed {
                 reason: "nothing is ever there",

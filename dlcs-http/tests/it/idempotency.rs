@@ -154,3 +154,15 @@ async fn a_request_over_which_the_server_failed_is_run_again() {
     let replayed = post(&app, "k1", path, &body).await;
     assert_eq!(replayed.header("idempotency-replayed"), "true");
 }
+
+#[tokio::test]
+async fn a_request_over_which_a_handler_panicked_is_run_again() {
+    let app = App::new().await;
+    let path = "/customers/1/spaces/1/images/a";
+    let body = json!({ "origin": "https://example.org/panic" }).to_string();
+    for _ in 0..2 {
+        let failed = post(&app, "k1", path, &body).await;
+        assert_eq!(failed.status, 500, "{}", failed.text());
+    }
+    assert_eq!(app.get(path).await.status, 404, "nothing came of it");
+}

@@ -162,7 +162,11 @@ async fn an_image_that_was_read_may_be_posted_submitted_and_patched_among_others
     let image = batch(&edited("submitted").await);
     app.send("POST", &queue, image).await.json(201);
     app.finish(1).await;
-    assert_eq!(app.get(IMAGE).await.json(200)["string1"], "submitted");
+    // Of the image of a batch, the link to that is sent back, too.
+    let image = edited("put").await;
+    assert_eq!(image["batch"], format!("{API}{queue}/batches/1"));
+    let put = app.send("PUT", IMAGE, image.to_string()).await.json(200);
+    assert_eq!((&put["string1"], put.get("batch")), (&json!("put"), None));
 }
 
 #[tokio::test]
