@@ -35,6 +35,11 @@ async fn assert_completed(setting: &Setting, batch: &Batch) {
     assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
 }
 
+async fn opened(gate: &Gate) {
+    let opened = timeout(Duration::from_secs(60), gate.opened.notified()).await;
+    opened.expect("somebody takes it up");
+}
+
 /// An image at an address that waits to be let go, claimed and opened by the workers of this process.
 async fn under_way(setting: &Setting) -> (Arc<Gate>, Batch) {
     let gate = Arc::new(Gate::default());
@@ -42,7 +47,7 @@ async fn under_way(setting: &Setting) -> (Arc<Gate>, Batch) {
     setting.origin.script("slow", script);
     let batch = submitted(setting, "slow").await;
     tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
-    gate.opened.notified().await;
+    opened(&gate).await;
     (gate, batch)
 }
 
@@ -94,7 +99,7 @@ async fn a_database_that_was_away_for_longer_than_a_lease_counts_as_no_crash() {
         setting.backend.be_away(true);
         sleep(Duration::from_secs(150)).await;
         setting.backend.be_away(false);
-        gate.opened.notified().await;
+        opened(&gate).await;
         let image = setting.dlcs.image(&setting.id("slow")).await.unwrap();
         assert!(matches!(image.state, ImageState::Ingesting { .. }));
     }
@@ -151,7 +156,7 @@ async fn work_is_given_up_when_its_lease_has_ended_unrenewed() {
     assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 1);
     sleep(Duration::from_secs(2)).await;
     // It has been given back, and taken up again as a first attempt.
-    gate.opened.notified().await;
+    opened(&gate).await;
     assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 2);
 }
 
@@ -188,7 +193,7 @@ async fn what_a_program_holds_that_stops_is_in_the_queue_at_once() {
     let registration = setting.registration("slow");
     let dlcs = setting.dlcs.clone();
     let registering = tokio::spawn(async move { dlcs.register(registration).await });
-    gate.opened.notified().await;
+    opened(&gate).await;
     assert!(claim_elsewhere(&setting).await.is_none(), "it is held");
     assert_eq!(setting.dlcs.release_all().await.unwrap(), 1);
     assert_eq!(setting.dlcs.release_all().await.unwrap(), 0);

@@ -9,9 +9,9 @@ use super::error::PyramidError;
 use super::level::Strip;
 use super::pixels::Pixels;
 
-/// How many bytes of pixels may wait to be encoded: about one row of tiles, which comes at once, and after it none for as long as that takes to be
-/// decoded.
-const WAITING: usize = 16 << 20;
+/// How many bytes of pixels may wait to be encoded: most of a row of tiles of an image of usual size, which comes at once, and after it none for as
+/// long as the next one takes to be decoded.
+const WAITING: usize = 6 << 20;
 
 /// A tile that waits to be encoded.
 #[derive(Debug)]

@@ -72,7 +72,7 @@ impl IngestQueue for SqliteCatalogue {
                 // Others may take what is taken back here.
                 Outcome::Expired => {
                     self.write_on(Terms::DURABLE.waking(), claim::take_back)
-                        .await?
+                        .await?;
                 }
             }
         }
