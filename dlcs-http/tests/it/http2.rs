@@ -24,7 +24,7 @@ struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
-    /// The first four bytes, as a number: of RST_STREAM, the error.
+    /// The first four bytes, as a number: of `RST_STREAM`, the error.
     value: u32,
 }
 

@@ -1,5 +1,4 @@
 //! Databases of older versions of the PostgreSQL catalogue: they are brought up to date with everything that they hold.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking that it fails")]
 
 use crate::older;
 use crate::postgres_fixture::schema_or_return;
