@@ -75,6 +75,8 @@ mod queue_model_postgres;
 mod queue_model_sqlite;
 #[cfg(feature = "catalogue-postgres")]
 mod queue_postgres;
+#[cfg(feature = "catalogue-postgres")]
+mod queue_postgres_held;
 #[cfg(feature = "catalogue-sqlite")]
 mod queue_sqlite;
 #[cfg(any(feature = "origin-s3", feature = "derivative-s3"))]
