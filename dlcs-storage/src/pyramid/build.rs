@@ -107,8 +107,6 @@ pub(super) fn build(
     let is_cut = cut.is_some();
     let writer = TileWriter::new(options, cut)?;
     let height = pyramid.dimensions.height();
-    let side = pyramid.tile.get() as usize;
-    let tile_bytes = side * side * channels.count();
     let work = |encoders: &Hands<'_, TileWriter<'_>>| {
         let mut row = vec![0; pyramid.dimensions.width() as usize * rows.channels().count()];
         for _ in 0..height {
@@ -129,7 +127,7 @@ pub(super) fn build(
     };
     std::thread::scope(|scope| -> Result<(), BuildError> {
         let cutting = cutter.map(|cutter| scope.spawn(|| writer.cut(*cutter)));
-        on_threads(&writer, options.threads, tile_bytes, work)?;
+        on_threads(&writer, options.threads, work)?;
         match cutting.map(std::thread::ScopedJoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => Ok(result?),

@@ -9,10 +9,6 @@ use super::error::PyramidError;
 use super::level::Strip;
 use super::pixels::Pixels;
 
-/// How many bytes of pixels may wait to be encoded: most of a row of tiles of an image of usual size, which comes at once, and after it none for as
-/// long as the next one takes to be decoded.
-const WAITING: usize = 6 << 20;
-
 /// A tile that waits to be encoded.
 #[derive(Debug)]
 pub(super) struct TileJob {
@@ -64,15 +60,14 @@ impl<E: Encoders> Hands<'_, E> {
     }
 }
 
-/// Runs work that makes tiles of so many bytes on this thread, and encodes them on this many threads in all.
+/// Runs work that makes tiles on this thread, and encodes them on this many threads in all.
 pub(super) fn on_threads<E: Encoders, Error: From<PyramidError>>(
     encoder: &E,
     threads: usize,
-    tile_bytes: usize,
     work: impl FnOnce(&Hands<'_, E>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let others = threads.saturating_sub(1);
-    let (jobs, queue) = sync_channel((WAITING / tile_bytes).max(2 * others));
+    let (jobs, queue) = sync_channel(2 * others);
     let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
     std::thread::scope(|scope| {
         for _ in 0..others {

@@ -71,8 +71,9 @@ async fn large_sources_that_come_by_rows_take_little_memory() {
         draw(&vips, &folder.path().join(name), width, height);
     }
     let files = folder.path().to_str().unwrap();
-    let program = Program::start(data.path(), &["--allow-file-origin", files]);
     for (name, width, height) in LARGE {
+        // Each in a process of its own, whose peak is that of this source.
+        let program = Program::start(&data.path().join(name), &["--allow-file-origin", files]);
         let origin = format!("file://{files}/{name}");
         let (status, answer) = register(&program, name, &origin).await;
         assert_eq!(status, StatusCode::CREATED, "{name}: {answer}");

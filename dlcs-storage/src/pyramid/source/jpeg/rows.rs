@@ -20,7 +20,7 @@ const BUFFER: usize = 1 << 16;
 const CHUNK: usize = 1 << 18;
 
 /// How many chunks may wait for their reader.
-const AHEAD: usize = 8;
+const AHEAD: usize = 2;
 
 /// What a decoder needs to know.
 #[derive(Debug, Clone)]
