@@ -116,13 +116,10 @@ impl Activity {
         }
     }
 
-    /// The most bytes that are handed over at once. A piece of HTTP/2 is kept for its client however little of it may be sent: what waits is to be
-    /// seen here instead.
-    pub(super) fn piece(&self) -> usize {
-        match self.protocol {
-            Protocol::Second => H2_PIECE,
-            _ => usize::MAX,
-        }
+    /// The most bytes that are handed over at once; `None` where it does not matter. A piece of HTTP/2 is kept for its client however little of it
+    /// may be sent: what waits is to be seen here instead.
+    pub(super) fn piece(&self) -> Option<usize> {
+        (self.protocol == Protocol::Second).then_some(H2_PIECE)
     }
 
     /// When the connection is to be closed if nothing happens until then.

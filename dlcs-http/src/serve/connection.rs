@@ -45,8 +45,11 @@ impl Answering {
     pub(super) fn with(self, body: ResponseBody) -> WatchedBody {
         let piece = {
             let mut activity = self.watch.activity();
-            activity.offer(self.number, Instant::now());
-            activity.piece()
+            let piece = activity.piece();
+            if piece.is_some() {
+                activity.offer(self.number, Instant::now());
+            }
+            piece
         };
         WatchedBody {
             body,
@@ -69,15 +72,15 @@ pub(super) struct WatchedBody {
     body: ResponseBody,
     /// What has come of the body and is still to be handed over.
     rest: Bytes,
-    /// The most bytes that are handed over at once.
-    piece: usize,
+    /// The most bytes that are handed over at once, where the connection has to know what of it is taken.
+    piece: Option<usize>,
     answering: Answering,
 }
 
 impl WatchedBody {
     /// The next piece of what has come.
-    fn hand_over(&mut self) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let length = self.rest.len().min(self.piece);
+    fn hand_over(&mut self, piece: usize) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let length = self.rest.len().min(piece);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 }
@@ -90,17 +93,20 @@ impl Body for WatchedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(piece) = self.piece else {
+            return Pin::new(&mut self.body).poll_frame(context);
+        };
         let mut polled = if self.rest.is_empty() {
             Pin::new(&mut self.body).poll_frame(context)
         } else {
-            self.hand_over()
+            self.hand_over(piece)
         };
         if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(bytes) = frame.data_mut()
-            && bytes.len() > self.piece
+            && bytes.len() > piece
         {
             self.rest = std::mem::take(bytes);
-            polled = self.hand_over();
+            polled = self.hand_over(piece);
         }
         let Answering { watch, number } = &self.answering;
         if polled.is_ready() {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::delivery::Fixture;
 
@@ -77,6 +78,13 @@ async fn a_request_in_flight_is_answered_before_it_stops() {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     server.ended.await.unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// A wait was so many seconds long, and not many more.
+pub(crate) fn assert_waited(what: &str, begun: Instant, seconds: u64, more: u64) {
+    let waited = begun.elapsed();
+    let expected = Duration::from_secs(seconds)..Duration::from_secs(seconds + more);
+    assert!(expected.contains(&waited), "{what}: {waited:?}");
 }
 
 /// Submits an image that nobody processes.
