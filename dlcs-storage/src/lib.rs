@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod catalogue;
 pub mod derivative;
+mod durable;
 pub mod notifier;
 pub mod origin;
 pub mod pyramid;

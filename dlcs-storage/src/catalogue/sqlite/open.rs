@@ -15,6 +15,7 @@ use super::reader::Readers;
 use super::seal::{Sealer, SealingKey};
 use super::writer::Writer;
 use super::{Sequence, SqliteCatalogue, claim, connection, migrate, origin_strategy};
+use crate::durable;
 
 /// The file of the sealing key, beside the database.
 const KEY_FILE: &str = "credentials.key";
@@ -42,7 +43,7 @@ pub(super) fn open(config: SqliteCatalogueConfig) -> Result<SqliteCatalogue, Ope
         }
     };
     let parent = parent(&path);
-    std::fs::create_dir_all(&parent).map_err(failed(&parent))?;
+    make(&parent, &path).map_err(failed(&parent))?;
     let lock = lock(&path)?;
     create_private(&path).map_err(failed(&path))?;
 
@@ -112,6 +113,14 @@ fn parent(path: &Path) -> PathBuf {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Makes the directory of a database; durably as long as there is no database, because it may be new then, whoever has made it.
+fn make(directory: &Path, database: &Path) -> io::Result<()> {
+    if database.try_exists()? {
+        return Ok(());
+    }
+    durable::create_directory(directory)
 }
 
 /// Locks the database for this process; the lock ends with the file that is returned, whatever happens to the process.

@@ -1,12 +1,13 @@
 //! Where the objects of [`ObjectDerivatives`](super::ObjectDerivatives) live.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use object_store::local::LocalFileSystem;
 
 use super::error::OpenError;
+use crate::durable;
 
 /// How many files are kept open unless told otherwise.
 const OPEN_FILES: usize = 512;
@@ -41,7 +42,7 @@ impl ObjectDerivativesConfig {
             root: self.root.clone(),
             source,
         };
-        create_durably(&self.root).map_err(|error| open_error(error.into()))?;
+        make(&self.root).map_err(|error| open_error(error.into()))?;
         let files = LocalFileSystem::new_with_prefix(&self.root)
             .map_err(|error| open_error(error.into()))?;
         // Files are synced before they are renamed into place, and the directories of that name after.
@@ -50,25 +51,10 @@ impl ObjectDerivativesConfig {
     }
 }
 
-/// Makes a directory and those above it, and syncs each directory that got an entry.
-fn create_durably(root: &Path) -> io::Result<()> {
-    let mut grown = Vec::new();
-    for directory in root.ancestors() {
-        if directory.as_os_str().is_empty() || directory.try_exists()? {
-            break;
-        }
-        grown.extend(directory.parent().map(Path::to_owned));
+fn make(root: &Path) -> io::Result<()> {
+    if root.try_exists()? {
+        // Whatever is in its place: what is wrong with that is said where it is used.
+        return fs::create_dir_all(root);
     }
-    fs::create_dir_all(root)?;
-    for parent in grown {
-        let parent = if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &parent
-        };
-        if cfg!(unix) {
-            File::open(parent)?.sync_all()?;
-        }
-    }
-    Ok(())
+    durable::create_directory(root)
 }
