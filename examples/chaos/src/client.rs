@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -85,26 +85,35 @@ impl Client {
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
-        let url = format!("{}{path}", *self.base.borrow());
-        let mut request = self.http.request(method, url).basic_auth(KEY, Some(SECRET));
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) if error.is_connect() || error.is_builder() => return Answer::Unsent,
-            Err(_) => return Answer::Broken,
+        exchange(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", *self.base.borrow());
+        self.http.request(method, url).basic_auth(KEY, Some(SECRET))
+    }
+
+    /// Registers an image by the bytes of its master, and says what is known of that.
+    pub(crate) async fn send(&self, name: &Name, version: Version) -> Result<Changed> {
+        let path = format!(
+            "/customers/{}/spaces/1/images/{}?string1={version}",
+            name.customer, name.id
+        );
+        let request = self.request(Method::PUT, &path);
+        let request = request.header("content-type", "image/jpeg");
+        let answer = exchange(request.body(picture::encode(version)?)).await;
+        let change = Change {
+            kind: Kind::Put,
+            names: vec![name.clone()],
+            versions: vec![version],
+            is_urgent: false,
+            is_wrong: false,
         };
-        let status = response.status();
-        let has_retry_after = response.headers().contains_key("retry-after");
-        match response.bytes().await {
-            Ok(body) => Answer::Whole(Response {
-                status,
-                has_retry_after,
-                body: body.into(),
-            }),
-            Err(_) => Answer::Broken,
-        }
+        Ok(judge(&change, answer))
     }
 
     /// Reads a JSON document; `None` when there is no answer at the moment.
@@ -178,6 +187,24 @@ impl Client {
             }
             Answer::Whole(answer) => Some((answer.status, Err(answer.text()))),
         }
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Answer {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() || error.is_builder() => return Answer::Unsent,
+        Err(_) => return Answer::Broken,
+    };
+    let status = response.status();
+    let has_retry_after = response.headers().contains_key("retry-after");
+    match response.bytes().await {
+        Ok(body) => Answer::Whole(Response {
+            status,
+            has_retry_after,
+            body: body.into(),
+        }),
+        Err(_) => Answer::Broken,
     }
 }
 

@@ -145,7 +145,13 @@ async fn pages(client: &Client, path: &str) -> Result<Vec<Value>> {
 fn image_of(customer: u32, image: &Value) -> Result<(Name, FoundImage)> {
     let text = |name: &str| image[name].as_str().map(ToOwned::to_owned);
     let id = text("id").ok_or("an image without an id")?;
-    let version = text("origin").as_deref().and_then(version_of);
+    let origin = text("origin").unwrap_or_default();
+    // Of bytes that were sent, the client has written it beside them.
+    let version = if origin.starts_with("dlcs-upload:") {
+        text("string1").and_then(|version| version.parse().ok())
+    } else {
+        version_of(&origin)
+    };
     let error = text("error").unwrap_or_default();
     let found = FoundImage {
         version: version.ok_or_else(|| format!("{id} has an origin that nobody gave it"))?,

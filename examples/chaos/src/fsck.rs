@@ -1,8 +1,8 @@
 //! `dlcs fsck`, which looks at every row and every object, while nothing runs.
 
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use crate::program::Launch;
 use crate::{Result, say};
@@ -10,13 +10,79 @@ use crate::{Result, say};
 /// The settings of `dlcs serve` that say where the data is, which `dlcs fsck` takes too.
 const WHERE: [&str; 3] = ["--database-url", "--store-url", "--sealing-key"];
 
-static IS_SAID: AtomicBool = AtomicBool::new(false);
+/// What it says of an object that no row names.
+const ORPHAN: &str = "no row names the object ";
+
+static HAS: OnceLock<bool> = OnceLock::new();
+
+/// What it found.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Objects that no row names.
+    pub(crate) orphans: usize,
+    /// Whatever else is wrong, a sentence each.
+    pub(crate) faults: Vec<String>,
+}
 
 /// Checks the data of a server that does not run; `false` when this program cannot, which is said.
 ///
 /// # Errors
 /// What it found.
 pub(crate) fn run(launch: &Launch) -> Result<bool> {
+    match look(launch, &[])? {
+        None => Ok(false),
+        Some((status, _)) if status.success() => Ok(true),
+        Some((status, said)) => Err(ended(status, &said)),
+    }
+}
+
+/// As [`run`], and tells what was found apart.
+///
+/// # Errors
+/// It could not be checked.
+pub(crate) fn report(launch: &Launch) -> Result<Option<Report>> {
+    let Some((status, said)) = look(launch, &[])? else {
+        return Ok(None);
+    };
+    let mut report = Report::default();
+    match status.code() {
+        Some(0) => return Ok(Some(report)),
+        Some(1) => {}
+        _ => return Err(ended(status, &said)),
+    }
+    let mut lines = said.lines();
+    // The last line sums it up.
+    lines.next_back();
+    for line in lines {
+        if line.contains(ORPHAN) {
+            report.orphans += 1;
+        } else {
+            report.faults.push(line.to_owned());
+        }
+    }
+    if report.orphans + report.faults.len() == 0 {
+        return Err(ended(status, &said));
+    }
+    Ok(Some(report))
+}
+
+/// Lets it put right what it can.
+///
+/// # Errors
+/// It could not.
+pub(crate) fn repair(launch: &Launch) -> Result<()> {
+    match look(launch, &["--repair"])? {
+        Some((status, said)) if !status.success() => Err(ended(status, &said)),
+        _ => Ok(()),
+    }
+}
+
+fn ended(status: ExitStatus, said: &str) -> Box<dyn std::error::Error + Send + Sync> {
+    format!("dlcs fsck ended with {status}: {said}").into()
+}
+
+/// How it ended and what it said, or nothing where this program has none.
+fn look(launch: &Launch, more: &[&str]) -> Result<Option<(ExitStatus, String)>> {
     let fsck = |arguments: &[OsString]| {
         let mut command = Command::new(&launch.program);
         command
@@ -25,30 +91,34 @@ pub(crate) fn run(launch: &Launch) -> Result<bool> {
             .envs(launch.variables.iter().copied());
         command.stdin(Stdio::null()).output()
     };
-    if !fsck(&["--help".into()])?.status.success() {
-        // Once is loud enough.
-        if !IS_SAID.swap(true, Ordering::Relaxed) {
-            say("NOT RUN: dlcs fsck, which this program does not have");
-        }
-        return Ok(false);
+    if !has_fsck(|| Ok(fsck(&["--help".into()])?.status.success()))? {
+        return Ok(None);
     }
     // Nobody works: what nothing names is left behind, however new it is.
     let mut arguments = vec!["--grace".into(), "0".into()];
     arguments.extend(["--data-dir".into(), launch.data.clone().into_os_string()]);
+    arguments.extend(more.iter().map(Into::into));
     for pair in launch.arguments.chunks_exact(2) {
         if WHERE.iter().any(|flag| pair[0] == *flag) {
             arguments.extend_from_slice(pair);
         }
     }
     let output = fsck(&arguments)?;
-    if output.status.success() {
-        return Ok(true);
-    }
     let said = [output.stdout, output.stderr].concat();
-    Err(format!(
-        "dlcs fsck ended with {}: {}",
+    Ok(Some((
         output.status,
-        String::from_utf8_lossy(&said)
-    )
-    .into())
+        String::from_utf8_lossy(&said).into_owned(),
+    )))
+}
+
+/// Whether this program has it, which is asked once, and said once when it has not.
+fn has_fsck(ask: impl FnOnce() -> Result<bool>) -> Result<bool> {
+    if let Some(has) = HAS.get() {
+        return Ok(*has);
+    }
+    let has = ask()?;
+    if HAS.set(has).is_ok() && !has {
+        say("NOT RUN: dlcs fsck, which this program does not have");
+    }
+    Ok(has)
 }

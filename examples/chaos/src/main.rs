@@ -1,4 +1,4 @@
-//! Kills `dlcs` at random moments and at every durable step, and holds what is left against a ledger of what clients were told.
+//! Kills `dlcs` at random moments and at every durable step, lets the power fail, and holds what is left against a ledger of what clients were told.
 //!
 //! `docs/chaos.md` says what that proves.
 
@@ -14,8 +14,10 @@ mod options;
 mod order;
 mod origin;
 mod picture;
+mod power;
 mod program;
 mod random;
+mod shown;
 mod strace;
 
 use std::io::Write;
@@ -53,6 +55,7 @@ fn run(part: &Part) -> Result<bool> {
             Part::Kill(options) => kill::run(options, &program, &data).await,
             Part::Failpoints(options) => failpoints::run(options, &program, &data).await,
             Part::Order(_) => order::run(&program, &data).await,
+            Part::Power(options) => power::run(options, &program, &data).await,
         }
     });
     runtime.shutdown_background();

@@ -22,6 +22,8 @@ pub(crate) enum Part {
     Failpoints(FailpointOptions),
     /// Proves from the system calls of a registration that what is answered is on the disk.
     Order(OrderOptions),
+    /// Lets the power fail at many moments of what was traced, and holds what is left against what had been acknowledged.
+    Power(PowerOptions),
 }
 
 /// The catalogue, and with it how many processes there are.
@@ -90,6 +92,40 @@ pub(crate) struct OrderOptions {
     pub(crate) program: Option<PathBuf>,
 }
 
+/// Options of `power`.
+#[derive(Debug, Args)]
+pub(crate) struct PowerOptions {
+    /// How often the power fails.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) losses: u64,
+    /// Repeats the decisions of a run.
+    #[arg(long, env = "SEED", default_value_t = 20_161_123)]
+    pub(crate) seed: u64,
+    /// As if the program did not do this: to see whether it would be noticed.
+    #[arg(long, hide = true)]
+    pub(crate) forget: Option<Forget>,
+    /// `dlcs`, if not the one beside this program.
+    #[arg(long)]
+    pub(crate) program: Option<PathBuf>,
+}
+
+/// What a program could forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Forget {
+    /// To sync the write-ahead log.
+    Wal,
+    /// To sync the database before the log is used anew.
+    Database,
+    /// To sync objects before they get their names.
+    Objects,
+    /// To sync directories of objects.
+    Directories,
+    /// To sync the directory of the data directory.
+    Above,
+    /// To wait for any of it before it answers.
+    Waiting,
+}
+
 impl Part {
     /// The program, where it is given.
     pub(crate) fn program(&self) -> Option<PathBuf> {
@@ -97,6 +133,7 @@ impl Part {
             Self::Kill(options) => options.program.clone(),
             Self::Failpoints(options) => options.program.clone(),
             Self::Order(options) => options.program.clone(),
+            Self::Power(options) => options.program.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `strace` as the eye on the program's system calls, and as the hand that lets them fail.
 
+mod arguments;
 mod line;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub(crate) use arguments::{buffers, descriptor, text};
 pub(crate) use line::{Call, parse};
 
 use crate::Result;

@@ -48,3 +48,28 @@ fn what_is_answered_is_on_the_disk() {
         assert!(said.contains("order of one batch: right"), "{said}");
     }
 }
+
+#[test]
+fn what_is_acknowledged_survives_a_loss_of_power() {
+    let name = "what_is_acknowledged_survives_a_loss_of_power";
+    if find(name, ["strace"]).is_some() {
+        let said = passes(&["power", "--losses", "8"]);
+        for figure in ["losses=8", "lost=0", "half-visible=0", "violations=0"] {
+            assert!(said.contains(figure), "{said}");
+        }
+        for none in ["acknowledged=0", "at-risk=0"] {
+            assert!(!said.contains(none), "nothing was at risk: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_does_not_wait_for_its_disk_is_found_out() {
+    let name = "a_program_that_does_not_wait_for_its_disk_is_found_out";
+    if find(name, ["strace"]).is_some() {
+        let output = run(&["power", "--losses", "16", "--forget", "wal"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains("lost: "), "{said}");
+    }
+}
