@@ -28,7 +28,7 @@ use crate::config::{Config, Webhooks};
 use crate::node::Node;
 use crate::signal::StopSignals;
 use crate::stop::Stop;
-use crate::storage::{DERIVATIVES, KNOWN_HOSTS, bucket, local, node, postgres, sqlite};
+use crate::storage::{DERIVATIVES, ELSEWHERE, KNOWN_HOSTS, bucket, local, node, postgres, sqlite};
 
 /// How long a start waits for what another process holds: longer than a database lets it hold that and do nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,7 +164,8 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     };
     let data = config.data_dir.display();
     std::fs::create_dir_all(&config.data_dir).map_err(|error| {
-        Stop::because(&format!("cannot make the data directory `{data}`"), &error)
+        let what = format!("cannot make the data directory `{data}`: {ELSEWHERE}");
+        Stop::because(&what, &error)
     })?;
     // First, because it holds the lock: nothing else may be touched while another process works here.
     let node = node(config)?;
@@ -173,18 +174,6 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .map_err(|error| Stop::because(&format!("cannot empty `{}`", spool.display()), &error))?;
     let is_remote = bucket.is_some();
     let files = config.data_dir.join(DERIVATIVES);
-    if is_remote && files.join("images").is_dir() {
-        tracing::warn!(
-            "the derivatives in `{}` are not used: copy them to the bucket, or start without --store-url",
-            files.display()
-        );
-    }
-    if config.database.is_some() && !is_remote {
-        tracing::warn!(
-            "the derivatives are kept in `{}`, where no other process of this database can read them: give all of them a --store-url",
-            files.display()
-        );
-    }
     let builder = Dlcs::builder().with_owner(&node.name);
     let builder = match &config.database {
         Some(database) => builder.with_catalogue(postgres(config, database.clone()).await?),
@@ -194,6 +183,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         Some(bucket) => builder.with_derivatives(bucket),
         None => builder.with_derivatives(local(&files)?),
     };
+    warn_of_files(config, &files, is_remote);
     let origin = HttpOriginConfig::default()
         .with_allowed_networks(config.allowed.clone())
         .with_authorities(config.authorities.clone());
@@ -249,6 +239,22 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         );
     }
     Ok((dlcs, node))
+}
+
+/// Says where derivatives are that somebody may look for elsewhere.
+fn warn_of_files(config: &Config, files: &Path, is_remote: bool) {
+    if is_remote && files.join("images").is_dir() {
+        tracing::warn!(
+            "the derivatives in `{}` are not used: copy them to the bucket, or start without --store-url",
+            files.display()
+        );
+    }
+    if config.database.is_some() && !is_remote {
+        tracing::warn!(
+            "the derivatives are kept in `{}`, where no other process of this database can read them: give all of them a --store-url",
+            files.display()
+        );
+    }
 }
 
 /// Does something of a start in which another process may be in the way, such as one that was stopped while it held rows.

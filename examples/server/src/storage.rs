@@ -22,6 +22,9 @@ pub(crate) const KNOWN_HOSTS: &str = "known_hosts";
 /// The sealing key in the data directory, unless the settings bring another one.
 pub(crate) const SEALING_KEY: &str = "credentials.key";
 
+/// What to do where the data directory is of no use.
+pub(crate) const ELSEWHERE: &str = "name another with --data-dir, or let this user write there";
+
 /// The name of this process, and with it the data directory.
 pub(crate) fn node(config: &Config) -> Result<Node, Stop> {
     let data = config.data_dir.display();
@@ -31,7 +34,7 @@ pub(crate) fn node(config: &Config) -> Result<Node, Stop> {
             "the data directory `{data}` is in use by another process: stop that one, or choose another place"
         ))),
         Err(error) => Err(Stop::because(
-            &format!("cannot write in the data directory `{data}`"),
+            &format!("cannot write in the data directory `{data}`: {ELSEWHERE}"),
             &error,
         )),
     }

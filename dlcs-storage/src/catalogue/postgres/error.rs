@@ -237,7 +237,7 @@ pub enum OpenError {
     },
     /// The user may not do what is needed.
     #[error(
-        "the user `{user}` may not make tables in the database `{database}`: grant it CREATE on the schema"
+        "the user `{user}` may not connect to the database `{database}`, or make no tables there: grant it CONNECT on the database and CREATE on the schema"
     )]
     NotAllowed {
         /// The user.

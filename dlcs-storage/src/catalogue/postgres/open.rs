@@ -1,5 +1,6 @@
 //! Opening: the server, the schema, the key.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,10 +113,7 @@ async fn prepare_patiently(
         let connected = connected.map_err(|error| not_opened(address, error))?;
         match prepare(address, settings, connected, schema).await {
             Err(error) if attempt < ATTEMPTS && was_lost(&error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the database is opened again"
-                );
+                tracing::warn!(error = &error as &dyn Error, "the database is opened again");
                 tokio::time::sleep(REST).await;
                 attempt += 1;
             }
@@ -239,12 +237,17 @@ fn not_opened(address: &Address, error: tokio_postgres::Error) -> OpenError {
             host,
             source: error.into(),
         },
-        // No password was given, and one is needed.
-        None if error.to_string().contains("password") => OpenError::Denied {
-            host,
-            user: address.user(),
-            source: error.into(),
-        },
+        // No password was given, and one is needed: that is said by the cause.
+        None if error
+            .source()
+            .is_some_and(|cause| cause.to_string().contains("password")) =>
+        {
+            OpenError::Denied {
+                host,
+                user: address.user(),
+                source: error.into(),
+            }
+        }
         None if is_broken(&error) || error.to_string().contains("timeout") => {
             OpenError::Unreachable {
                 host,

@@ -47,6 +47,10 @@ impl Database {
         })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("{}/{}", self.host, self.name)
     }
@@ -73,6 +77,21 @@ impl Database {
         let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client.execute(sql, &[]).await.unwrap()
+    }
+
+    /// Runs several statements.
+    pub(crate) async fn batch(&self, sql: &str) {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
+    }
+
+    /// A text out of each row.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let rows = client.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// One number out of the database.

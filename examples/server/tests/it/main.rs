@@ -1,6 +1,7 @@
 //! The real program, from the outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod away;
 mod backup;
 mod bucket;
 mod cluster;
@@ -17,6 +18,7 @@ mod program;
 mod promises;
 mod proxy;
 mod readme;
+mod refused;
 mod start;
 mod stop;
 mod store;

@@ -159,15 +159,7 @@ impl Program {
 
     /// Sends SIGTERM; see [`Self::wait`].
     pub(crate) fn sigterm(&self) {
-        // Every POSIX shell has `kill` built in.
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\""])
-            .arg(self.id().to_string())
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "SIGTERM could not be sent"
-        );
+        signal(self.id(), "TERM");
     }
 
     /// Kills it at once and waits until it is gone.
@@ -265,6 +257,18 @@ pub(crate) fn command() -> Command {
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// Sends a signal (`STOP`) to a process.
+pub(crate) fn signal(process: u32, name: &str) {
+    // Every POSIX shell has `kill` built in.
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$1\" \"$0\"", &process.to_string(), name])
+        .status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "SIG{name} could not be sent"
+    );
 }
 
 fn serve<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Command {
