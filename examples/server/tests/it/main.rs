@@ -1,12 +1,14 @@
 //! The real program, from the outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod api;
 mod away;
 mod backup;
 mod bucket;
 mod cluster;
 mod database;
 mod e2e;
+mod fair;
 mod faults;
 mod fsck;
 mod large;
