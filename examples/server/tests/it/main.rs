@@ -16,6 +16,7 @@ mod library;
 mod migrate;
 mod origins;
 mod photograph;
+mod poison;
 mod program;
 mod promises;
 mod proxy;
