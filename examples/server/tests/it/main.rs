@@ -22,6 +22,7 @@ mod promises;
 mod proxy;
 mod readme;
 mod refused;
+mod restart;
 mod start;
 mod stop;
 mod store;
