@@ -26,4 +26,5 @@ mod restart;
 mod start;
 mod stop;
 mod store;
+mod upgrade;
 mod webhook;
