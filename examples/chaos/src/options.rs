@@ -118,8 +118,10 @@ pub(crate) enum Forget {
     Database,
     /// To sync objects before they get their names.
     Objects,
-    /// To sync directories of objects.
+    /// To sync directories of objects, and those above.
     Directories,
+    /// To sync the directories above those that have objects in them.
+    Parents,
     /// To sync the directory of the data directory.
     Above,
     /// To wait for any of it before it answers.

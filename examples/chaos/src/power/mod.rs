@@ -7,6 +7,7 @@ mod client;
 mod content;
 mod fate;
 mod history;
+mod loss;
 mod names;
 mod recording;
 #[cfg(test)]
@@ -24,8 +25,8 @@ use std::time::{Duration, Instant};
 use tokio::task::block_in_place;
 
 use self::client::Ask;
-use self::fate::Fate;
 use self::history::Disk;
+use self::loss::{Twice, fail};
 use self::recording::{Bench, Recording};
 use self::tree::Tree;
 use self::trial::Held;
@@ -37,9 +38,6 @@ use crate::{Result, say, strace};
 
 /// Losses at the same time: most of the time each waits.
 const LANES: usize = 3;
-/// One loss in so many is followed by another, while the program recovers; and as often the program is killed, and the power fails while the
-/// next one lives on what that has not synced.
-const TWICE: u32 = 8;
 /// In a run of so many, objects that are not needed any more are waited for, too: it takes a minute and a half until they are deleted.
 const LONG: u64 = 300;
 /// What is not needed any more stays for a minute, and what may be deleted is looked for every half minute.
@@ -140,10 +138,10 @@ pub(crate) async fn run(options: &PowerOptions, program: &Path, folder: &Path) -
         sum.wrong.len(),
         sum.orphans,
         sum.litter,
-        if tally.unchecked > 0 {
-            "not-run"
-        } else {
-            "clean"
+        match (tally.unchecked, sum.faults) {
+            (0, 0) => "clean".to_owned(),
+            (0, faults) => format!("{faults}-faults"),
+            _ => "not-run".to_owned(),
         },
         begun.elapsed().as_secs_f64()
     ));
@@ -204,80 +202,7 @@ async fn lane(bench: Bench, run: Arc<Run>) -> Result<()> {
     }
 }
 
-/// What a disk is like, and how that came.
-struct Left {
-    tree: Tree,
-    at_risk: usize,
-    what: String,
-    twice: Option<Twice>,
-    /// Why what came next could not be watched.
-    unwatched: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Twice {
-    /// The power failed, and failed again.
-    Lost,
-    /// The program was killed, and then the power failed.
-    Killed,
-}
-
-impl Left {
-    fn by(recording: &Recording, line: usize, random: &mut Random) -> Self {
-        let fate = Fate::draw(random);
-        let (tree, at_risk) = recording.lose_power(line, &fate, random);
-        Self {
-            tree,
-            at_risk,
-            what: format!("{}; {fate}", recording.describe(line)),
-            twice: None,
-            unwatched: None,
-        }
-    }
-}
-
-/// Lets the power fail once, or something happen before that.
-async fn fail(
-    bench: &Bench,
-    recording: &Recording,
-    line: usize,
-    ledger: &Ledger,
-    random: &mut Random,
-) -> Result<Left> {
-    let left = Left::by(recording, line, random);
-    let twice = match random.below(TWICE) {
-        0 => Twice::Lost,
-        1 => Twice::Killed,
-        _ => return Ok(left),
-    };
-    let killed = recording.until(line);
-    let start = match twice {
-        Twice::Lost => Disk::of(&left.tree),
-        Twice::Killed => killed.end(),
-    };
-    let recovery = match bench
-        .record("again", &start, ledger, Duration::ZERO, &[])
-        .await
-    {
-        Ok(recovery) if twice == Twice::Lost => recovery,
-        Ok(recovery) => recovery.after(killed, line),
-        Err(error) => {
-            let unwatched = Some(error.to_string());
-            return Ok(Left { unwatched, ..left });
-        }
-    };
-    let line = recovery.draw(random);
-    let mut last = Left::by(&recovery, line, random);
-    let first = match twice {
-        Twice::Lost => left.what,
-        Twice::Killed => format!("killed: {}", recording.describe(line)),
-    };
-    last.what = format!("{first}; then {}", last.what);
-    last.at_risk += left.at_risk;
-    last.twice = Some(twice);
-    Ok(last)
-}
-
+/// Lets the power fail, and holds what is left.
 async fn lose(bench: &Bench, run: &Run, number: u64) -> Result<()> {
     let mut random = Random::new(run.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     // Half of them in the middle of work.
@@ -300,7 +225,7 @@ async fn lose(bench: &Bench, run: &Run, number: u64) -> Result<()> {
         *tally.by_stage.entry(recording.name).or_default() += 1;
         tally.acknowledged += ledger.count(Outcome::Acknowledged) as u64;
         tally.at_risk += left.at_risk as u64;
-        tally.unchecked += u64::from(!held.is_checked);
+        tally.unchecked += u64::from(!held.is_checked && held.wrong.is_empty());
         if tally.losses.is_multiple_of(100) {
             say(&format!("{} losses", tally.losses));
         }
@@ -320,6 +245,7 @@ async fn lose(bench: &Bench, run: &Run, number: u64) -> Result<()> {
     sum.lost += held.lost;
     sum.half_visible += held.half_visible;
     sum.orphans += held.orphans;
+    sum.faults += held.faults;
     sum.litter += held.litter;
     sum.wrong.extend(held.wrong);
     Ok(())

@@ -110,6 +110,12 @@ impl Bench {
     }
 }
 
+/// Whether a directory holds the objects of one image, and no other directories.
+fn is_leaf(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.len() == 32
+}
+
 /// What was seen.
 #[derive(Debug, Clone)]
 pub(super) struct Recording {
@@ -134,12 +140,13 @@ impl Recording {
             }
         }
         self.history.forget(|synced| {
-            let is_object = synced.path.contains("/derivatives/");
+            let is_object = synced.path.contains("/derivatives");
             match forget {
                 Forget::Wal => synced.path.ends_with("-wal"),
                 Forget::Database => synced.path.ends_with(".sqlite"),
                 Forget::Objects => is_object && !synced.is_directory,
                 Forget::Directories => is_object && synced.is_directory,
+                Forget::Parents => is_object && synced.is_directory && !is_leaf(&synced.path),
                 Forget::Above => synced.path.is_empty() || synced.path == ABOVE,
                 Forget::Waiting => false,
             }

@@ -25,6 +25,8 @@ pub(super) struct Held {
     pub(super) wrong: Vec<String>,
     /// Objects that no row names.
     pub(super) orphans: u64,
+    /// Whatever else the program finds when it checks itself.
+    pub(super) faults: u64,
     /// Files that are no objects, among those.
     pub(super) litter: u64,
     pub(super) is_checked: bool,
@@ -86,6 +88,7 @@ impl Bench {
         };
         held.is_checked = true;
         held.orphans = report.orphans as u64;
+        held.faults = report.faults.len() as u64;
         held.wrong.extend(
             report
                 .faults

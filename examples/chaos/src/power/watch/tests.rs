@@ -138,6 +138,7 @@ fn what_is_not_understood_is_not_passed_over() {
         r#"write(8</d/f>, "a", 1) = 1"#,
         r#"pwrite64(7</d/g>, "a", 1, 0) = 1"#,
         r#"fsync(7</d/f> <unfinished ...>"#,
+        r#"openat(AT_FDCWD</>, "/d/g", O_RDWR|O_CREAT <unfinished ...>"#,
         r#"sync() = 0"#,
         r#"io_uring_setup(8, {}) = 9<anon_inode:[io_uring]>"#,
         r#"vfork() = 99"#,
@@ -151,6 +152,7 @@ fn what_is_not_understood_is_not_passed_over() {
         r#"ioctl(7</d/f>, TCGETS, 0x7ffe) = -1 ENOTTY (Inappropriate ioctl for device)"#,
         r#"fcntl(7</d/f>, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=1, l_len=1}) = 0"#,
         r#"clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_THREAD}, 88) = 99"#,
+        r#"openat(AT_FDCWD</>, "/d/sub", O_RDONLY|O_DIRECTORY <unfinished ...>"#,
         r#"write(1<pipe:[3]>, "/d/f is here", 12) = 12"#,
         r#"copy_file_range(3</e>, NULL, 4</g>, NULL, 9, 0) = 9"#,
     ] {
