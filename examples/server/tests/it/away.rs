@@ -1,5 +1,6 @@
-//! The database goes away while the program serves: it says so, waits, and goes on by itself.
+//! The database or the store goes away while the program serves: it says so, waits, and goes on by itself.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dlcs_testkit::Gate;
@@ -8,6 +9,7 @@ use dlcs_testkit::server::{HttpServer, Reply};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::bucket::Bucket;
 use crate::database::Database;
 use crate::photograph::tiny;
 use crate::program::Program;
@@ -15,10 +17,16 @@ use crate::proxy::Proxy;
 
 const KEY: &str = "away";
 const SECRET: &str = "not-so-secret";
-/// How long an answer may take while the database is away, on a busy machine; the program gives up sooner.
-const BOUND: Duration = Duration::from_secs(40);
+/// How long an answer may take while something is away, on a busy machine; the program gives up sooner.
+const BOUND: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(90);
+const IMAGE: &str = "/customers/1/spaces/1/images/a";
+const TILE: &str = "/iiif-img/v3/1/1/a/full/max/0/default.jpg";
+/// One that is refused, and must not be there afterwards.
+const REFUSED: &str = "/customers/1/spaces/1/images/refused";
+const QUEUE: &str = "/customers/1/queue";
 
+/// A program with one image that is served, and its origin.
 struct Served {
     client: Client,
     program: Program,
@@ -26,6 +34,23 @@ struct Served {
 }
 
 impl Served {
+    async fn start(data: &Path, more: &[&str]) -> Self {
+        let origin = HttpServer::start().await;
+        origin.serve("/1.jpg", tiny(1).file);
+        let flags = ["--admin-key", KEY, "--admin-secret", SECRET];
+        let flags = [&flags[..], &["--allow-private", "127.0.0.0/8"], more].concat();
+        let served = Self {
+            client: Client::builder().timeout(PATIENCE).build().unwrap(),
+            program: Program::start_in(data, &flags, &Bucket::variables()),
+            origin,
+        };
+        let registration = served.body("/1.jpg");
+        let registered = served.ask(Method::PUT, IMAGE, Some(&registration));
+        assert_eq!(registered.await.status(), StatusCode::CREATED);
+        assert_eq!(served.status(TILE).await, StatusCode::OK);
+        served
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let request = self.client.request(method, self.program.at(path));
         let request = request.basic_auth(KEY, Some(SECRET));
@@ -36,6 +61,16 @@ impl Served {
         request.send().await.unwrap()
     }
 
+    async fn status(&self, path: &str) -> StatusCode {
+        self.ask(Method::GET, path, None).await.status()
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.ask(Method::GET, path, None).await;
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+
+    /// A registration of what the origin has there.
     fn body(&self, path: &str) -> Value {
         json!({ "origin": self.origin.url(path).as_str() })
     }
@@ -52,48 +87,56 @@ impl Served {
         json!({ "@type": "Collection", "member": members })
     }
 
+    /// Submits images; the path of their batch.
+    async fn submit(&self, name: &str, paths: &[&str]) -> String {
+        let batch = self.batch(name, paths);
+        let answer = self.ask(Method::POST, QUEUE, Some(&batch)).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let batch: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let id = batch["@id"].as_str().unwrap();
+        id[id.find("/customers").unwrap()..].to_owned()
+    }
+
     /// Asks until the answer has this status.
     async fn until(&self, path: &str, status: StatusCode) {
         let begun = Instant::now();
         loop {
-            let answer = self.ask(Method::GET, path, None).await;
-            if answer.status() == status {
+            let got = self.status(path).await;
+            if got == status {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{path}: {}", answer.status());
+            assert!(begun.elapsed() < PATIENCE, "{path}: {got}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Everything that needs the database is refused for the moment, in time.
-    async fn says_that_it_is_away(&self, what: &str) {
-        let image = "/customers/1/spaces/1/images/a";
-        let batch = self.batch("refused", &["/1.jpg"]);
-        let registration = self.body("/1.jpg");
-        let info = "/iiif-img/v3/1/1/a/info.json";
-        let tile = "/iiif-img/v3/1/1/a/full/max/0/default.jpg";
-        let asked = [
-            (Method::GET, image, None),
-            (Method::GET, "/customers/1/queue/batches", None),
-            (Method::PUT, image, Some(&registration)),
-            (
-                Method::PUT,
-                "/customers/1/spaces/1/images/refused",
-                Some(&registration),
-            ),
-            (Method::POST, "/customers/1/queue", Some(&batch)),
-            (Method::DELETE, image, None),
-            (Method::GET, info, None),
-            (Method::GET, tile, None),
-            (Method::GET, "/ready", None),
-        ];
+    /// Waits until all of a batch is completed.
+    async fn completes(&self, batch: &str) {
+        let begun = Instant::now();
+        loop {
+            let said = self.get(batch).await;
+            if said.get("finished").is_some() {
+                assert_eq!(
+                    (&said["completed"], &said["errors"]),
+                    (&said["count"], &json!(0))
+                );
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{said}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// All of this is refused for the moment, in time, and the program says that it runs.
+    async fn refuses(&self, what: &str, asked: &[(Method, &str, Option<&Value>)]) {
         let begun = Instant::now();
         // At once: whoever asks does not wait for whoever else does.
-        let answers = asked.map(|(method, path, body)| async move {
-            let answer = self.ask(method.clone(), path, body).await;
+        let answers = asked.iter().map(|(method, path, body)| async move {
+            let answer = self.ask(method.clone(), path, *body).await;
             let took = begun.elapsed();
             let (status, headers) = (answer.status(), answer.headers().clone());
-            let text = answer.text().await.unwrap();
+            let text = answer.bytes().await.unwrap();
+            let text = String::from_utf8_lossy(&text);
             let all = format!("{what}: {method} {path}: {status} after {took:.1?}: {text}");
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{all}");
             let seconds: u32 = headers["retry-after"].to_str().unwrap().parse().unwrap();
@@ -104,10 +147,12 @@ impl Served {
         let took = futures_util::future::join_all(answers).await;
         let longest = took.iter().max().unwrap();
         say(&format!("{what}: the longest answer took {longest:.1?}"));
-        let health = self.ask(Method::GET, "/health", None).await;
-        assert_eq!(health.status(), StatusCode::OK, "the program runs");
+        let health = self.status("/health").await;
+        assert_eq!(health, StatusCode::OK, "the program runs");
     }
 }
+
+const FAULTS: [(&str, fn(&Proxy)); 2] = [("cut", Proxy::cut), ("silent", Proxy::hold)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_is_answered_for_with_503_until_it_comes_back() {
@@ -116,85 +161,44 @@ async fn a_database_that_goes_away_is_answered_for_with_503_until_it_comes_back(
         return;
     };
     let proxy = Proxy::start(&database.server()).await;
-    let origin = HttpServer::start().await;
-    origin.serve("/1.jpg", tiny(1).file);
     let data = tempfile::tempdir().unwrap();
     let url = database.url_by(&proxy);
-    let flags = [
-        "--admin-key",
-        KEY,
-        "--admin-secret",
-        SECRET,
-        "--allow-private",
-        "127.0.0.0/8",
+    let served = Served::start(data.path(), &["--database-url", &url]).await;
+    let registration = served.body("/1.jpg");
+    let refused = served.batch("refused", &["/1.jpg"]);
+    let everything = [
+        (Method::GET, IMAGE, None),
+        (Method::GET, "/customers/1/queue/batches", None),
+        (Method::PUT, IMAGE, Some(&registration)),
+        (Method::PUT, REFUSED, Some(&registration)),
+        (Method::POST, QUEUE, Some(&refused)),
+        (Method::DELETE, IMAGE, None),
+        (Method::GET, "/iiif-img/v3/1/1/a/info.json", None),
+        (Method::GET, TILE, None),
+        (Method::GET, "/ready", None),
     ];
-    let flags = [&flags[..], &["--database-url", &url]].concat();
-    let served = Served {
-        client: Client::builder().timeout(PATIENCE).build().unwrap(),
-        program: Program::start(data.path(), &flags),
-        origin,
-    };
-    let image = "/customers/1/spaces/1/images/a";
-    let put = served
-        .ask(Method::PUT, image, Some(&served.body("/1.jpg")))
-        .await;
-    assert_eq!(put.status(), StatusCode::CREATED);
-    let tile = "/iiif-img/v3/1/1/a/full/max/0/default.jpg";
-    assert_eq!(
-        served.ask(Method::GET, tile, None).await.status(),
-        StatusCode::OK
-    );
-
-    let faults: [(&str, fn(&Proxy)); 2] = [("cut", Proxy::cut), ("silent", Proxy::hold)];
-    for (what, fault) in faults {
+    for (what, fault) in FAULTS {
         // One is in work when the database goes, and the others wait.
         let gate = Gate::new();
         let held = format!("/{what}.jpg");
-        served
-            .origin
-            .route(&held, Reply::bytes(tiny(2).file).gated(gate.clone()));
-        let batch = served.batch(what, &[&held, "/1.jpg", "/1.jpg"]);
-        let answer = served
-            .ask(Method::POST, "/customers/1/queue", Some(&batch))
-            .await;
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        let batch: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-        let batch = batch["@id"].as_str().unwrap();
-        let batch = &batch[batch.find("/customers").unwrap()..];
+        let reply = Reply::bytes(tiny(2).file).gated(gate.clone());
+        served.origin.route(&held, reply);
+        let batch = served.submit(what, &[&held, "/1.jpg", "/1.jpg"]).await;
         gate.reached().await;
 
         fault(&proxy);
-        served
-            .until("/ready", StatusCode::SERVICE_UNAVAILABLE)
-            .await;
+        let away = StatusCode::SERVICE_UNAVAILABLE;
+        served.until("/ready", away).await;
         // What is known of the image is in memory for half a second.
-        served.until(tile, StatusCode::SERVICE_UNAVAILABLE).await;
-        served.says_that_it_is_away(what).await;
+        served.until(TILE, away).await;
+        served.refuses(what, &everything).await;
         gate.open();
         proxy.release();
 
         served.until("/ready", StatusCode::OK).await;
-        let begun = Instant::now();
-        loop {
-            let answer = served.ask(Method::GET, batch, None).await;
-            let batch: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-            if batch.get("finished").is_some() {
-                assert_eq!(
-                    (&batch["completed"], &batch["errors"]),
-                    (&json!(3), &json!(0))
-                );
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{batch}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(
-            served.ask(Method::GET, tile, None).await.status(),
-            StatusCode::OK
-        );
-        let again = served
-            .ask(Method::PUT, image, Some(&served.body("/1.jpg")))
-            .await;
+        served.completes(&batch).await;
+        assert_eq!(served.status(TILE).await, StatusCode::OK);
+        let again = served.ask(Method::PUT, IMAGE, Some(&registration)).await;
         assert!(again.status().is_success(), "{}", again.status());
     }
     let refused = "SELECT count(*) FROM images WHERE model LIKE 'refused%'";
@@ -202,4 +206,39 @@ async fn a_database_that_goes_away_is_answered_for_with_503_until_it_comes_back(
     assert_eq!(database.number(refused).await, 0, "{why}");
     drop(served);
     database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_goes_away_is_answered_for_with_503_until_it_comes_back() {
+    let bucket = Bucket::start().await;
+    let proxy = Proxy::start(bucket.address()).await;
+    let store = bucket.store_url();
+    let store = store.replace(bucket.address(), &proxy.address.to_string());
+    let data = tempfile::tempdir().unwrap();
+    let served = Served::start(data.path(), &["--store-url", &store]).await;
+    let registration = served.body("/1.jpg");
+    for (what, fault) in FAULTS {
+        fault(&proxy);
+        served
+            .until("/ready", StatusCode::SERVICE_UNAVAILABLE)
+            .await;
+        // What needs no store goes on, and what is queued waits.
+        let batch = served.submit(what, &["/1.jpg", "/1.jpg"]).await;
+        assert_eq!(served.status(IMAGE).await, StatusCode::OK);
+        assert_eq!(served.status(TILE).await, StatusCode::OK, "it is in memory");
+        let needs_it = [
+            (Method::PUT, REFUSED, Some(&registration)),
+            (Method::GET, "/ready", None),
+        ];
+        served.refuses(what, &needs_it).await;
+        assert!(served.get(&batch).await.get("finished").is_none());
+        proxy.release();
+
+        served.until("/ready", StatusCode::OK).await;
+        served.completes(&batch).await;
+        let again = served.ask(Method::PUT, REFUSED, Some(&registration)).await;
+        assert!(again.status().is_success(), "{}", again.status());
+        let gone = served.ask(Method::DELETE, REFUSED, None).await;
+        assert!(gone.status().is_success(), "{}", gone.status());
+    }
 }

@@ -45,6 +45,11 @@ impl Bucket {
         }
     }
 
+    /// The host and the port.
+    pub(crate) fn address(&self) -> &str {
+        self.endpoint.trim_start_matches("http://")
+    }
+
     /// What `--store-url` takes.
     pub(crate) fn store_url(&self) -> String {
         format!(
