@@ -119,7 +119,7 @@ impl Drop for Forget<'_> {
     }
 }
 
-async fn in_background<T: Send + 'static>(
+pub(super) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T> {
     match spawn_blocking(work).await {

@@ -1,6 +1,7 @@
 //! Derivatives in an object store: files of this machine, or whatever else `object_store` speaks to.
 
 mod config;
+mod directories;
 mod error;
 mod local;
 mod staged;
@@ -28,8 +29,9 @@ use tokio::task::spawn_blocking;
 pub use config::ObjectDerivativesConfig;
 pub use error::OpenError;
 
+use self::directories::Directories;
 use self::error::{about, failed};
-use self::local::{Forget, LocalFiles};
+use self::local::{Forget, LocalFiles, in_background};
 use self::staged::Staged;
 use super::stored_object;
 
@@ -57,6 +59,8 @@ pub struct ObjectDerivatives {
     local: Option<Arc<LocalFiles>>,
     /// What is staged in that directory.
     staged: Option<Arc<Staged>>,
+    /// The directories in it.
+    directories: Option<Arc<Directories>>,
 }
 
 impl ObjectDerivatives {
@@ -67,6 +71,7 @@ impl ObjectDerivatives {
             store,
             local: None,
             staged: None,
+            directories: None,
         }
     }
 
@@ -84,13 +89,26 @@ impl ObjectDerivatives {
     /// When the place cannot be made or found.
     pub fn open(config: &ObjectDerivativesConfig) -> Result<Self, OpenError> {
         let (files, root) = config.open()?;
+        let directories = Arc::new(Directories::new(root.clone()));
         let (files, staged) = (Arc::new(files), Arc::new(Staged::new(root)));
         staged.sweep();
         Ok(Self {
+            directories: Some(directories),
             staged: Some(staged),
             store: Arc::<LocalFileSystem>::clone(&files),
             local: Some(Arc::new(LocalFiles::new(files, config.open_files))),
         })
+    }
+
+    async fn put_object(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
+        let path = path(key);
+        let first = next_part(&mut body).await?;
+        let length = first.content_length();
+        if length < PART_BYTES {
+            self.store.put(&path, first).await.map_err(failed)?;
+            return Ok(length as u64);
+        }
+        self.put_large(path, first, body).await
     }
 
     async fn put_large(&self, path: Path, first: PutPayload, body: DerivativeBody) -> Result<u64> {
@@ -131,17 +149,19 @@ impl fmt::Debug for ObjectDerivatives {
 
 #[async_trait]
 impl DerivativeStore for ObjectDerivatives {
-    async fn put(&self, key: &DerivativeKey, mut body: DerivativeBody) -> Result<u64> {
-        let path = path(key);
+    async fn put(&self, key: &DerivativeKey, body: DerivativeBody) -> Result<u64> {
         let _forget = Forget(self.local.as_deref(), key);
         let _staged = self.staged.as_ref().map(|staged| staged.begin(key));
-        let first = next_part(&mut body).await?;
-        let length = first.content_length();
-        if length < PART_BYTES {
-            self.store.put(&path, first).await.map_err(failed)?;
-            return Ok(length as u64);
+        let Some(directories) = self.directories.clone() else {
+            return self.put_object(key, body).await;
+        };
+        let (before, object) = (Arc::clone(&directories), key.path());
+        let doubtful = in_background(move || Ok(before.doubtful(&object))).await?;
+        let length = self.put_object(key, body).await?;
+        if !doubtful.is_empty() {
+            in_background(move || directories.sync(doubtful)).await?;
         }
-        self.put_large(path, first, body).await
+        Ok(length)
     }
 
     async fn get_range(&self, key: &DerivativeKey, range: Range<u64>) -> Result<Bytes> {
