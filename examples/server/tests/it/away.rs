@@ -152,7 +152,8 @@ impl Served {
     }
 }
 
-const FAULTS: [(&str, fn(&Proxy)); 2] = [("cut", Proxy::cut), ("silent", Proxy::hold)];
+type Fault = fn(&Proxy);
+const FAULTS: [(&str, Fault); 2] = [("cut", Proxy::cut), ("silent", Proxy::hold)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_is_answered_for_with_503_until_it_comes_back() {
