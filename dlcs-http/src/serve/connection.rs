@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::{Activity, STALL};
@@ -133,8 +132,8 @@ impl Body for WatchedBody {
 
 /// A connection that fails when its client stalls.
 #[derive(Debug)]
-pub(super) struct PatientStream {
-    stream: TcpStream,
+pub(super) struct PatientStream<S> {
+    stream: S,
     watch: Watch,
     /// Runs until the limit of what the connection does, or shorter.
     limit: Pin<Box<Sleep>>,
@@ -142,8 +141,8 @@ pub(super) struct PatientStream {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl PatientStream {
-    pub(super) fn new(stream: TcpStream) -> (Self, Watch) {
+impl<S> PatientStream<S> {
+    pub(super) fn new(stream: S) -> (Self, Watch) {
         let now = Instant::now();
         let watch = Watch(Arc::new(Mutex::new(Activity::new(now))));
         let patient = Self {
@@ -204,7 +203,7 @@ impl PatientStream {
     }
 }
 
-impl AsyncRead for PatientStream {
+impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -224,7 +223,7 @@ impl AsyncRead for PatientStream {
     }
 }
 
-impl AsyncWrite for PatientStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -256,5 +255,48 @@ impl AsyncWrite for PatientStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_an_answer_may_go_out_slowly_and_then_the_connection_is_idle() {
+        const ROOM: usize = 1024;
+        let (mut client, stream) = duplex(ROOM);
+        let (stream, watch) = PatientStream::new(stream);
+        let (mut from, mut to) = split(stream);
+        client.write_all(b"GET").await.unwrap();
+        let mut buffer = [0; ROOM];
+        assert_eq!(from.read(&mut buffer).await.unwrap(), 3);
+        // The whole answer has been handed over, and most of it waits for its client.
+        drop(watch.begin());
+        let slow = tokio::spawn(async move {
+            let mut buffer = [0; ROOM];
+            while client.read(&mut buffer).await.unwrap() > 0 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+        });
+        let next = from.read(&mut buffer);
+        tokio::pin!(next);
+        let answer = vec![b'x'; 64 * ROOM];
+        tokio::select! {
+            biased;
+            ended = &mut next => panic!("the connection ended: {ended:?}"),
+            written = to.write_all(&answer) => written.unwrap(),
+        }
+        let begun = Instant::now();
+        let ended = next.await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        let waited = begun.elapsed();
+        let idle = Duration::from_secs(75);
+        assert!(waited >= idle && waited < idle * 2, "{waited:?}");
+        slow.abort();
     }
 }
