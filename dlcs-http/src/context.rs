@@ -6,6 +6,8 @@ use dlcs_core::Dlcs;
 use dlcs_core::time::Timestamp;
 use http::request::Parts;
 
+use crate::delivery::ReadyAnswers;
+
 /// What every handler knows.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -17,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) delivery: Arc<str>,
     /// When the service was put together.
     pub(crate) started: Timestamp,
+    /// Answers that lie ready.
+    pub(crate) answers: ReadyAnswers,
     /// Whether the client asked for `application/ld+json`.
     pub(crate) wants_json_ld: bool,
     request_id: OnceLock<String>,
@@ -28,6 +32,7 @@ impl Context {
         api: Arc<str>,
         delivery: Arc<str>,
         started: Timestamp,
+        answers: ReadyAnswers,
         wants_json_ld: bool,
     ) -> Self {
         Self {
@@ -35,6 +40,7 @@ impl Context {
             api,
             delivery,
             started,
+            answers,
             wants_json_ld,
             request_id: OnceLock::new(),
         }

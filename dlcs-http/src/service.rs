@@ -23,7 +23,7 @@ use url::Url;
 use crate::auth::Guard;
 use crate::body::{BoxError, ResponseBody, empty};
 use crate::context::Context;
-use crate::delivery;
+use crate::delivery::{self, ReadyAnswers};
 use crate::dispatch::dispatch;
 use crate::error::{ApiError, Kind};
 use crate::events::Streams;
@@ -35,9 +35,13 @@ use crate::route::{Route, RouteError};
 /// How many connections one address may have, unless something else is said.
 const CONNECTIONS_PER_ADDRESS: usize = 200;
 
+/// How many bytes of answers are kept, unless something else is said.
+const ANSWER_CACHE: u64 = 64 << 20;
+
 /// The DLCS API and IIIF delivery, as a service for hyper or tower.
 ///
-/// It is cheap to clone and holds no state of its own, but for how many streams of events are open, and how often authentication has failed.
+/// It is cheap to clone and holds no state of its own, but for how many streams of events are open, how often authentication has failed, and
+/// [answers that are kept](DlcsServiceBuilder::with_answer_cache).
 #[derive(Debug, Clone)]
 pub struct DlcsService(Arc<Inner>);
 
@@ -51,6 +55,7 @@ struct Inner {
     guard: Guard,
     connections: usize,
     started: Timestamp,
+    answers: ReadyAnswers,
     has_api: bool,
     has_delivery: bool,
 }
@@ -126,6 +131,14 @@ impl DlcsServiceBuilder {
         self
     }
 
+    /// Says how many bytes of pixels are kept as they were sent, with their headers, so that who asks for the same again gets them at once: 64 MiB
+    /// unless this is said; 0: none.
+    #[must_use]
+    pub fn with_answer_cache(mut self, bytes: u64) -> Self {
+        self.0.answers = ReadyAnswers::new(bytes);
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> DlcsService {
@@ -148,6 +161,7 @@ impl DlcsService {
             streams: Streams::new(Streams::DEFAULT_LIMIT),
             guard: Guard::default(),
             connections: CONNECTIONS_PER_ADDRESS,
+            answers: ReadyAnswers::new(ANSWER_CACHE),
         })
     }
 
@@ -256,7 +270,9 @@ impl DlcsService {
             .into_iter()
             .any(|value| value.contains("application/ld+json"));
         let started = self.0.started;
-        Context::new(self.0.dlcs.clone(), api, delivery, started, wants_json_ld)
+        let answers = self.0.answers.clone();
+        let dlcs = self.0.dlcs.clone();
+        Context::new(dlcs, api, delivery, started, answers, wants_json_ld)
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod update;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -196,11 +197,11 @@ pub trait Catalogue: fmt::Debug + Send + Sync + 'static {
     /// See [`CatalogueError`].
     async fn delete_space(&self, customer: CustomerId, id: SpaceId) -> Result<()>;
 
-    /// Returns an image.
+    /// Returns an image, which a backend may share with who asked before.
     ///
     /// # Errors
     /// The backend's failure.
-    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>>;
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Arc<Image>>>;
 
     /// Returns images, each `None` where it does not exist.
     ///

@@ -101,7 +101,7 @@ impl Dlcs {
             }
             _ => None,
         };
-        let Err(unchannelled) = rules.settle(space, changes, stored.as_ref()) else {
+        let Err(unchannelled) = rules.settle(space, changes, stored.as_deref()) else {
             return Ok(None);
         };
         // An image that has channels keeps them, whatever its source looks like now.

@@ -1,6 +1,7 @@
 //! A lease in the hands of this process: its outcome is recorded although the database is away for a while, and none is forgotten.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -145,7 +146,9 @@ impl Held {
             image.generation == self.lease.generation() && !is_on_its_way && is_meant(&image.state)
         };
         match found {
-            Ok(Some(image)) if ended(&image) => Ok(Completion::Recorded(Box::new(image))),
+            Ok(Some(image)) if ended(&image) => {
+                Ok(Completion::Recorded(Box::new(Arc::unwrap_or_clone(image))))
+            }
             _ => outcome,
         }
     }

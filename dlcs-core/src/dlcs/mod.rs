@@ -127,7 +127,7 @@ impl Dlcs {
     ///
     /// # Errors
     /// The catalogue's, [`CatalogueError::NotFound`](crate::catalogue::CatalogueError::NotFound) for a missing image included.
-    pub async fn image(&self, id: &ImageId) -> Result<Image> {
+    pub async fn image(&self, id: &ImageId) -> Result<Arc<Image>> {
         self.0
             .catalogue
             .find_image(id)

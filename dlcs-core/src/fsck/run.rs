@@ -1,5 +1,7 @@
 //! A check from its beginning to its end.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::fault::{Damage, Fault, Finding, Outcome};
@@ -270,8 +272,8 @@ async fn look_twice(
         let Some(image) = ledger.find_image(&seen.image.id).await? else {
             return Ok(None);
         };
-        let is_same = image == seen.image;
-        seen = look(store, image).await?;
+        let is_same = *image == seen.image;
+        seen = look(store, Arc::unwrap_or_clone(image)).await?;
         if is_same {
             break;
         }

@@ -1,5 +1,7 @@
 //! The catalogue in memory.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::MemoryCatalogue;
@@ -202,8 +204,8 @@ impl Catalogue for MemoryCatalogue {
         }
     }
 
-    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
-        Ok(self.lock().images.get(id).cloned())
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Arc<Image>>> {
+        Ok(self.lock().images.get(id).cloned().map(Arc::new))
     }
 
     async fn find_images(&self, ids: &[ImageId]) -> Result<Vec<Option<Image>>> {

@@ -158,7 +158,7 @@ async fn an_image_that_is_not_to_be_processed_is_registered_without_fetching() {
     );
     assert!(image.state.finished().is_some());
     assert_eq!(setting.origin.opened.load(Ordering::SeqCst), 0);
-    assert_eq!(setting.dlcs.image(&image.id).await.unwrap(), image);
+    assert_eq!(*setting.dlcs.image(&image.id).await.unwrap(), image);
 }
 
 #[tokio::test]

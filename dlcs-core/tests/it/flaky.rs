@@ -159,7 +159,7 @@ pass_on! { Catalogue, CatalogueError:
     async fn find_storage(customer: CustomerId) -> StorageFigures;
     async fn update_space(customer: CustomerId, id: SpaceId, changes: SpaceChanges) -> Space;
     async fn delete_space(customer: CustomerId, id: SpaceId) -> ();
-    async fn find_image(id: &ImageId) -> Option<Image>;
+    async fn find_image(id: &ImageId) -> Option<Arc<Image>>;
     async fn find_images(ids: &[ImageId]) -> Vec<Option<Image>>;
     async fn list_images(query: &ImageQuery, page: PageRequest) -> Page<Image>;
     async fn update_images(updates: Vec<ImageUpdate>) -> Vec<Image>;

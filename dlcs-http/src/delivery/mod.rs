@@ -14,8 +14,11 @@ mod links;
 mod manifest;
 mod query;
 mod range;
+mod ready;
 mod route;
 mod thumbs;
+
+use std::sync::Arc;
 
 use dlcs_core::derivative::{DerivativeError, RenderError};
 use dlcs_core::iiif::{GrammarVersion, ResolvedRequest, Version};
@@ -35,6 +38,7 @@ use route::{CustomerRef, DeliveryRoute, ImageRoute, Target};
 pub(crate) use description::{Description as RouteDescription, descriptions};
 pub(crate) use file::Pieces;
 pub(crate) use links::Links;
+pub(crate) use ready::ReadyAnswers;
 
 /// Room for the headers of an answer, so that their table does not grow.
 const HEADERS: usize = 16;
@@ -48,7 +52,7 @@ struct Asked<'a> {
     context: &'a Context,
     request: &'a Parts,
     route: &'a ImageRoute<'a>,
-    image: &'a Image,
+    image: &'a Arc<Image>,
     service: &'a ImageService,
 }
 
@@ -56,9 +60,12 @@ struct Asked<'a> {
 pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<ResponseBody> {
     let mut response = match request.method {
         Method::OPTIONS => headers::preflight(),
-        Method::GET | Method::HEAD => match answer(context, request).await {
-            Ok(response) => response,
-            Err(error) => refuse(context, request, error),
+        Method::GET | Method::HEAD => match context.answers.find(context, request).await {
+            Some(response) => response,
+            None => match answer(context, request).await {
+                Ok(response) => response,
+                Err(error) => refuse(context, request, error),
+            },
         },
         _ => {
             let error = ApiError::new(
@@ -128,7 +135,7 @@ async fn serve(
     context: &Context,
     request: &Parts,
     route: &ImageRoute<'_>,
-    image: &Image,
+    image: &Arc<Image>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let is_there = image.service().is_some() || image.original.is_some();
     if is_there && !is_open(image) {
@@ -231,6 +238,17 @@ impl Asked<'_> {
             Err(error) if is_gone(&error) => return Err(Failure::Gone),
             Err(error) => return Err(ApiError::from(error).into()),
         };
+        if let CustomerRef::Id(_) = target.customer {
+            // Names may come to mean another customer.
+            let answers = &self.context.answers;
+            answers.keep(
+                self.context,
+                self.request,
+                self.image,
+                description,
+                &rendered.bytes,
+            );
+        }
         *response.body_mut() = full(rendered.bytes);
         Ok(response)
     }

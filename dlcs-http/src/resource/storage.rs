@@ -1,7 +1,7 @@
 //! How much is stored, and how much may be.
 
 use dlcs_core::storage::{StorageFigures, StoragePolicy};
-use dlcs_core::{CustomerId, Image, ImageId, SpaceId};
+use dlcs_core::{CustomerId, ImageId, SpaceId};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -182,7 +182,7 @@ fn answer(
 
 /// `GET /customers/{customer}/spaces/{space}/images/{image}/storage`
 pub(crate) async fn of_image(context: &Context, id: &ImageId) -> Outcome {
-    let image: Image = context.dlcs.image(id).await?;
+    let image = context.dlcs.image(id).await?;
     let stored = image.stored_bytes();
     let resource = ImageStorageResource {
         header: Header::new(

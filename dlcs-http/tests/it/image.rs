@@ -174,7 +174,7 @@ async fn what_the_program_has_found_stays_its_own_when_it_is_put_back() {
     );
     let declared = async || {
         let id = "1/1/a".parse().unwrap();
-        app.dlcs.image(&id).await.unwrap().media_type
+        app.dlcs.image(&id).await.unwrap().media_type.clone()
     };
     for method in ["PUT", "PATCH"] {
         app.send(method, &path, image.to_string()).await.json(200);

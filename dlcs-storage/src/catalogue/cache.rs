@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dlcs_core::customer::Customer;
@@ -30,7 +30,7 @@ const PATTERNS: usize = 128;
 /// What readers keep and the writer takes away.
 #[derive(Debug)]
 pub(super) struct Caches {
-    pub(super) images: RowCache<ImageId, Image>,
+    pub(super) images: RowCache<ImageId, Arc<Image>>,
     /// By name, in lower case.
     pub(super) customers: RowCache<String, Customer>,
     /// Compiled; a pattern is what its text says, and never stale.
@@ -190,6 +190,12 @@ struct RowWeight;
 impl<K, V: Weigh> Weighter<K, Kept<V>> for RowWeight {
     fn weight(&self, _key: &K, kept: &Kept<V>) -> u64 {
         kept.row.weight() as u64
+    }
+}
+
+impl<V: Weigh> Weigh for Arc<V> {
+    fn weight(&self) -> usize {
+        V::weight(self)
     }
 }
 

@@ -5,12 +5,11 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
-use dlcs_core::iiif::{Dimensions, Pyramid};
+use dlcs_core::iiif::{Dimensions, Level, Pyramid};
 use dlcs_core::policy::{ChromaSampling, TileCoding};
 use dlcs_core::setting::ThumbnailSize;
 
 use super::cut::Cutter;
-use super::edge::{edge_count, edge_place, exact_size};
 use super::encoders::{Encoders, Hands, TileJob, on_threads};
 use super::error::PyramidError;
 use super::level::{LevelBuilder, Strip};
@@ -18,7 +17,7 @@ use super::pixels::Channels;
 use super::spooled::{OrderedStreams, Spooled, StreamSpool};
 use super::thumbnail::{ThumbnailMaker, Thumbnails, thumbnail_sizes};
 use super::tiff::{Coding, LevelOutline, Outline, Samples, lay_out};
-use super::tile::encode_tile;
+use super::tile::{encode_edge, encode_tile};
 use super::upright::UprightRows;
 
 /// How thumbnails are coded where tiles are not JPEG.
@@ -187,30 +186,16 @@ struct Written {
     spool: StreamSpool,
     /// The tables of JPEG tiles; the same for all of them.
     tables: Vec<u8>,
-    /// Full resolution first.
-    levels: Vec<WrittenLevel>,
-}
-
-struct WrittenLevel {
-    tiles: Vec<Spooled>,
-    edges: Vec<Spooled>,
+    /// The tiles of each level, full resolution first.
+    levels: Vec<Vec<Spooled>>,
 }
 
 impl<'a> TileWriter<'a> {
     fn new(options: BuildOptions<'a>, cut: Option<Coding>) -> Result<Self, PyramidError> {
-        let tile = options.pyramid.tile.get();
-        let has_edges = matches!(options.coding, TileCoding::Jpeg { .. });
         let levels = options
             .pyramid
             .levels()
-            .map(|level| WrittenLevel {
-                tiles: vec![Spooled::default(); level.columns as usize * level.rows as usize],
-                edges: if has_edges {
-                    vec![Spooled::default(); edge_count(level, tile)]
-                } else {
-                    Vec::new()
-                },
-            })
+            .map(|level| vec![Spooled::default(); level.columns as usize * level.rows as usize])
             .collect();
         Ok(Self {
             options,
@@ -230,16 +215,11 @@ impl<'a> TileWriter<'a> {
             .pyramid
             .level(0)
             .expect("every pyramid has a level");
-        let side = self.options.pyramid.tile.get();
         for row in 0..level.rows {
             for (column, tile) in (0..level.columns).zip(cutter.next_row()?) {
                 let place = row as usize * level.columns as usize + column as usize;
                 let mut written = self.written();
-                written.levels[0].tiles[place] = written.spool.write(&tile.padded)?;
-                if let Some(edge) = edge_place(level, side, column, row) {
-                    let exact = tile.exact.unwrap_or(tile.padded);
-                    written.levels[0].edges[edge] = written.spool.write(&exact)?;
-                }
+                written.levels[0][place] = written.spool.write(&tile)?;
             }
         }
         Ok(())
@@ -263,12 +243,6 @@ impl<'a> TileWriter<'a> {
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let coding = coding(self.options.coding, channels, tables);
-        let lengths = |streams: &[Spooled]| {
-            streams
-                .iter()
-                .map(|stream| stream.length)
-                .collect::<Vec<_>>()
-        };
         let mut spooled_thumbnails = Vec::new();
         for (size, stream) in &thumbnails.streams {
             spooled_thumbnails.push((*size, spool.write(stream)?));
@@ -284,8 +258,7 @@ impl<'a> TileWriter<'a> {
                         Some(cut) if exponent == 0 => cut.clone(),
                         _ => coding.clone(),
                     },
-                    tiles: lengths(&level.tiles),
-                    edges: lengths(&level.edges),
+                    tiles: level.iter().map(|tile| tile.length).collect(),
                 })
                 .collect(),
             thumbnails: spooled_thumbnails
@@ -293,17 +266,13 @@ impl<'a> TileWriter<'a> {
                 .map(|(size, stream)| (*size, stream.length))
                 .collect(),
             thumbnail_tables: thumbnails.tables,
+            has_exact: matches!(self.options.coding, TileCoding::Jpeg { .. }),
         };
         let laid_out = lay_out(&outline);
         let order = spooled_thumbnails
             .iter()
             .map(|(_, stream)| stream)
-            .chain(
-                levels
-                    .iter()
-                    .rev()
-                    .flat_map(|level| level.tiles.iter().chain(&level.edges)),
-            )
+            .chain(levels.iter().rev().flatten())
             .copied();
         let streams = spool.finish(order)?;
         let mut hash = blake3::Hasher::new();
@@ -335,29 +304,28 @@ impl<'a> TileWriter<'a> {
 }
 
 impl Encoders for TileWriter<'_> {
-    /// Encodes a tile, in its exact size too where it is an edge tile of JPEG, and writes both.
     fn encode(&self, job: TileJob) -> Result<(), PyramidError> {
         let (level, column, row) = (job.level, job.column, job.row);
-        let side = self.options.pyramid.tile.get();
-        let padded = encode_tile(&job.tile, self.options.coding)?;
-        let place = row as usize * level.columns as usize + column as usize;
-        let exact = match (self.options.coding, edge_place(level, side, column, row)) {
-            (TileCoding::Jpeg { .. }, Some(edge)) => {
-                let (width, height) = exact_size(level, side, column, row);
-                let cropped = job.tile.corner(width, height);
-                Some((edge, encode_tile(&cropped, self.options.coding)?))
-            }
-            _ => None,
+        let size = self.options.pyramid.tile;
+        let (width, height) = exact_size(level, size.get(), column, row);
+        let tile = if (width, height) == (size.get(), size.get()) {
+            encode_tile(&job.tile, self.options.coding)?
+        } else {
+            encode_edge(&job.tile, (width, height), size, self.options.coding)?
         };
+        let place = row as usize * level.columns as usize + column as usize;
         let mut written = self.written();
-        let exponent = level.exponent as usize;
-        written.levels[exponent].tiles[place] = written.spool.write(&padded.stream)?;
-        written.tables = padded.tables;
-        if let Some((edge, exact)) = exact {
-            written.levels[exponent].edges[edge] = written.spool.write(&exact.stream)?;
-        }
+        written.levels[level.exponent as usize][place] = written.spool.write(&tile.stream)?;
+        written.tables = tile.tables;
         Ok(())
     }
+}
+
+/// What a tile holds of its level, in pixels.
+fn exact_size(level: Level, tile: u32, column: u32, row: u32) -> (u32, u32) {
+    let there = |length: u32, place: u32| tile.min(length - place * tile);
+    let (width, height) = (level.dimensions.width(), level.dimensions.height());
+    (there(width, column), there(height, row))
 }
 
 fn coding(coding: TileCoding, channels: Channels, tables: Vec<u8>) -> Coding {

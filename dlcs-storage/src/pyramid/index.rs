@@ -8,8 +8,8 @@ use dlcs_core::iiif::{Dimensions, Level, Plan, ResolvedRequest, Stored, StoredLe
 use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 
-use super::edge::edge_place;
 use super::error::damaged;
+use super::exact;
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
 use super::reads::Reads;
@@ -41,7 +41,7 @@ impl ReadyIndex {
         let places = index
             .levels
             .iter()
-            .flat_map(|level| level.tiles.iter().chain(&level.edges))
+            .flat_map(|level| &level.tiles)
             .chain(index.thumbnails.iter().map(|thumbnail| &thumbnail.place));
         if !places.into_iter().all(inside) {
             return Err(damaged("a stream lies outside of it"));
@@ -67,7 +67,11 @@ impl ReadyIndex {
             jpeg::prefix(&index.thumbnail_tables).ok_or_else(no_tables)?
         };
         Ok(Self {
-            levels: index.levels.iter().map(stored_level).collect(),
+            levels: index
+                .levels
+                .iter()
+                .map(|level| stored_level(level, index.has_exact))
+                .collect(),
             thumbnails: index
                 .thumbnails
                 .iter()
@@ -119,12 +123,6 @@ impl ReadyIndex {
         find(&level.tiles, usize::try_from(place).ok())
     }
 
-    fn edge(&self, exponent: u32, column: u32, row: u32) -> Result<Place, RenderError> {
-        let level = self.level(exponent)?;
-        let place = edge_place(level.level, self.index.pyramid.tile.get(), column, row);
-        find(&level.edges, place)
-    }
-
     /// A stored stream as a whole JPEG: its tables, and its own bytes.
     pub(super) async fn stored(&self, reads: Reads<'_>, plan: Plan) -> Result<Bytes, RenderError> {
         let (prefix, place) = match plan {
@@ -132,10 +130,14 @@ impl ReadyIndex {
                 &self.prefixes[level as usize],
                 self.tile(level, column, row)?,
             ),
-            Plan::StoredEdge { level, column, row } => (
-                &self.prefixes[level as usize],
-                self.edge(level, column, row)?,
-            ),
+            Plan::StoredEdge { level, column, row } => {
+                let place = self.tile(level, column, row)?;
+                let padded = reads.read(place.offset..place.end()).await?;
+                let exact = exact::take(&self.prefixes[level as usize], &padded);
+                return exact
+                    .map(Bytes::from)
+                    .ok_or_else(|| damaged("a tile does not hold its exact one"));
+            }
             Plan::Thumbnail { place } => (
                 &self.thumbnail_prefix,
                 self.index
@@ -185,18 +187,19 @@ impl ReadyIndex {
             .index
             .levels
             .iter()
-            .map(|level| level.tiles.len() + level.edges.len())
+            .map(|level| level.tiles.len())
             .sum();
         let tables: usize = self.prefixes.iter().map(|prefix| 2 * prefix.len()).sum();
         (places * size_of::<Place>() + tables + 2048) as u64
     }
 }
 
-fn stored_level(level: &LevelIndex) -> StoredLevel {
+fn stored_level(level: &LevelIndex, has_exact: bool) -> StoredLevel {
+    let is_jpeg = matches!(level.coding, Coding::Jpeg { .. });
     StoredLevel {
         level: level.level,
-        is_jpeg: matches!(level.coding, Coding::Jpeg { .. }),
-        has_edges: !level.edges.is_empty(),
+        is_jpeg,
+        has_edges: is_jpeg && has_exact,
     }
 }
 

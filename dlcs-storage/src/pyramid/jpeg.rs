@@ -48,7 +48,7 @@ pub(super) fn abbreviate(stream: &[u8]) -> Option<Abbreviated> {
 }
 
 /// The marker at a position and where its segment lies.
-fn segment(stream: &[u8], position: usize) -> Option<(u8, Range<usize>)> {
+pub(super) fn segment(stream: &[u8], position: usize) -> Option<(u8, Range<usize>)> {
     let header = stream.get(position..position + 4)?;
     if header[0] != 0xFF {
         return None;

@@ -46,6 +46,7 @@ pub(super) fn keep(
         levels: levels_of(original),
         thumbnails: Vec::new(),
         thumbnail_tables: Vec::new(),
+        has_exact: false,
     };
     let (thumbnails, is_served) = std::thread::scope(|scope| {
         let checking = scope.spawn(|| is_served(&index, file));
@@ -190,7 +191,6 @@ fn levels_of(original: &OriginalPyramid) -> Vec<LevelIndex> {
                     length: *length,
                 })
                 .collect(),
-            edges: Vec::new(),
         })
         .collect()
 }

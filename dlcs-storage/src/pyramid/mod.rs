@@ -9,10 +9,10 @@ mod build;
 mod config;
 mod cover;
 mod cut;
-mod edge;
 mod encode;
 mod encoders;
 mod error;
+mod exact;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzz;

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use dlcs_core::derivative::RenderError;
+use dlcs_core::iiif::TileSize;
 use dlcs_core::policy::TileCoding;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -12,6 +13,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::cut::pad;
 use super::encode::encode_jpeg;
 use super::error::{PyramidError, damaged};
 use super::jpeg::{Abbreviated, abbreviate};
@@ -28,14 +30,33 @@ pub(super) fn encode_tile(tile: &Pixels, coding: TileCoding) -> Result<Abbreviat
     match coding {
         TileCoding::Jpeg { quality, sampling } => {
             let stream = encode_jpeg(tile, quality, sampling)?;
-            abbreviate(&stream)
-                .ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
+            abbreviated(&stream)
         }
         TileCoding::Lossless => Ok(Abbreviated {
             stream: deflate(tile)?,
             tables: Vec::new(),
         }),
     }
+}
+
+/// A padded tile, of which the image has only so much; of JPEG, the exact one is in it.
+pub(super) fn encode_edge(
+    padded: &Pixels,
+    (width, height): (u32, u32),
+    size: TileSize,
+    coding: TileCoding,
+) -> Result<Abbreviated, PyramidError> {
+    let TileCoding::Jpeg { quality, sampling } = coding else {
+        return encode_tile(padded, coding);
+    };
+    let stream = encode_jpeg(&padded.corner(width, height), quality, sampling)?;
+    let Abbreviated { tables, .. } = abbreviated(&stream)?;
+    let stream = pad(stream, size)?;
+    Ok(Abbreviated { stream, tables })
+}
+
+fn abbreviated(stream: &[u8]) -> Result<Abbreviated, PyramidError> {
+    abbreviate(stream).ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
 }
 
 /// Compresses the differences of neighbours: TIFF's predictor 2.

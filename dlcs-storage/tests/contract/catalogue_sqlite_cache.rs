@@ -64,7 +64,7 @@ async fn what_is_kept_of_images_and_customers_follows_every_change() {
         .await
         .unwrap();
     let found = catalogue.find_image(&image("a")).await.unwrap();
-    assert_eq!(found, Some(begun.claimed.image));
+    assert_eq!(found.as_deref(), Some(&begun.claimed.image));
     let completed = catalogue.complete(begun.claimed.lease, derivative().into());
     assert!(matches!(completed.await.unwrap(), Completion::Recorded(_)));
     let found = catalogue.find_image(&image("a")).await.unwrap().unwrap();
@@ -75,7 +75,7 @@ async fn what_is_kept_of_images_and_customers_follows_every_change() {
     };
     let changed = catalogue.update_image(&image("a"), changes).await.unwrap();
     let found = catalogue.find_image(&image("a")).await.unwrap();
-    assert_eq!(found, Some(changed));
+    assert_eq!(found.as_deref(), Some(&changed));
     catalogue.delete_image(&image("a")).await.unwrap();
     assert_eq!(catalogue.find_image(&image("a")).await.unwrap(), None);
 

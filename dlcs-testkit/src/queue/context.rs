@@ -1,5 +1,6 @@
 //! What the clauses of a queue work on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dlcs_core::batch::Batch;
@@ -121,7 +122,7 @@ impl QueueContext<'_> {
 
     pub(crate) async fn image(&self, id: &ImageId) -> Image {
         let found = self.catalogue.find_image(id).await.unwrap();
-        found.expect("the image exists")
+        Arc::unwrap_or_clone(found.expect("the image exists"))
     }
 
     /// The batch as it is now.

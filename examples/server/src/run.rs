@@ -139,7 +139,8 @@ fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
         .with_body_limit(config.max_body_size)
         .with_upload_limit(config.max_upload_size)
         .with_trusted_proxies(config.proxies.clone())
-        .with_connections_per_address(config.connections_per_address);
+        .with_connections_per_address(config.connections_per_address)
+        .with_answer_cache(answer_cache(config));
     if let Some(url) = &config.public_url {
         service = service.with_public_url(url);
     }
@@ -153,6 +154,11 @@ fn service(dlcs: Dlcs, config: &Config) -> DlcsService {
         service = service.without_delivery();
     }
     service.build()
+}
+
+/// Of the memory for caches: that for answers as they were sent.
+const fn answer_cache(config: &Config) -> u64 {
+    config.cache_size / 2
 }
 
 /// Opens the data directory, the database and the store, and puts the facade together.
@@ -201,8 +207,9 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();
     renderer.spool_directory = Some(spool);
-    renderer.ahead_cache_bytes = if is_remote { config.cache_size / 4 } else { 0 };
-    renderer.result_cache_bytes = config.cache_size - renderer.ahead_cache_bytes;
+    let results = config.cache_size - answer_cache(config);
+    renderer.ahead_cache_bytes = if is_remote { results / 4 } else { 0 };
+    renderer.result_cache_bytes = results - renderer.ahead_cache_bytes;
     renderer.max_area = config.limits.max_area.unwrap_or(Limits::LARGEST_AREA);
     let settings = Settings::default()
         .with_workers(config.workers)

@@ -302,9 +302,9 @@ pub(crate) const FORMATS: Setting = Setting::new(
 pub(crate) const CACHE_SIZE: Setting = Setting::new(
     "cache-size",
     "BYTES",
-    "How much memory rendered results may take until they are rendered anew, and what was read from --store-url; 0 keeps none.",
+    "How much memory what is asked for again may take: half of it pixels as they were sent, half rendered results and what was read from --store-url; 0 keeps none.",
 )
-.or("64MiB");
+.or("128MiB");
 pub(crate) const DECODE_BUDGET: Setting = Setting::new(
     "decode-budget",
     "BYTES",

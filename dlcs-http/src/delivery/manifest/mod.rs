@@ -38,7 +38,7 @@ pub(super) fn answer(asked: &Asked<'_>) -> Result<Response<ResponseBody>, ApiErr
     let form = form(asked.request, asked.route.target.version);
     let id = asked.address(form.named);
     let label = asked.image.id.model().as_str();
-    let images = slice::from_ref(asked.image);
+    let images = slice::from_ref(&**asked.image);
     let document = document(asked.context, form, &id, label, images).ok_or_else(nothing_here)?;
     Ok(document.answer(asked))
 }

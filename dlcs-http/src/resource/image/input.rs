@@ -1,5 +1,7 @@
 //! What a request says of an image.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -201,7 +203,10 @@ impl ImageInput {
             return Ok(());
         }
         let stored = match self.id() {
-            Some(id) => context.dlcs.catalogue().find_image(&id).await?,
+            Some(id) => {
+                let found = context.dlcs.catalogue().find_image(&id).await?;
+                found.map(Arc::unwrap_or_clone)
+            }
             None => None,
         };
         self.check_against(context, stored, fields, problems);

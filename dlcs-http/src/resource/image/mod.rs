@@ -10,6 +10,8 @@ mod order;
 mod preflight;
 mod register;
 
+use std::sync::Arc;
+
 use dlcs_core::catalogue::{CatalogueError, Subject};
 use dlcs_core::image::{
     DeliveryChannel, Image, ImageQuery, ImageSource, OriginUrl, RegistrationMode,
@@ -221,7 +223,7 @@ async fn list_all(context: &Context, customer: CustomerId, query: &Query) -> Out
 
 /// `GET /customers/{customer}/spaces/{space}/images/{image}`
 async fn get(context: &Context, id: &ImageId) -> Outcome {
-    let image = context.dlcs.image(id).await?;
+    let image = Arc::unwrap_or_clone(context.dlcs.image(id).await?);
     Ok(context.json(StatusCode::OK, &resource(context, image)))
 }
 

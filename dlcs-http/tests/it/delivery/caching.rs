@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dlcs_core::ImageId;
 use dlcs_core::iiif::Limits;
+use dlcs_core::image::ImageChanges;
 use dlcs_http::DlcsService;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,9 @@ const PATHS: [&str; 4] = [
     "/thumbs/1/1/map/full/max/0/default.jpg",
     "/thumbs/1/1/map/info.json",
 ];
+
+/// Other pixels of the same image.
+const OTHER: &str = "/iiif-img/1/1/map/full/201,/0/default.jpg";
 
 #[tokio::test]
 async fn every_answer_can_be_kept_and_must_be_checked() {
@@ -171,7 +175,7 @@ async fn a_derivative_that_was_replaced_meanwhile_is_looked_for_again() {
     fixture.be(Mood::Missing(1));
     fixture.get(PATHS[0]).await.good();
     fixture.be(Mood::Missing(9));
-    let answer = fixture.get(PATHS[0]).await;
+    let answer = fixture.get(OTHER).await;
     assert_eq!(answer.status, 500, "{:?}", answer.body);
 }
 
@@ -222,4 +226,60 @@ async fn other_settings_are_another_state() {
         pixels.1, "Wed, 04 May 2016 09:21:30 GMT",
         "the start of the program"
     );
+}
+
+/// What is kept in memory as it was sent is what would be made anew, as long as the record of its image is the same.
+#[tokio::test]
+async fn pixels_that_lie_ready_are_sent_as_if_they_were_made_anew() {
+    let fixture = Fixture::new().await;
+    let service = DlcsService::builder(fixture.dlcs.clone()).with_answer_cache(0);
+    let anew = Fixture {
+        service: service.build(),
+        ..fixture.clone()
+    };
+    fixture.register("map", "bytes").await;
+    fixture.clock.advance(Duration::from_secs(10));
+    let condition = [("if-none-match", "\"other\"")];
+    for path in [PATHS[0], PATHS[2], OTHER] {
+        for headers in [&[][..], &condition] {
+            for method in ["GET", "HEAD", "GET", "HEAD"] {
+                let expected = anew.ask(method, path, headers).await.good();
+                let answer = fixture.ask(method, path, headers).await.good();
+                assert_eq!(answer.headers, expected.headers, "{method} {path}");
+                assert_eq!(answer.body, expected.body, "{method} {path}");
+            }
+        }
+    }
+    let rendered = fixture.rendered();
+    for path in [PATHS[0], PATHS[2], OTHER] {
+        fixture.get(path).await.good();
+    }
+    assert_eq!(fixture.rendered(), rendered, "nothing is made anew");
+
+    let elsewhere = fixture.ask_at("elsewhere", "GET", PATHS[0], &[]).await;
+    assert!(elsewhere.header("link").starts_with("<http://elsewhere/"));
+    let named = "/iiif-img/default/1/map/full/200,/0/default.jpg";
+    let rendered = fixture.rendered();
+    for _ in 0..2 {
+        fixture.get(named).await.good();
+    }
+    assert_eq!(
+        fixture.rendered(),
+        rendered + 2,
+        "a name may come to mean another customer"
+    );
+}
+
+#[tokio::test]
+async fn pixels_that_lie_ready_are_closed_with_their_image() {
+    let fixture = Fixture::with_image("map").await;
+    fixture.get(PATHS[0]).await.good();
+    for (roles, status) in [(vec!["clinical".to_owned()], 401), (Vec::new(), 200)] {
+        let changes = ImageChanges {
+            roles: Some(roles),
+            ..ImageChanges::default()
+        };
+        fixture.change("map", changes).await;
+        assert_eq!(fixture.get(PATHS[0]).await.status, status);
+    }
 }

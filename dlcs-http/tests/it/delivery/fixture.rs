@@ -174,7 +174,7 @@ fn size_of(bytes: &[u8]) -> Dimensions {
 }
 
 /// A service, and what a test may turn.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fixture {
     pub(crate) dlcs: Dlcs,
     pub(crate) clock: Arc<FakeClock>,
@@ -278,10 +278,21 @@ impl Fixture {
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.ask_at("dlcs.example.org", method, path, headers).await
+    }
+
+    /// Asks by a name of the host.
+    pub(crate) async fn ask_at(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "dlcs.example.org");
+            .header("host", host);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

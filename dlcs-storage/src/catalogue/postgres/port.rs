@@ -142,10 +142,10 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.database.write(write).await?)
     }
 
-    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Arc<Image>>> {
         let read = |session| async move {
             let found = image::find(&session, id).await?;
-            Ok(found.map(|stored| stored.image))
+            Ok(found.map(|stored| Arc::new(stored.image)))
         };
         let read = self.database.read(read);
         Ok(self.database.caches.images.get_or_read(id, read).await?)

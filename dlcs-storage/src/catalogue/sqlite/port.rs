@@ -129,11 +129,11 @@ impl Catalogue for SqliteCatalogue {
             .await?)
     }
 
-    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Arc<Image>>> {
         let read = async {
             let id = id.clone();
             let found = self.read(move |c| image::find(c, &id)).await?;
-            Ok::<_, SqliteError>(found.map(|stored| stored.image))
+            Ok::<_, SqliteError>(found.map(|stored| Arc::new(stored.image)))
         };
         Ok(self.caches.images.get_or_read(id, read).await?)
     }

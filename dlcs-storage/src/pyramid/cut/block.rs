@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::super::source::jpeg::bits::Bits;
 use super::super::source::jpeg::huffman::Huffman;
-use super::stream::BlockSink;
+use super::stream::TileStream;
 
 /// The most bits that the difference of two averages has in an image of 8 bits.
 pub(super) const MAX_DIFFERENCE_BITS: u8 = 11;
@@ -44,10 +44,10 @@ impl Channel {
         bits: &mut Bits<impl Read>,
         source: &mut i32,
         target: &mut i32,
-        sink: &mut impl BlockSink,
+        tile: &mut TileStream,
     ) -> Result<(), BlockError> {
         *source += self.difference(bits)?;
-        self.put_difference(*source - *target, sink)?;
+        self.put_difference(*source - *target, tile)?;
         *target = *source;
         let mut place = 1;
         while place < 64 {
@@ -65,19 +65,24 @@ impl Channel {
                     _ => zeros + 1,
                 };
             }
-            sink.put(held >> (64 - used), used);
+            tile.put(held >> (64 - used), used);
             bits.skip(used);
         }
         if place == 64 { Ok(()) } else { Err(BlockError) }
     }
 
-    /// Writes all blocks of a unit, flat and with the same average as the one before them.
-    pub(super) fn pad_unit(&self, sink: &mut impl BlockSink) {
-        for _ in 0..self.h * self.v {
-            for (code, length) in [self.dc[0], self.end] {
-                sink.put(u64::from(code), length);
-            }
+    /// Writes all blocks of a unit, flat, with an average that differs so much from that of the block before them.
+    pub(super) fn pad_unit(
+        &self,
+        difference: i32,
+        tile: &mut TileStream,
+    ) -> Result<(), BlockError> {
+        for block in 0..self.h * self.v {
+            self.put_difference(if block == 0 { difference } else { 0 }, tile)?;
+            let (code, length) = self.end;
+            tile.put(code.into(), length);
         }
+        Ok(())
     }
 
     fn difference(&self, bits: &mut Bits<impl Read>) -> Result<i32, BlockError> {
@@ -102,11 +107,11 @@ impl Channel {
         })
     }
 
-    fn put_difference(&self, value: i32, sink: &mut impl BlockSink) -> Result<(), BlockError> {
+    fn put_difference(&self, value: i32, tile: &mut TileStream) -> Result<(), BlockError> {
         let size = 32 - value.unsigned_abs().leading_zeros();
         let (code, length) = *self.dc.get(size as usize).ok_or(BlockError)?;
         let written = if value < 0 { value - 1 } else { value } as u32 & ((1 << size) - 1);
-        sink.put(u64::from(code << size | written), length + size);
+        tile.put(u64::from(code << size | written), length + size);
         Ok(())
     }
 }

@@ -19,12 +19,14 @@ pub(super) struct HeaderChannel {
 }
 
 impl TileHeader {
-    /// The start of a stream without tables, up to its bits.
-    pub(super) fn stream(&self, width: u32, height: u32) -> Vec<u8> {
+    /// The start of a stream without tables, up to its bits: other segments first.
+    pub(super) fn stream(&self, side: u32, others: &[u8]) -> Vec<u8> {
         let count = self.channels.len() as u8;
-        let mut bytes = vec![0xFF, 0xD8, 0xFF, self.frame, 0, 8 + 3 * count, 8];
-        bytes.extend((height as u16).to_be_bytes());
-        bytes.extend((width as u16).to_be_bytes());
+        let mut bytes = vec![0xFF, 0xD8];
+        bytes.extend(others);
+        bytes.extend([0xFF, self.frame, 0, 8 + 3 * count, 8]);
+        bytes.extend((side as u16).to_be_bytes());
+        bytes.extend((side as u16).to_be_bytes());
         bytes.push(count);
         for (id, channel) in (1..).zip(&self.channels) {
             bytes.extend([id, (channel.h << 4 | channel.v) as u8, channel.quantisation]);

@@ -1,4 +1,5 @@
-//! Tiles cut out of a JPEG without loss: its blocks of coefficients are put together anew, and none is decoded to pixels.
+//! Tiles cut out of a JPEG without loss: its blocks of coefficients are put together anew, and none is decoded to pixels. In the same way a tile
+//! that its level fills only in part is padded.
 //!
 //! A block needs no other one but for its average, which is written as the difference to the block before. So a tile is made of the codes
 //! of its blocks as they are in the source, copied bit by bit, with new differences. Nothing but the tiles of one row is in memory.
@@ -10,18 +11,21 @@ mod stream;
 mod tables;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use dlcs_core::derivative::ProcessError;
 use dlcs_core::iiif::TileSize;
 
+use super::error::PyramidError;
+use super::exact::{Exact, RunEnd, fill};
 use super::pixels::Channels;
 use super::source::jpeg::bits::Bits;
+use super::source::jpeg::outline::Outline;
 use super::source::jpeg::{bad, fault};
 use super::spool::{SpoolReader, SpooledFile};
 use block::{BlockError, Channel};
 use header::TileHeader;
-use stream::{BlockSink, TileStream};
+use stream::TileStream;
 
 /// Whether the tiles of a source can be cut.
 #[derive(Debug)]
@@ -31,18 +35,9 @@ pub(super) enum Cut {
     Impossible(&'static str),
 }
 
-/// One tile as abbreviated JPEG streams.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CutTile {
-    /// A stream of the full size of a tile: what lies beyond the image is made up.
-    pub(super) padded: Vec<u8>,
-    /// A stream of the size that the image has there, where that is less.
-    pub(super) exact: Option<Vec<u8>>,
-}
-
 /// Cuts one source, a row of tiles at a time.
-pub(super) struct Cutter {
-    bits: Bits<SpoolReader>,
+pub(super) struct Cutter<R = SpoolReader> {
+    bits: Bits<R>,
     width: u32,
     height: u32,
     tile: u32,
@@ -55,7 +50,7 @@ pub(super) struct Cutter {
     next_row: u32,
 }
 
-impl fmt::Debug for Cutter {
+impl<R> fmt::Debug for Cutter<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cutter")
             .field("width", &self.width)
@@ -74,7 +69,21 @@ impl Cutter {
     pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessError> {
         open::open(file, tile)
     }
+}
 
+/// Pads a whole JPEG stream to a tile: abbreviated, with the exact one in it.
+pub(super) fn pad(stream: Vec<u8>, tile: TileSize) -> Result<Vec<u8>, PyramidError> {
+    let unusable = |error: ProcessError| PyramidError::Encode(error.into());
+    let outline = Outline::read(&mut &stream[..]).map_err(|error| unusable(fault(error)))?;
+    let bits = Bits::new(Cursor::new(stream));
+    let opened = open::cutter(bits, &outline, tile).map_err(unusable)?;
+    let mut cutter = opened.map_err(|reason| PyramidError::Encode(reason.into()))?;
+    let tiles = cutter.next_row().map_err(unusable)?;
+    let tile = tiles.into_iter().next();
+    tile.ok_or_else(|| PyramidError::Encode("the encoder wrote no JPEG".into()))
+}
+
+impl<R: Read> Cutter<R> {
     /// Grey, or RGB, which the streams write as YCbCr.
     pub(super) fn channels(&self) -> Channels {
         match self.channels.len() {
@@ -93,17 +102,18 @@ impl Cutter {
         &self.tables
     }
 
-    /// Cuts the next row of tiles, from left to right; empty after the last one.
+    /// Cuts the next row of tiles as abbreviated streams, from left to right; empty after the last one. A tile that reaches over an edge is
+    /// padded, and holds the exact one.
     ///
     /// # Errors
     /// [`ProcessError::Damaged`] where blocks are missing, or after the last row the end of the image.
-    pub(super) fn next_row(&mut self) -> Result<Vec<CutTile>, ProcessError> {
+    pub(super) fn next_row(&mut self) -> Result<Vec<Vec<u8>>, ProcessError> {
         let top = self.next_row * self.tile;
         if top >= self.height {
             return Ok(Vec::new());
         }
         self.next_row += 1;
-        let (unit_width, unit_height) = self.unit();
+        let (_, unit_height) = self.unit();
         let real_height = self.tile.min(self.height - top);
         let columns = self.width.div_ceil(self.tile);
         let mut tiles: Vec<OpenTile> = (0..columns)
@@ -117,12 +127,7 @@ impl Cutter {
         if top + real_height == self.height {
             self.finish()?;
         }
-        let per_row = self.tile / unit_width;
-        let missing = (self.tile - real_height) / unit_height * per_row;
-        Ok(tiles
-            .into_iter()
-            .map(|tile| tile.close(self, missing))
-            .collect())
+        tiles.into_iter().map(|tile| tile.close(self)).collect()
     }
 
     /// Width and height of what all channels have a turn in.
@@ -134,7 +139,7 @@ impl Cutter {
     fn copy_unit(
         &mut self,
         averages: &mut [i32; 3],
-        sink: &mut impl BlockSink,
+        tile: &mut TileStream,
     ) -> Result<(), ProcessError> {
         if self.restarts.is_due() {
             self.restarts.pass(&mut self.bits)?;
@@ -144,7 +149,7 @@ impl Cutter {
             let (source, target) = (&mut self.averages[index], &mut averages[index]);
             for _ in 0..channel.h * channel.v {
                 channel
-                    .copy(&mut self.bits, source, target, sink)
+                    .copy(&mut self.bits, source, target, tile)
                     .map_err(|BlockError| missing(&mut self.bits))?;
             }
         }
@@ -205,7 +210,7 @@ impl Restarts {
         is_due
     }
 
-    fn pass(&mut self, bits: &mut Bits<SpoolReader>) -> Result<(), ProcessError> {
+    fn pass(&mut self, bits: &mut Bits<impl Read>) -> Result<(), ProcessError> {
         if bits.next_marker().map_err(fault)? != 0xD0 + self.number {
             return Err(bad("a part of its pixels is missing"));
         }
@@ -217,68 +222,121 @@ impl Restarts {
 
 /// A tile that is being cut.
 struct OpenTile {
-    /// What the image has of it, in pixels.
-    width: u32,
-    height: u32,
-    padded: TileStream,
-    /// The same without what is made up, where the tile reaches over the right edge.
-    exact: Option<TileStream>,
-    /// Of each channel: the average of the last block that was written.
+    stream: TileStream,
+    /// What the image has of it, where that is less than all.
+    exact: Option<Exact>,
+    /// Rows of units in all, and those that are written.
+    rows: u32,
+    written: u32,
+    /// Units of a row in all, and those that are real.
+    units: u32,
+    real: u32,
+    /// Where runs of what is real end.
+    ends: Vec<RunEnd>,
+    /// Of each channel: the average of the last block.
     averages: [i32; 3],
 }
 
+/// Where the exact tile's segment begins in a stream.
+const SAID: usize = 2;
+
 impl OpenTile {
-    fn new(cutter: &Cutter, column: u32, height: u32) -> Self {
+    fn new(cutter: &Cutter<impl Read>, column: u32, height: u32) -> Self {
         let side = cutter.tile;
         let width = side.min(cutter.width - column * side);
+        let (unit_width, unit_height) = cutter.unit();
+        let (units, real) = (side / unit_width, width.div_ceil(unit_width));
+        let begins_anew = width < side;
+        let exact = (width < side || height < side).then_some(Exact {
+            width: width as u16,
+            height: height as u16,
+            interval: if begins_anew { real as u16 } else { 0 },
+        });
+        let mut said = Vec::new();
+        if let Some(exact) = exact {
+            let rows = height.div_ceil(unit_height) as usize;
+            said = exact.segment(if begins_anew { rows } else { 1 });
+        }
+        if begins_anew {
+            said.extend([0xFF, 0xDD, 0, 4]);
+            said.extend((units as u16).to_be_bytes());
+        }
         Self {
-            width,
-            height,
-            padded: TileStream::new(cutter.header.stream(side, side)),
-            exact: (width < side).then(|| TileStream::new(cutter.header.stream(width, height))),
+            stream: TileStream::new(cutter.header.stream(side, &said)),
+            exact,
+            rows: side / unit_height,
+            written: 0,
+            units,
+            real,
+            ends: Vec::new(),
             averages: [0; 3],
         }
     }
 
-    /// Copies the next row of units of this tile.
-    fn cut(&mut self, cutter: &mut Cutter) -> Result<(), ProcessError> {
-        let (unit, _) = cutter.unit();
-        let real = self.width.div_ceil(unit);
-        if let Some(exact) = &mut self.exact {
-            let mut both = (&mut self.padded, exact);
-            for _ in 0..real {
-                cutter.copy_unit(&mut self.averages, &mut both)?;
-            }
-        } else {
-            for _ in 0..real {
-                cutter.copy_unit(&mut self.averages, &mut self.padded)?;
-            }
+    /// Whether its rows begin anew, so that what is real of each can be taken.
+    fn begins_anew(&self) -> bool {
+        self.exact.is_some_and(|exact| exact.interval > 0)
+    }
+
+    /// Copies the next row of units.
+    fn cut(&mut self, cutter: &mut Cutter<impl Read>) -> Result<(), ProcessError> {
+        let mut averages = self.begin_row();
+        for _ in 0..self.real {
+            cutter.copy_unit(&mut averages, &mut self.stream)?;
         }
-        self.pad(cutter, cutter.tile / unit - real);
+        self.averages = averages;
+        if self.begins_anew() {
+            self.ends.push(self.stream.run_end());
+            self.pad(cutter, averages, self.units - self.real)?;
+        }
+        self.written += 1;
         Ok(())
     }
 
-    /// Makes up units.
-    fn pad(&mut self, cutter: &Cutter, units: u32) {
-        for _ in 0..units {
-            for channel in &cutter.channels {
-                channel.pad_unit(&mut self.padded);
-            }
+    /// Begins a row; returns what averages are compared with.
+    fn begin_row(&mut self) -> [i32; 3] {
+        if !self.begins_anew() {
+            return self.averages;
         }
+        if self.written > 0 {
+            self.stream.restart((self.written - 1) as u8);
+        }
+        [0; 3]
     }
 
-    fn close(mut self, cutter: &Cutter, missing_units: u32) -> CutTile {
-        let exact = self.exact.take().or_else(|| {
-            (self.height < cutter.tile).then(|| {
-                let header = cutter.header.stream(self.width, self.height);
-                self.padded.with_header(&header)
-            })
-        });
-        self.pad(cutter, missing_units);
-        CutTile {
-            padded: self.padded.finish(),
-            exact: exact.map(TileStream::finish),
+    /// Makes up units as flat as the last block, the first of them after blocks with these averages.
+    fn pad(
+        &mut self,
+        cutter: &Cutter<impl Read>,
+        mut before: [i32; 3],
+        units: u32,
+    ) -> Result<(), ProcessError> {
+        for _ in 0..units {
+            for (index, channel) in cutter.channels.iter().enumerate() {
+                let difference = self.averages[index] - before[index];
+                channel
+                    .pad_unit(difference, &mut self.stream)
+                    .map_err(|BlockError| bad("a block is too bright or too dark"))?;
+            }
+            before = self.averages;
         }
+        Ok(())
+    }
+
+    fn close(mut self, cutter: &Cutter<impl Read>) -> Result<Vec<u8>, ProcessError> {
+        if self.exact.is_some() && !self.begins_anew() {
+            self.ends.push(self.stream.run_end());
+        }
+        while self.written < self.rows {
+            let before = self.begin_row();
+            self.pad(cutter, before, self.units)?;
+            self.written += 1;
+        }
+        if self.exact.is_some() {
+            fill(&mut self.stream.bytes()[SAID..], &self.ends)
+                .ok_or_else(|| bad("a part of it has too many bytes"))?;
+        }
+        Ok(self.stream.finish())
     }
 }
 

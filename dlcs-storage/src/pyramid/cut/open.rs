@@ -1,5 +1,7 @@
 //! Which sources can be cut.
 
+use std::io::Read;
+
 use dlcs_core::derivative::ProcessError;
 use dlcs_core::iiif::TileSize;
 use image::metadata::Orientation;
@@ -8,7 +10,7 @@ use super::super::source::colour::Converter;
 use super::super::source::jpeg::bits::Bits;
 use super::super::source::jpeg::outline::{Component, Encoding, Outline};
 use super::super::source::jpeg::{bad, fault, header, outline};
-use super::super::spool::{SpoolReader, SpooledFile};
+use super::super::spool::SpooledFile;
 use super::block::{Channel, END_OF_BLOCK};
 use super::header::{HeaderChannel, TileHeader};
 use super::tables::{Table, Tables};
@@ -22,12 +24,24 @@ pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessErr
     if let Some(reason) = outline.unread_kind().or_else(|| obstacle(&outline)) {
         return Ok(Cut::Impossible(reason));
     }
-    let mut bits = Bits::new(file.reader());
+    let bits = Bits::new(file.reader());
+    Ok(match cutter(bits, &outline, tile)? {
+        Ok(cutter) => Cut::Cutter(Box::new(cutter)),
+        Err(reason) => Cut::Impossible(reason),
+    })
+}
+
+/// Reads on to the first code; says why not where the tiles of what is there cannot be cut.
+pub(super) fn cutter<R: Read>(
+    mut bits: Bits<R>,
+    outline: &Outline,
+    tile: TileSize,
+) -> Result<Result<Cutter<R>, &'static str>, ProcessError> {
     let Scan {
         mut tables,
         restart,
         choices,
-    } = scan(&mut bits, &outline)?;
+    } = scan(&mut bits, outline)?;
     let mut channels = Vec::new();
     let mut header = TileHeader {
         frame: outline.coding,
@@ -41,9 +55,9 @@ pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessErr
             return Err(contradiction());
         }
         let Some(end) = details.code(END_OF_BLOCK) else {
-            return Ok(Cut::Impossible("its blocks have no code for their end"));
+            return Ok(Err("its blocks have no code for their end"));
         };
-        let (h, v) = sampling(&outline, component);
+        let (h, v) = sampling(outline, component);
         channels.push(Channel {
             h,
             v,
@@ -75,7 +89,7 @@ pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessErr
         };
     }
     tables.keep_only(&outline.components, &choices);
-    Ok(Cut::Cutter(Box::new(Cutter {
+    Ok(Ok(Cutter {
         bits,
         width: outline.width,
         height: outline.height,
@@ -86,7 +100,7 @@ pub(super) fn open(file: &SpooledFile, tile: TileSize) -> Result<Cut, ProcessErr
         restarts: Restarts::new(restart),
         averages: [0; 3],
         next_row: 0,
-    })))
+    }))
 }
 
 /// What of an image stands in the way of cutting it.
@@ -135,7 +149,7 @@ struct Scan {
 }
 
 /// Reads up to the first code.
-fn scan(bits: &mut Bits<SpoolReader>, outline: &Outline) -> Result<Scan, ProcessError> {
+fn scan(bits: &mut Bits<impl Read>, outline: &Outline) -> Result<Scan, ProcessError> {
     let (mut tables, mut restart) = (Tables::default(), 0);
     loop {
         let marker = bits.next_marker().map_err(fault)?;

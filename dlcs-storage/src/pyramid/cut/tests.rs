@@ -1,8 +1,12 @@
+use dlcs_core::policy::{ChromaSampling, TileCoding};
 use dlcs_testkit::program;
 use moxcms::{ColorProfile, ProfileText, ToneReprCurve};
 
+use super::super::exact;
 use super::super::jpeg::{prefix, splice};
+use super::super::pixels::Pixels;
 use super::super::source::jpeg::made::{Image, pipe, spooled};
+use super::super::tile::{encode_edge, encode_tile};
 use super::*;
 
 fn cutter(bytes: &[u8], tile: TileSize) -> Box<Cutter> {
@@ -12,7 +16,7 @@ fn cutter(bytes: &[u8], tile: TileSize) -> Box<Cutter> {
     }
 }
 
-fn all_rows(mut cutter: Box<Cutter>) -> Result<Vec<Vec<CutTile>>, ProcessError> {
+fn all_rows(mut cutter: Box<Cutter>) -> Result<Vec<Vec<Vec<u8>>>, ProcessError> {
     let mut rows = Vec::new();
     loop {
         match cutter.next_row()? {
@@ -75,10 +79,8 @@ fn tiles_are_bit_for_bit_what_the_source_decodes_to() {
         let cutter = cutter(&source, TileSize::new(tile).unwrap());
         assert_eq!(cutter.channels().count(), channels);
         let prefix = prefix(cutter.tables()).unwrap();
-        let decoded = |stream: &[u8]| {
-            let stream = splice(&prefix, stream).unwrap();
-            Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], &stream))
-        };
+        let decoded =
+            |stream: &[u8]| Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], stream));
         let side = tile as usize;
         let rows = all_rows(cutter).unwrap();
         assert_eq!(rows.len(), height.div_ceil(side), "{arguments:?}");
@@ -88,16 +90,17 @@ fn tiles_are_bit_for_bit_what_the_source_decodes_to() {
                 let (left, top) = (column * side, row * side);
                 let (across, down) = (side.min(width - left), side.min(height - top));
                 let expected = whole.crop(left, top, across, down);
-                let padded = decoded(&tile.padded);
+                let padded = decoded(&splice(&prefix, tile).unwrap());
                 assert_eq!((padded.width, padded.height), (side, side));
                 let what = format!("{arguments:?}: tile {column}, {row}");
                 assert!(
                     padded.crop(0, 0, across, down) == expected,
                     "{what}, padded"
                 );
-                assert_eq!(tile.exact.is_some(), across < side || down < side, "{what}");
-                if let Some(exact) = &tile.exact {
-                    assert!(decoded(exact) == expected, "{what}, exact");
+                let exact = exact::take(&prefix, tile);
+                assert_eq!(exact.is_some(), across < side || down < side, "{what}");
+                if let Some(exact) = exact {
+                    assert!(decoded(&exact) == expected, "{what}, exact");
                 }
             }
         }
@@ -112,13 +115,9 @@ fn a_tile_that_is_cut_again_stays_as_it_is() {
     let source = pipe(&cjpeg, &["-optimize"], &Image::made(300, 300, 3).to_pnm());
     let first = cutter(&source, TileSize::Px256);
     let prefix = prefix(first.tables()).unwrap();
-    let tile = all_rows(first)
-        .unwrap()
-        .swap_remove(0)
-        .swap_remove(0)
-        .padded;
+    let tile = all_rows(first).unwrap().swap_remove(0).swap_remove(0);
     let again = all_rows(cutter(&splice(&prefix, &tile).unwrap(), TileSize::Px256)).unwrap();
-    assert!(again[0][0].padded == tile, "the same coefficients");
+    assert!(again[0][0] == tile, "the same coefficients");
     assert_eq!((again.len(), again[0].len()), (1, 1));
 }
 
@@ -233,6 +232,49 @@ fn flipped_bits_end_in_tiles_or_in_a_sentence() {
             Ok(Cut::Cutter(cutter)) => drop(all_rows(cutter)),
             Ok(Cut::Impossible(_)) | Err(ProcessError::Damaged { .. }) => {}
             Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Tiles as the encoder makes them, of every size that a level may leave of one.
+#[test]
+fn what_is_padded_holds_the_exact_tile_bit_for_bit() {
+    let test = "what_is_padded_holds_the_exact_tile_bit_for_bit";
+    let Some([_, djpeg]) = tools(test) else {
+        return;
+    };
+    let sampled = |channels, sampling| {
+        (
+            channels,
+            TileCoding::Jpeg {
+                quality: 85,
+                sampling,
+            },
+        )
+    };
+    for (channels, coding) in [
+        sampled(Channels::Rgb, ChromaSampling::Quarter),
+        sampled(Channels::Rgb, ChromaSampling::Full),
+        sampled(Channels::Grey, ChromaSampling::Full),
+    ] {
+        let mut padded = Pixels::blank(256, 256, channels);
+        padded.data = Image::made(256, 256, channels.count()).data;
+        for (width, height) in [(256, 97), (97, 256), (33, 40), (1, 1), (255, 255), (16, 8)] {
+            let tile = padded.corner(width, height);
+            let stored = encode_edge(&padded, (width, height), TileSize::Px256, coding).unwrap();
+            let alone = encode_tile(&tile, coding).unwrap();
+            assert_eq!(stored.tables, alone.tables);
+            let prefix = prefix(&stored.tables).unwrap();
+            let decoded =
+                |stream: &[u8]| Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], stream));
+            let expected = decoded(&splice(&prefix, &alone.stream).unwrap());
+            let exact = decoded(&exact::take(&prefix, &stored.stream).unwrap());
+            let slot = decoded(&splice(&prefix, &stored.stream).unwrap());
+            let what = format!("{channels:?}, {width} × {height}");
+            assert!(exact == expected, "{what}");
+            assert_eq!((slot.width, slot.height), (256, 256));
+            let shown = slot.crop(0, 0, width as usize, height as usize);
+            assert!(shown == expected, "{what}, padded");
         }
     }
 }

@@ -16,6 +16,8 @@ pub(in super::super) struct Outline {
     /// The size and the length in bytes of each thumbnail.
     pub(in super::super) thumbnails: Vec<(Dimensions, u32)>,
     pub(in super::super) thumbnail_tables: Vec<u8>,
+    /// Whether padded tiles hold their exact ones.
+    pub(in super::super) has_exact: bool,
 }
 
 /// What a level will hold: the lengths of its streams.
@@ -23,7 +25,6 @@ pub(in super::super) struct Outline {
 pub(in super::super) struct LevelOutline {
     pub(in super::super) coding: Coding,
     pub(in super::super) tiles: Vec<u32>,
-    pub(in super::super) edges: Vec<u32>,
 }
 
 /// A derivative in which everything has its place.
@@ -80,7 +81,6 @@ fn place_all(outline: &Outline, start: u64) -> (Index, u64) {
             level,
             coding: outline.coding.clone(),
             tiles: outline.tiles.iter().map(&mut place).collect(),
-            edges: outline.edges.iter().map(&mut place).collect(),
         })
         .collect();
     levels.reverse();
@@ -90,6 +90,7 @@ fn place_all(outline: &Outline, start: u64) -> (Index, u64) {
         levels,
         thumbnails,
         thumbnail_tables: outline.thumbnail_tables.clone(),
+        has_exact: outline.has_exact,
     };
     (index, end)
 }

@@ -1,10 +1,10 @@
 //! The derivative as a file: a tiled pyramidal TIFF whose head holds everything but the pixels.
 //!
 //! Order in the file: header, directories (full resolution first, one for each level), their longer values, then the thumbnails, then the
-//! tiles, smallest level first: each level row by row, and after them its edge tiles in their exact size.
+//! tiles, smallest level first, each level row by row.
 //!
-//! The slots of a TIFF hold padded tiles, as the format demands. What IIIF clients ask for beyond them, exact edge tiles and thumbnails,
-//! are further streams that a private tag points to; other programs pass it over.
+//! The slots of a TIFF hold padded tiles, as the format demands. What IIIF clients ask for beyond them are [exact ones](super::exact), which are
+//! taken out of these, and thumbnails, further streams that a private tag points to; other programs pass it over.
 
 mod layout;
 mod read;
@@ -65,6 +65,8 @@ pub(super) struct Index {
     pub(super) thumbnails: Vec<ThumbnailIndex>,
     /// The tables that every thumbnail needs, as a stream of their own.
     pub(super) thumbnail_tables: Vec<u8>,
+    /// Whether tiles of JPEG that their level fills only in part hold their exact ones.
+    pub(super) has_exact: bool,
 }
 
 /// Where the tiles of one level are.
@@ -74,8 +76,6 @@ pub(super) struct LevelIndex {
     pub(super) coding: Coding,
     /// Row by row.
     pub(super) tiles: Vec<Place>,
-    /// The tiles that the level fills only in part, in their exact size, row by row; or none of them.
-    pub(super) edges: Vec<Place>,
 }
 
 /// How the tiles of a level are stored.
@@ -128,7 +128,6 @@ impl Place {
 mod tests {
     use dlcs_core::iiif::TileSize;
 
-    use super::super::edge::edge_count;
     use super::*;
 
     fn jpeg() -> Coding {
@@ -154,10 +153,6 @@ mod tests {
             .map(|level| LevelOutline {
                 coding: coding.clone(),
                 tiles: lengths((level.columns * level.rows) as usize),
-                edges: match coding {
-                    Coding::Jpeg { .. } => lengths(edge_count(level, 256)),
-                    _ => Vec::new(),
-                },
             })
             .collect();
         Outline {
@@ -166,6 +161,7 @@ mod tests {
             levels,
             thumbnails: vec![(Dimensions::new(10, 9).unwrap(), 77)],
             thumbnail_tables: b"thumbnail tables".to_vec(),
+            has_exact: matches!(coding, Coding::Jpeg { .. }),
         }
     }
 
@@ -200,16 +196,15 @@ mod tests {
                 (outline.pyramid, outline.channels)
             );
             assert_eq!(index.thumbnail_tables, outline.thumbnail_tables);
+            assert_eq!(index.has_exact, outline.has_exact);
             assert_eq!(head[2], if length > 1_000_000 { 43 } else { 42 });
             let mut end = head.len() as u64;
             assert_eq!(index.thumbnails[0].place.offset, end);
             end = index.thumbnails[0].place.end();
             for (level, outline) in index.levels.iter().zip(&outline.levels).rev() {
                 assert_eq!(level.coding, coding);
-                let places = level.tiles.iter().chain(&level.edges);
-                let lengths = outline.tiles.iter().chain(&outline.edges);
                 assert_eq!(level.tiles.len(), outline.tiles.len());
-                for (place, length) in places.zip(lengths) {
+                for (place, length) in level.tiles.iter().zip(&outline.tiles) {
                     assert_eq!((place.offset, place.length), (end, *length));
                     end = place.end();
                 }

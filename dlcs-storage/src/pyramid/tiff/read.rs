@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use dlcs_core::iiif::{Dimensions, Level, Pyramid, TileSize};
 
-use super::super::edge::edge_count;
 use super::super::pixels::Channels;
 use super::streams::{self, Streams};
 use super::{
@@ -41,15 +40,13 @@ pub(in super::super) fn read_head(head: &[u8], base: u64) -> Result<Index, &'sta
         Some((_, value)) => streams::read(value)?,
         None => Streams::default(),
     };
-    let mut edges = streams.edges.into_iter();
     let mut levels = Vec::new();
     for level in pyramid.levels() {
         if next == 0 {
             break;
         }
         let directory = bytes.directory(next)?;
-        let edges = edges.next().unwrap_or_default();
-        levels.push(directory.level(level, pyramid.tile, channels, edges)?);
+        levels.push(directory.level(level, pyramid.tile, channels)?);
         next = directory.next;
     }
     if next != 0 {
@@ -61,6 +58,7 @@ pub(in super::super) fn read_head(head: &[u8], base: u64) -> Result<Index, &'sta
         levels,
         thumbnails: streams.thumbnails,
         thumbnail_tables: streams.thumbnail_tables,
+        has_exact: streams.has_exact,
     })
 }
 
@@ -206,7 +204,6 @@ impl Directory<'_> {
         level: Level,
         tile: TileSize,
         channels: Channels,
-        edges: Vec<Place>,
     ) -> Result<LevelIndex, &'static str> {
         let (coding, dimensions) = (self.coding()?, self.dimensions()?);
         // Others halve rounding down.
@@ -225,9 +222,6 @@ impl Directory<'_> {
         if offsets.len() as u64 != count || lengths.len() as u64 != count {
             return Err("a level has the wrong number of tiles");
         }
-        if !edges.is_empty() && edges.len() != edge_count(level, tile.get()) {
-            return Err("a level has the wrong number of edge tiles");
-        }
         let tiles = offsets
             .zip(lengths)
             .map(|(offset, length)| {
@@ -242,7 +236,6 @@ impl Directory<'_> {
             level,
             coding,
             tiles,
-            edges,
         })
     }
 }

@@ -4,26 +4,28 @@
 //!
 //! | Bytes | What |
 //! |---|---|
-//! | 1 | the version of this value: 1 |
+//! | 1 | the version of this value: 2 |
 //! | 2 + n | the length of the tables of the thumbnails, and the tables |
 //! | 2 | how many thumbnails there are |
 //! | 20 each | width (4), height (4), offset (8), length (4) |
-//! | 2 | how many levels there are |
-//! | 4 + 8 + 4 n each | how many exact edge tiles the level has; unless none, the offset of the first; the length of each, one after the other |
+//! | 1 | 1 where tiles of JPEG that their level fills only in part hold the [exact ones](super::super::exact), otherwise 0 |
+//!
+//! Where the version is 1, the places of exact tiles follow the thumbnails instead: these are passed over, and such tiles are made anew.
 
 use dlcs_core::iiif::Dimensions;
 
 use super::{Index, Place, ThumbnailIndex};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version that had exact tiles as streams of their own.
+const APART: u8 = 1;
 
 /// What the tag says.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     pub(super) thumbnails: Vec<ThumbnailIndex>,
     pub(super) thumbnail_tables: Vec<u8>,
-    /// The edge tiles of each level, full resolution first.
-    pub(super) edges: Vec<Vec<Place>>,
+    pub(super) has_exact: bool,
 }
 
 pub(super) fn write(index: &Index) -> Vec<u8> {
@@ -37,26 +39,14 @@ pub(super) fn write(index: &Index) -> Vec<u8> {
         bytes.extend(place.offset.to_le_bytes());
         bytes.extend(place.length.to_le_bytes());
     }
-    bytes.extend((index.levels.len() as u16).to_le_bytes());
-    for level in &index.levels {
-        bytes.extend((level.edges.len() as u32).to_le_bytes());
-        if let Some(first) = level.edges.first() {
-            bytes.extend(first.offset.to_le_bytes());
-            bytes.extend(
-                level
-                    .edges
-                    .iter()
-                    .flat_map(|edge| edge.length.to_le_bytes()),
-            );
-        }
-    }
+    bytes.push(index.has_exact.into());
     bytes
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Streams, &'static str> {
     let mut reader = Reader(bytes);
     let [version] = reader.take()?;
-    if version != VERSION {
+    if ![APART, VERSION].contains(&version) {
         return Err("its private tag is of a version that is not known");
     }
     let length = u16::from_le_bytes(reader.take()?);
@@ -73,14 +63,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Streams, &'static str> {
             },
         });
     }
-    let mut edges = Vec::new();
-    for _ in 0..u16::from_le_bytes(reader.take()?) {
-        edges.push(reader.edges()?);
-    }
+    let has_exact = version == VERSION && reader.take()? == [1];
     Ok(Streams {
         thumbnails,
         thumbnail_tables,
-        edges,
+        has_exact,
     })
 }
 
@@ -101,26 +88,21 @@ impl<'a> Reader<'a> {
         taken.copy_from_slice(self.slice(N)?);
         Ok(taken)
     }
+}
 
-    fn edges(&mut self) -> Result<Vec<Place>, &'static str> {
-        let count = u32::from_le_bytes(self.take()?) as usize;
-        if count == 0 {
-            return Ok(Vec::new());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_tiles_that_lie_apart_are_passed_over() {
+        let first = [&[1, 0, 0, 0, 0][..], &[1, 0, 1, 0, 0, 0], &[7; 12]].concat();
+        assert!(!read(&first).unwrap().has_exact);
+        for (flag, has_exact) in [(0, false), (1, true)] {
+            assert_eq!(read(&[2, 0, 0, 0, 0, flag]).unwrap().has_exact, has_exact);
         }
-        let mut offset = u64::from_le_bytes(self.take()?);
-        let length = count.checked_mul(4).ok_or("its private tag is cut")?;
-        let lengths = self.slice(length)?.as_chunks::<4>().0.iter();
-        lengths
-            .map(|length| {
-                let place = Place {
-                    offset,
-                    length: u32::from_le_bytes(*length),
-                };
-                offset = offset
-                    .checked_add(u64::from(place.length))
-                    .ok_or("an edge tile lies past every end")?;
-                Ok(place)
-            })
-            .collect()
+        for bad in [&[][..], &[3, 0, 0, 0, 0, 1], &[2, 0, 0, 0, 0], &[2, 9, 0]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dlcs_core::batch::{Batch, QueueSize, QueueTotals};
@@ -370,7 +371,8 @@ impl<B: Catalogue + IngestQueue> World<B> {
         for customer in 0..self.spaces.len() {
             for image in 0..IMAGES {
                 let found = backend.find_image(&self.image_id(customer, image)).await;
-                images.push(found.expect("the backend works"));
+                let found = found.expect("the backend works");
+                images.push(found.map(Arc::unwrap_or_clone));
             }
         }
         let mut batches = Vec::new();

@@ -1,5 +1,7 @@
 //! The catalogue of a broken backend.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use dlcs_core::batch::{Batch, BatchFilter, BatchOrder};
 use dlcs_core::catalogue::{Catalogue, CatalogueError, ImageUpdate, Result};
@@ -110,7 +112,7 @@ impl Catalogue for Broken {
         self.sound.delete_space(customer, id).await
     }
 
-    async fn find_image(&self, id: &ImageId) -> Result<Option<Image>> {
+    async fn find_image(&self, id: &ImageId) -> Result<Option<Arc<Image>>> {
         self.sound.find_image(id).await
     }
 

@@ -1,6 +1,7 @@
 //! The queue of a broken backend.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -153,7 +154,7 @@ impl IngestQueue for Broken {
         let outcome = self.sound.complete(lease, success).await;
         match (self.fault, &outcome, before) {
             (Fault::ForgetfulLease, Err(QueueError::LeaseLost), Some(image)) => {
-                Ok(Completion::Recorded(Box::new(image)))
+                Ok(Completion::Recorded(Box::new(Arc::unwrap_or_clone(image))))
             }
             (Fault::EagerCollector, Ok(_), Some(image)) => {
                 self.leaked()

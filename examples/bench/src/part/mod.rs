@@ -73,6 +73,12 @@ impl Bench {
         Server::start(&self.options.program, &data, is_pinned, &[])
     }
 
+    /// Starts the program on the processor of servers, with its caches as they are by default.
+    pub(crate) fn caching_server(&self, name: &str) -> Result<Server> {
+        let (data, settings) = (self.folder().join(name), [("DLCS_CACHE_SIZE", "128MiB")]);
+        Server::start(&self.options.program, &data, true, &settings)
+    }
+
     /// Starts the program with a data directory of its own and nobody who works, over a database where one is given.
     pub(crate) fn idle_server(&self, name: &str, database: Option<&str>) -> Result<Server> {
         let mut settings = vec![("DLCS_WORKERS", "0")];

@@ -13,7 +13,8 @@ const CONNECTIONS: usize = 8;
 
 pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     let source = bench.images.large_jpeg()?;
-    let server = bench.server("tiles", true)?;
+    // As it is by default: nginx has what it sends in the memory of the system.
+    let server = bench.caching_server("tiles")?;
     server.register("large", &bench.origin(&source)?)?;
     bench.peers()?.add("large", &source)?;
     let served = server.served("large")?;

@@ -55,7 +55,7 @@ fn everything_has_a_default() {
     assert_eq!(config.formats, FormatSet::ALL);
     assert_eq!(config.max_side, 65_500);
     assert_eq!(config.max_pixels, 2_000_000_000);
-    assert_eq!(config.cache_size, 64 << 20);
+    assert_eq!(config.cache_size, 128 << 20);
     assert_eq!(config.decode_budget, 2 << 30);
 }
 
