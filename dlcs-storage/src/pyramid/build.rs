@@ -37,6 +37,8 @@ pub(super) struct BuildOptions<'a> {
     /// How many threads work on it, the calling one included.
     pub(super) threads: usize,
     pub(super) spool_directory: Option<&'a Path>,
+    /// The longest classic TIFF.
+    pub(super) max_classic_bytes: u32,
 }
 
 /// Where the tiles of full resolution come from.
@@ -294,7 +296,7 @@ impl<'a> TileWriter<'a> {
                 .collect(),
             thumbnail_tables: thumbnails.tables,
         };
-        let laid_out = lay_out(&outline);
+        let laid_out = lay_out(&outline, self.options.max_classic_bytes);
         let order = spooled_thumbnails
             .iter()
             .map(|(_, stream)| stream)
