@@ -36,6 +36,8 @@ pub(super) struct BuildOptions<'a> {
     /// How many threads work on it, the calling one included.
     pub(super) threads: usize,
     pub(super) spool_directory: Option<&'a Path>,
+    /// The longest classic TIFF.
+    pub(super) max_classic_bytes: u32,
 }
 
 /// Where the tiles of full resolution come from.
@@ -268,7 +270,7 @@ impl<'a> TileWriter<'a> {
             thumbnail_tables: thumbnails.tables,
             has_exact: matches!(self.options.coding, TileCoding::Jpeg { .. }),
         };
-        let laid_out = lay_out(&outline);
+        let laid_out = lay_out(&outline, self.options.max_classic_bytes);
         let order = spooled_thumbnails
             .iter()
             .map(|(_, stream)| stream)

@@ -24,10 +24,14 @@ pub struct PyramidProcessorConfig {
     pub encode_threads: NonZeroUsize,
     /// The size of the tiles; `None`: what the policy of the image says.
     pub tile: Option<TileSize>,
+    /// The longest derivative that is a classic TIFF, in bytes; what is longer is a BigTIFF, which can always be read here and not by every
+    /// program. More than the default is impossible.
+    pub max_classic_bytes: u32,
 }
 
 impl Default for PyramidProcessorConfig {
-    /// One source at a time for every two processors, two threads each, 2 GiB of memory for those that are decoded whole.
+    /// One source at a time for every two processors, two threads each, 2 GiB of memory for those that are decoded whole,
+    /// a `BigTIFF` from 4 GiB on.
     fn default() -> Self {
         let processors = processors();
         let threads = NonZeroUsize::MIN.saturating_add(1).min(processors);
@@ -39,6 +43,7 @@ impl Default for PyramidProcessorConfig {
             concurrency: NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN),
             encode_threads: threads,
             tile: None,
+            max_classic_bytes: u32::MAX,
         }
     }
 }

@@ -97,7 +97,7 @@ impl Job {
         source: Source,
         original: &OriginalPyramid,
     ) -> Result<Option<Built>, ProcessError> {
-        let rows = UprightRows::start(source)?;
+        let rows = UprightRows::start(source, self.config.spool_directory.as_deref())?;
         keep(
             rows,
             original,
@@ -142,7 +142,7 @@ impl Job {
         full: FullResolution,
         coding: TileCoding,
     ) -> Result<Built, BuildError> {
-        let rows = UprightRows::start(source)?;
+        let rows = UprightRows::start(source, self.config.spool_directory.as_deref())?;
         let pyramid = Pyramid {
             dimensions: rows.dimensions(),
             tile: self.tile(),
@@ -156,6 +156,7 @@ impl Job {
                 thumbnails: &self.options.thumbnails,
                 threads: self.config.encode_threads.get(),
                 spool_directory: self.config.spool_directory.as_deref(),
+                max_classic_bytes: self.config.max_classic_bytes,
             },
         )
     }

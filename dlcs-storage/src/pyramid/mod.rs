@@ -33,6 +33,7 @@ mod spooled;
 mod thumbnail;
 mod tiff;
 mod tile;
+mod turned;
 mod upright;
 
 pub(crate) use self::render::step_back;

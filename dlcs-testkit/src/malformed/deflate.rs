@@ -18,9 +18,9 @@ pub(super) fn stored(data: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// A zlib stream of about this many zeros: one literal, then nothing but the longest matches.
+/// A zlib stream of this many zeros, one at least: a literal, then nothing but the longest matches, and literals for what is left.
 pub(super) fn bomb(length: usize) -> Vec<u8> {
-    let matches = length / 258;
+    let (matches, rest) = ((length - 1) / 258, (length - 1) % 258);
     let mut bits = Bits::default();
     // The last block, of fixed codes.
     bits.push(0b011, 3);
@@ -30,12 +30,14 @@ pub(super) fn bomb(length: usize) -> Vec<u8> {
         bits.push_code(0b1100_0101, 8);
         bits.push_code(0, 5);
     }
+    for _ in 0..rest {
+        bits.push_code(0b0011_0000, 8);
+    }
     bits.push_code(0, 7);
     let mut stream = vec![0x78, 0x01];
     stream.extend(bits.finish());
     // What Adler-32 is of zeros alone.
-    let zeros = 1 + matches as u32 * 258;
-    stream.extend((((zeros % 65_521) << 16) | 1).to_be_bytes());
+    stream.extend((((length % 65_521) as u32) << 16 | 1).to_be_bytes());
     stream
 }
 

@@ -73,6 +73,21 @@ pub fn of_jpeg(name: &str, good: &[u8]) -> Vec<Malformed> {
             inserted(&[0xFF, 0xDD, 0, 4, 0, 1]),
         ),
         (
+            "markers of restarts among its codes",
+            RefusedOrRead,
+            restarts(good, scan, end),
+        ),
+        (
+            "restarts announced, and their markers in a wrong order",
+            RefusedOrRead,
+            [
+                &good[..2],
+                b"\xFF\xDD\0\x04\0\x02",
+                &restarts(good, scan, end)[2..],
+            ]
+            .concat(),
+        ),
+        (
             "a wrong marker of Adobe",
             RefusedOrRead,
             inserted(b"\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\x07"),
@@ -122,6 +137,21 @@ pub fn of_jpeg(name: &str, good: &[u8]) -> Vec<Malformed> {
         files.push((name, Read, inserted(&segment(0xE2, &data))));
     }
     let missing = [b"ICC_PROFILE\0\x02\x09".as_slice(), &[0; 200]].concat();
+    let parts = (1..=255_u8).flat_map(|part| {
+        let data = [b"ICC_PROFILE\0".as_slice(), &[part, 255], &[7; 65_000]].concat();
+        segment(0xE2, &data)
+    });
+    files.push((
+        "a profile of 16 MiB in 255 parts",
+        Read,
+        inserted(&parts.collect::<Vec<_>>()),
+    ));
+    let exif = [b"Exif\0\0II*\0".as_slice(), &[0xFF; 65_000]].concat();
+    files.push((
+        "Exif of noise, 300 times",
+        Read,
+        inserted(&segment(0xE1, &exif).repeat(300)),
+    ));
     files.push((
         "a part of a profile",
         Read,
@@ -131,6 +161,18 @@ pub fn of_jpeg(name: &str, good: &[u8]) -> Vec<Malformed> {
         .into_iter()
         .map(|(what, outcome, bytes)| Malformed::new(format!("{name}: {what}"), outcome, bytes))
         .collect()
+}
+
+/// The file with markers of restarts every few bytes of its first scan.
+fn restarts(good: &[u8], scan: usize, end: usize) -> Vec<u8> {
+    let start = (scan + 40).min(end);
+    let mut bytes = good[..start].to_vec();
+    for (codes, marker) in good[start..end].chunks(37).zip([5, 0, 3, 7].iter().cycle()) {
+        bytes.extend(codes);
+        bytes.extend([0xFF, 0xD0 + marker]);
+    }
+    bytes.extend(&good[end..]);
+    bytes
 }
 
 fn segment(marker: u8, data: &[u8]) -> Vec<u8> {

@@ -3,17 +3,26 @@
 //! Nothing here knows a codec: files are built byte by byte, or made from good ones that other programs wrote and the caller brings.
 
 mod deflate;
+mod heif;
+mod huge;
 mod jp2;
 mod jpeg;
+mod lzw;
 mod mutate;
 mod others;
+mod pdf;
 mod png;
+mod retag;
 mod stranger;
 mod tiff;
 
+pub use heif::of_heif;
+pub use huge::black_png;
 pub use jpeg::of_jpeg;
 pub use mutate::{cut, flipped};
+pub use pdf::pages;
 pub use png::of_png;
+pub use retag::of_tiff;
 
 /// What has to come of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

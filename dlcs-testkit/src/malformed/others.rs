@@ -26,6 +26,11 @@ pub(super) fn files() -> Vec<Malformed> {
             Refused,
             gif(65_535, 65_535, &[]),
         ),
+        (
+            "GIF: a ZIP behind it",
+            Read,
+            [gif(1, 1, FRAME), b"PK\x03\x04\x14\0\0\0".to_vec()].concat(),
+        ),
         ("GIF: 0 columns", RefusedOrRead, gif(0, 2, FRAME)),
         ("GIF: 100000 frames without delay", Read, gif(1, 1, &many)),
         (

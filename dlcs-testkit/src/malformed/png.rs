@@ -131,6 +131,14 @@ pub(super) fn files() -> Vec<Malformed> {
             )]),
         ),
         (
+            "metadata of 40 MiB in ten chunks",
+            Read,
+            small(&[b"eXIf", b"iCCP", b"iTXt", b"zTXt", b"tEXt"].map(|kind| {
+                let data = [b"a\0\0".as_slice(), &vec![b'b'; 4 << 20][3..]].concat();
+                chunk(kind, &data).repeat(2)
+            })),
+        ),
+        (
             "Exif of 5 MiB",
             RefusedOrRead,
             small(&[chunk(b"eXIf", &vec![b'I'; 5 << 20])]),
@@ -210,7 +218,7 @@ pub(super) fn nonsense_profiles() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn ihdr(width: u32, height: u32, bits: u8, kind: u8, interlace: u8) -> Vec<u8> {
+pub(super) fn ihdr(width: u32, height: u32, bits: u8, kind: u8, interlace: u8) -> Vec<u8> {
     let mut data = Vec::from(width.to_be_bytes());
     data.extend(height.to_be_bytes());
     data.extend([bits, kind, 0, 0, interlace]);
@@ -218,14 +226,14 @@ fn ihdr(width: u32, height: u32, bits: u8, kind: u8, interlace: u8) -> Vec<u8> {
 }
 
 /// A file of these chunks, with its end.
-fn png(chunks: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn png(chunks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(chunks.iter().flatten());
     bytes.extend(chunk(b"IEND", &[]));
     bytes
 }
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+pub(super) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::from((data.len() as u32).to_be_bytes());
     bytes.extend(kind);
     bytes.extend(data);

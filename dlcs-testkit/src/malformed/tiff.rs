@@ -1,6 +1,7 @@
 //! TIFF files (TIFF 6.0 and BigTIFF), from nothing.
 
 use super::deflate::{bomb, stored};
+use super::lzw;
 use super::{Malformed, Outcome};
 
 const SHORT: u16 = 3;
@@ -224,6 +225,11 @@ pub(super) fn files() -> Vec<Malformed> {
             "Deflate that is a bomb",
             RefusedOrRead,
             Picture::new(16, 16, 8, bomb(256 << 20)).bytes(),
+        ),
+        (
+            "LZW that is a bomb",
+            RefusedOrRead,
+            Picture::new(16, 16, 5, lzw::bomb(256 << 20)).bytes(),
         ),
         (
             "Deflate that is too short",

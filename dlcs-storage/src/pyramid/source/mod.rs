@@ -6,7 +6,6 @@
 #[cfg(feature = "source-avif")]
 mod avif;
 mod bmp;
-#[cfg(any(feature = "source-avif", feature = "source-heic"))]
 mod cicp;
 pub(super) mod colour;
 #[cfg(test)]

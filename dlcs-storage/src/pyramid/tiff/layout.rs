@@ -36,10 +36,10 @@ pub(in super::super) struct LaidOut {
     pub(in super::super) length: u64,
 }
 
-/// Gives every stream its place; a classic TIFF where that suffices.
-pub(in super::super) fn lay_out(outline: &Outline) -> LaidOut {
+/// Gives every stream its place; a classic TIFF where that is no longer than this.
+pub(in super::super) fn lay_out(outline: &Outline, max_classic_bytes: u32) -> LaidOut {
     let classic = lay_out_variant(Variant::Classic, outline);
-    if classic.length <= u64::from(u32::MAX) {
+    if classic.length <= u64::from(max_classic_bytes) {
         return classic;
     }
     lay_out_variant(Variant::Big, outline)

@@ -188,7 +188,7 @@ mod tests {
                 (_, coding) => coding,
             };
             let outline = example((1025, 300), length, channels, &coding);
-            let laid_out = lay_out(&outline);
+            let laid_out = lay_out(&outline, u32::MAX);
             let head = laid_out.head;
             let index = read_head(&head, 0).unwrap();
             assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
     fn mutated_heads_are_refused_or_read_and_never_panic() {
         for length in [1000, 2_000_000_000] {
             let outline = example((700, 500), length, Channels::Rgb, &jpeg());
-            let head = lay_out(&outline).head;
+            let head = lay_out(&outline, u32::MAX).head;
             for end in 0..head.len() {
                 assert!(read_head(&head[..end], 0).is_err(), "cut at {end}");
             }

@@ -1,17 +1,21 @@
 //! What libtiff and libvips see in a derivative.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use dlcs_core::derivative::ProcessOptions;
+use dlcs_core::iiif::Level;
 use dlcs_core::policy::ImageOptimisationPolicy;
+use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig};
 use dlcs_testkit::program;
+use tempfile::TempDir;
 
-use super::support::{Raster, Ready, process, process_as, run};
+use super::support::{Raster, Ready, make, process, run};
 
-/// Sizes, channels and policies of derivatives that others must understand.
-fn derivatives() -> [(u32, u32, usize, ImageOptimisationPolicy); 8] {
+/// Width, height, channels and policy of a derivative.
+pub(super) type Case = (u32, u32, usize, ImageOptimisationPolicy);
+
+/// Derivatives that others must understand.
+pub(super) fn derivatives() -> [Case; 8] {
     use ImageOptimisationPolicy::{FastHigher, FastLossy, Lossless};
     [
         (1300, 1100, 3, FastLossy),
@@ -26,39 +30,55 @@ fn derivatives() -> [(u32, u32, usize, ImageOptimisationPolicy); 8] {
     ]
 }
 
-async fn made(
-    (width, height, channels, policy): (u32, u32, usize, ImageOptimisationPolicy),
-) -> Ready {
+/// Makes one; what is longer than this is a BigTIFF.
+pub(super) async fn made((width, height, channels, policy): Case, max_classic_bytes: u32) -> Ready {
+    let mut config = PyramidProcessorConfig::default();
+    config.max_classic_bytes = max_classic_bytes;
     let options = ProcessOptions::default().with_policy(policy);
     let source = Raster::photograph(width, height, channels).to_png();
-    process_as(&options, source).await.unwrap()
+    make(&PyramidProcessor::new(config), &options, source)
+        .await
+        .unwrap()
 }
 
-#[tokio::test]
-async fn libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels() {
-    let test = "libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels";
-    let Some([tiffinfo, tiffdump, tiffcp, vips, vipsheader, convert]) = program::find(
-        test,
-        [
+/// The programs that look at every level of a derivative, and where they write.
+struct Readers {
+    directory: TempDir,
+    tools: [PathBuf; 6],
+}
+
+impl Readers {
+    fn find(test: &str) -> Option<Self> {
+        let names = [
             "tiffinfo",
             "tiffdump",
             "tiffcp",
             "vips",
             "vipsheader",
             "convert",
-        ],
-    ) else {
-        return;
-    };
-    let directory = tempfile::tempdir().unwrap();
-    for case in derivatives() {
-        let ready = made(case).await;
-        let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-        let derivative = at("derivative.tif");
+        ];
+        Some(Self {
+            tools: program::find(test, names)?,
+            directory: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.directory
+            .path()
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Compares what they see of every level with what is served of it.
+    async fn agree(&self, case: Case, ready: &Ready) {
+        let [tiffinfo, tiffdump, ..] = &self.tools;
+        let derivative = self.at("derivative.tif");
         std::fs::write(&derivative, &ready.bytes).unwrap();
         let pyramid = ready.service.derivative.pyramid;
-
-        let info = run(&tiffinfo, &[&derivative]);
+        let info = run(tiffinfo, &[&derivative]);
         let sizes: Vec<String> = pyramid
             .levels()
             .map(|level| {
@@ -83,150 +103,85 @@ async fn libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels() {
             sizes.len() - 1,
             "{info}"
         );
-        run(&tiffdump, &[&derivative]);
-
+        // One line for the directory of each level, and one for each of its entries.
+        let dumped = run(tiffdump, &[&derivative]);
+        assert_eq!(
+            dumped.matches("Directory ").count(),
+            sizes.len(),
+            "{dumped}"
+        );
         // Decoders of JPEG may round differently, and no more than that.
         let tolerance = if is_lossless { 0 } else { 4 };
         for level in pyramid.levels() {
             let ours = ready.level(level).await;
-            let page = level.exponent;
-            let (plain, copied) = (at("plain.tif"), at("copied.png"));
-            let check = |by: &str, theirs: &Raster| {
+            for (by, theirs) in self.read(&derivative, level, &ours) {
                 let difference = theirs.largest_difference(&ours);
                 assert!(
                     difference <= tolerance,
-                    "{by} at level {page} of {case:?}: {difference}"
+                    "{by} at level {} of {case:?}: {difference}",
+                    level.exponent
                 );
-            };
-            run(
-                &tiffcp,
-                &["-s", "-c", "none", &format!("{derivative},{page}"), &plain],
-            );
-            check("libtiff", &Raster::from_plain_tiff(&plain, ours.channels));
-            let header = run(&vipsheader, &[&format!("{derivative}[page={page}]")]);
-            let size = format!(
-                "{}x{} ",
-                level.dimensions.width(),
-                level.dimensions.height()
-            );
-            assert!(header.contains(&size), "{header}");
-            run(
-                &vips,
-                &["copy", &format!("{derivative}[page={page}]"), &copied],
-            );
-            check(
-                "libvips",
-                &Raster::from_png(&std::fs::read(&copied).unwrap()),
-            );
-            let kind = ["", "gray", "graya", "rgb", "rgba"][ours.channels];
-            let raw = at(&format!("raw.{kind}"));
-            let depth = ["-depth", "8"];
-            run(
-                &convert,
-                &[
-                    &format!("{derivative}[{page}]"),
-                    depth[0],
-                    depth[1],
-                    &format!("{kind}:{raw}"),
-                ],
-            );
-            let by_imagemagick = Raster {
-                data: std::fs::read(&raw).unwrap(),
-                ..ours.clone()
-            };
-            check("ImageMagick", &by_imagemagick);
+            }
         }
+    }
+
+    /// The pixels of a level by each of them.
+    fn read(&self, derivative: &str, level: Level, ours: &Raster) -> [(&'static str, Raster); 3] {
+        let [_, _, tiffcp, vips, vipsheader, convert] = &self.tools;
+        let page = level.exponent;
+        let (plain, copied) = (self.at("plain.tif"), self.at("copied.png"));
+        let directory = format!("{derivative},{page}");
+        run(tiffcp, &["-s", "-c", "none", &directory, &plain]);
+        let of_vips = format!("{derivative}[page={page}]");
+        let header = run(vipsheader, &[&of_vips]);
+        let (width, height) = (level.dimensions.width(), level.dimensions.height());
+        assert!(header.contains(&format!("{width}x{height} ")), "{header}");
+        run(vips, &["copy", &of_vips, &copied]);
+        let kind = ["", "gray", "graya", "rgb", "rgba"][ours.channels];
+        let raw = self.at(&format!("raw.{kind}"));
+        let of_magick = format!("{derivative}[{page}]");
+        let target = format!("{kind}:{raw}");
+        run(convert, &[&of_magick, "-depth", "8", &target]);
+        let by_magick = Raster {
+            data: std::fs::read(&raw).unwrap(),
+            ..ours.clone()
+        };
+        [
+            ("libtiff", Raster::from_plain_tiff(&plain, ours.channels)),
+            (
+                "libvips",
+                Raster::from_png(&std::fs::read(&copied).unwrap()),
+            ),
+            ("ImageMagick", by_magick),
+        ]
     }
 }
 
 #[tokio::test]
-async fn iipimage_serves_a_derivative() {
-    let test = "iipimage_serves_a_derivative";
-    let Some([client]) = program::find(test, ["cgi-fcgi"]) else {
+async fn libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels() {
+    let test = "libtiff_libvips_and_imagemagick_read_the_same_levels_and_pixels";
+    let Some(readers) = Readers::find(test) else {
         return;
     };
-    let server = Path::new("/usr/lib/iipimage-server/iipsrv.fcgi");
-    if !server.is_file() {
-        program::skip(test, "iipimage-server");
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let socket = directory.path().join("socket");
-    let _running = Running(
-        Command::new(server)
-            .args(["--bind", socket.to_str().unwrap()])
-            .env(
-                "FILESYSTEM_PREFIX",
-                format!("{}/", directory.path().display()),
-            )
-            .env("LOGFILE", directory.path().join("log"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
-    wait_for(&socket).await;
-    let ask = |what: &str| {
-        let output = Command::new(&client)
-            .args(["-bind", "-connect", socket.to_str().unwrap()])
-            .env("REQUEST_METHOD", "GET")
-            .env("REQUEST_URI", format!("/{what}"))
-            .env("QUERY_STRING", format!("IIIF={what}"))
-            .output()
-            .unwrap();
-        // Headers end with an empty line, however lines end.
-        let text = &output.stdout;
-        let ends = [&b"\r\n\r\n"[..], b"\n\n"].map(|end| {
-            let start = text.windows(end.len()).position(|bytes| bytes == end);
-            start.map(|start| start + end.len())
-        });
-        let start = ends.into_iter().flatten().min();
-        let start = start.unwrap_or_else(|| panic!("{what}: {}", String::from_utf8_lossy(text)));
-        text[start..].to_vec()
-    };
-    for (number, case @ (width, height, channels, _)) in derivatives().into_iter().enumerate() {
-        // It was made for photographs: one tile is enough of everything else.
-        if channels == 4 || width == 1 {
-            continue;
-        }
-        let ready = made(case).await;
-        // It remembers files by their names.
-        let name = format!("{number}.tif");
-        std::fs::write(directory.path().join(&name), &ready.bytes).unwrap();
-        let info = String::from_utf8(ask(&format!("{name}/info.json"))).unwrap();
-        for said in [
-            format!("\"width\" : {width}"),
-            format!("\"height\" : {height}"),
-        ] {
-            assert!(info.contains(&said), "{info}");
-        }
-        let region = format!("0,0,{},{}", width.min(256), height.min(256));
-        let theirs = Raster::from_jpeg(&ask(&format!("{name}/{region}/full/0/native.jpg")));
-        let ours = ready.pixels(&format!("{region}/max/0/default.png")).await;
-        assert!(theirs.psnr(&ours) > 30.0, "{case:?}");
+    for case in derivatives() {
+        let ready = made(case, u32::MAX).await;
+        assert_eq!(ready.bytes[..4], *b"II*\0");
+        readers.agree(case, &ready).await;
     }
 }
 
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Waits until a server has made its socket.
-async fn wait_for(socket: &Path) {
-    let there = async {
-        while !socket.try_exists().unwrap() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+#[tokio::test]
+async fn they_read_the_same_of_what_is_too_long_for_a_classic_tiff() {
+    let test = "they_read_the_same_of_what_is_too_long_for_a_classic_tiff";
+    let Some(readers) = Readers::find(test) else {
+        return;
     };
-    tokio::time::timeout(Duration::from_secs(20), there)
-        .await
-        .expect("the server starts");
+    for case in derivatives() {
+        // As if nothing were short enough.
+        let ready = made(case, 0).await;
+        assert_eq!(ready.bytes[..4], *b"II+\0");
+        readers.agree(case, &ready).await;
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -209,6 +210,7 @@ fn processor_time() -> Option<Duration> {
 fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let tools = ["convert", "vips", "cwebp", "opj_compress", "tiffcp"];
     let [convert, vips, cwebp, opj_compress, tiffcp] = program::find(test, tools)?;
+    let [avifenc, heif_enc, tiff2pdf] = program::find(test, ["avifenc", "heif-enc", "tiff2pdf"])?;
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let (source, plain) = (at("source.png"), at("plain.tif"));
@@ -248,6 +250,38 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
         run(&tiffcp, &["-c", coding, &plain, &at(&name)]);
         names.push(name);
     }
+    let black = at("black.tif");
+    let to_black = ["-threshold", "50%", "-type", "bilevel", "-depth", "1"];
+    let uncompressed = ["-compress", "None", &black];
+    run(
+        &convert,
+        &[&[source.as_str()][..], &to_black, &uncompressed].concat(),
+    );
+    for (name, coding) in [("fax3.tif", "g3:2d"), ("fax4.tif", "g4")] {
+        run(&tiffcp, &["-c", coding, &black, &at(name)]);
+        names.push(name.to_owned());
+    }
+    if cfg!(feature = "source-avif") {
+        let how = ["-j", "1", "-s", "8", "--min", "10", "--max", "30"];
+        let target = at("plain.avif");
+        let files = [source.as_str(), &target];
+        quietly(&avifenc, &[&how[..], &files].concat());
+        names.push("plain.avif".to_owned());
+    }
+    if cfg!(feature = "source-heic") {
+        let target = at("plain.heic");
+        quietly(&heif_enc, &["-q", "60", &source, "-o", &target]);
+        names.push("plain.heic".to_owned());
+    }
+    if cfg!(feature = "source-pdf") {
+        let target = at("page.pdf");
+        let size = ["-x", "150", "-y", "150", "-u", "i"];
+        run(
+            &tiff2pdf,
+            &[&["-z", "-o", &target][..], &size, &[plain.as_str()]].concat(),
+        );
+        names.push("page.pdf".to_owned());
+    }
     let tiles = at("tiles.tif");
     let save = [
         "tiffsave",
@@ -281,12 +315,28 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
     Some(names.into_iter().map(read).collect())
 }
 
+/// Runs a program that tells of its progress where others tell of failures.
+fn quietly(program: &Path, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_files_end_in_a_sentence() {
     if !program::is_alone(module_path!(), "hostile_files_end_in_a_sentence") {
         return;
     }
     judge_all(malformed::all_made(), 1).await;
+}
+
+#[cfg(feature = "source-pdf")]
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_pages_end_in_a_sentence() {
+    if !program::is_alone(module_path!(), "hostile_pages_end_in_a_sentence") {
+        return;
+    }
+    judge_all(malformed::pages(), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,6 +356,8 @@ async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
         .flat_map(|(name, bytes)| match name.rsplit_once('.') {
             Some((_, "jpg")) => malformed::of_jpeg(name, bytes),
             Some((_, "png")) if name == "eight.png" => malformed::of_png(bytes),
+            Some((_, "tif")) => malformed::of_tiff(name, bytes),
+            Some((_, "avif" | "heic")) => malformed::of_heif(name, bytes),
             _ => Vec::new(),
         });
     judge_all(files.collect(), 1).await;

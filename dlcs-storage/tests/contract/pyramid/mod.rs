@@ -5,12 +5,16 @@
 )]
 
 mod admission;
+mod bombs;
 mod colour;
 mod delta_e;
+mod end_to_end;
 mod formats;
+mod iipimage;
 mod interop;
 mod kept;
 mod malformed;
+mod png_colour;
 mod policy;
 mod process;
 #[cfg(feature = "derivative-s3")]
@@ -21,3 +25,4 @@ mod source_formats;
 mod source_jpeg;
 mod source_tiff;
 mod support;
+mod turns;

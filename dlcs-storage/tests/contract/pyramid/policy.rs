@@ -1,5 +1,7 @@
 //! What the policies of an image make of it.
 
+use std::collections::BTreeMap;
+
 use dlcs_core::derivative::ProcessOptions;
 use dlcs_core::policy::ImageOptimisationPolicy;
 use dlcs_testkit::program;
@@ -31,6 +33,74 @@ async fn policies_keep_their_promises_of_quality() {
             let (found, similar) = (source.psnr(&stored), source.ssim(&stored));
             assert!(found >= psnr.min(100.0), "{policy}: {found} dB");
             assert!(similar >= ssim - 1e-9, "{policy}: SSIM {similar}");
+        }
+    }
+}
+
+/// The tables of quantities of a JPEG, in the order of their numbers, and the sampling of each channel.
+fn tables_and_sampling(jpeg: &[u8]) -> (BTreeMap<u8, Vec<u8>>, Vec<u8>) {
+    let (mut tables, mut sampling) = (BTreeMap::new(), Vec::new());
+    let mut place = 2;
+    while let Some([0xFF, marker, high, low]) = jpeg.get(place..place + 4) {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let data = &jpeg[place + 4..place + 2 + length];
+        match marker {
+            0xDB => tables.extend(data.chunks(65).map(|table| (table[0], table[1..].to_vec()))),
+            0xC0 => sampling = data[6..].chunks(3).map(|channel| channel[1]).collect(),
+            0xDA => break,
+            _ => {}
+        }
+        place += 2 + length;
+    }
+    (tables, sampling)
+}
+
+#[tokio::test]
+async fn tiles_have_the_size_the_quality_and_the_sampling_of_their_policy() {
+    use ImageOptimisationPolicy::{FastHigher, FastLossy, Lossless};
+    let test = "tiles_have_the_size_the_quality_and_the_sampling_of_their_policy";
+    let Some([cjpeg, tiffinfo]) = program::find(test, ["cjpeg", "tiffinfo"]) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let source = Raster::photograph(1300, 900, 3);
+    std::fs::write(at("source.ppm"), source.to_ppm()).unwrap();
+    for (policy, quality, factor, by_libtiff) in [
+        (FastLossy, Some("85"), "2x2", "YCbCr Subsampling: 2, 2"),
+        (FastHigher, Some("92"), "1x1", "YCbCr Subsampling: 1, 1"),
+        (Lossless, None, "", "Compression Scheme: AdobeDeflate"),
+    ] {
+        let options = ProcessOptions::default().with_policy(policy);
+        let ready = process_as(&options, source.to_png()).await.unwrap();
+        std::fs::write(at("derivative.tif"), &ready.bytes).unwrap();
+        let info = run(&tiffinfo, &[&at("derivative.tif")]);
+        let levels = info.matches("Image Width").count();
+        assert_eq!(
+            info.matches("Tile Width: 512 Tile Length: 512").count(),
+            levels,
+            "{policy}: {info}"
+        );
+        assert_eq!(info.matches(by_libtiff).count(), levels, "{policy}: {info}");
+        let Some(quality) = quality else {
+            continue;
+        };
+        // What the Independent JPEG Group means by this quality.
+        let (made, ppm) = (at("made.jpg"), at("source.ppm"));
+        let how = ["-quality", quality, "-sample", factor];
+        run(&cjpeg, &[&how[..], &["-outfile", &made, &ppm]].concat());
+        let theirs = tables_and_sampling(&std::fs::read(made).unwrap());
+        assert_eq!(theirs.0.len(), 2, "tables for luma and for colours");
+        for path in [
+            "0,0,512,512/512,512/0/default.jpg",
+            "1024,512,276,388/276,388/0/default.jpg",
+            "0,0,1024,900/512,450/0/default.jpg",
+        ] {
+            let served = ready.render(path).await.unwrap().bytes;
+            assert!(
+                tables_and_sampling(&served) == theirs,
+                "{policy}: {path} has other tables or sampling"
+            );
         }
     }
 }

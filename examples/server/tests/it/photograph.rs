@@ -63,6 +63,26 @@ pub(crate) fn jpeg(name: &'static str, pixels: RgbImage) -> Photograph {
     Photograph { name, file, pixels }
 }
 
+/// A pyramid of libvips with tiles of 256 pixels; `None` where it is missing, which is said.
+pub(crate) fn pyramid(test: &str, pixels: &RgbImage) -> Option<Vec<u8>> {
+    let [vips] = dlcs_testkit::program::find(test, ["vips"])?;
+    let directory = tempfile::tempdir().unwrap();
+    let (source, target) = (
+        directory.path().join("a.png"),
+        directory.path().join("a.tif"),
+    );
+    pixels.save(&source).unwrap();
+    let how = "--tile --pyramid --compression jpeg --tile-width 256 --tile-height 256";
+    let output = std::process::Command::new(vips)
+        .arg("tiffsave")
+        .args([&source, &target])
+        .args(how.split(' '))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    Some(std::fs::read(target).unwrap())
+}
+
 fn png(name: &'static str, pixels: RgbImage) -> Photograph {
     encoded(name, pixels, ImageFormat::Png)
 }

@@ -49,6 +49,9 @@ const LEVEL_2: [(u8, &[&str]); 2] = [
     ),
 ];
 
+/// A pyramid that is kept as another program made it.
+const KEPT: &str = "kept.tif";
+
 const FORMATS: [(&str, &str); 8] = [
     ("jpg", "image/jpeg"),
     ("png", "image/png"),
@@ -60,7 +63,8 @@ const FORMATS: [(&str, &str); 8] = [
     ("pdf", "application/pdf"),
 ];
 
-fn sources() -> Vec<(&'static str, Vec<u8>)> {
+/// Name, file and policy of what is registered: derivatives that are made of pixels, cut out of a JPEG, and a TIFF as it is.
+fn sources() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let png = |image: DynamicImage| {
         let mut file = std::io::Cursor::new(Vec::new());
         image.write_to(&mut file, ImageFormat::Png).unwrap();
@@ -72,15 +76,18 @@ fn sources() -> Vec<(&'static str, Vec<u8>)> {
     });
     let grey = DynamicImage::ImageRgb8(colour.clone()).into_luma8();
     let dot = RgbaImage::from_pixel(1, 1, image::Rgba([9, 99, 200, 255]));
-    vec![
-        ("odd.jpg", photograph::jpeg("odd.jpg", colour).file),
-        ("clear.png", png(DynamicImage::ImageRgba8(rgba))),
-        ("grey.png", png(DynamicImage::ImageLuma8(grey))),
-        (
-            "dot.png",
-            png(DynamicImage::ImageRgba8(dot).into_rgb8().into()),
-        ),
-    ]
+    let dot = png(DynamicImage::ImageRgba8(dot).into_rgb8().into());
+    let pyramid = photograph::pyramid("the promises of info.json", &colour);
+    let jpeg = photograph::jpeg("odd.jpg", colour).file;
+    let made = [
+        ("odd.jpg", jpeg.clone(), "default"),
+        ("clear.png", png(DynamicImage::ImageRgba8(rgba)), "default"),
+        ("grey.png", png(DynamicImage::ImageLuma8(grey)), "default"),
+        ("dot.png", dot, "default"),
+        ("cut.jpg", jpeg, "use-original"),
+    ];
+    let kept = pyramid.map(|file| (KEPT, file, "use-original"));
+    made.into_iter().chain(kept).collect()
 }
 
 /// A service of one image, in one version.
@@ -362,11 +369,13 @@ async fn services<'t>(
     let origin = HttpServer::start().await;
     let (key, secret) = program.key.as_ref().unwrap();
     let mut services = Vec::new();
-    for (name, file) in sources() {
+    for (name, file, policy) in sources() {
         let url = origin.serve(&format!("/{name}"), file);
         let path = program.at(&format!("/customers/1/spaces/1/images/{name}"));
         let request = client.put(path).basic_auth(key, Some(secret));
-        let body = json!({ "origin": url.as_str() }).to_string();
+        let channels =
+            json!([{ "channel": "iiif-img", "policy": policy }, { "channel": "thumbs" }]);
+        let body = json!({ "origin": url.as_str(), "deliveryChannels": channels }).to_string();
         let answer = request.body(body).send().await.unwrap();
         assert_eq!(answer.status(), 201, "{name}");
         for version in [2, 3] {
@@ -376,10 +385,14 @@ async fn services<'t>(
                 .send()
                 .await
                 .unwrap();
+            let info: Value = serde_json::from_slice(&info.bytes().await.unwrap()).unwrap();
+            // Its own tiles, and not ours.
+            let side = if name == KEPT { 256 } else { 512 };
+            assert_eq!(info["tiles"][0]["width"], side, "{name}");
             services.push(Service {
                 client,
                 base,
-                info: serde_json::from_slice(&info.bytes().await.unwrap()).unwrap(),
+                info,
                 version,
                 scratch,
                 vipsheader,

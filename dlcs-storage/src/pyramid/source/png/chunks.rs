@@ -30,8 +30,12 @@ pub(super) struct Outline {
     is_transparent: bool,
     /// The stretches of the file that the decoder needs: no metadata, no further frames of an animation.
     pub(super) needed: Vec<Range<u64>>,
+    /// Primaries, transfer, matrix and range.
+    pub(super) code_points: Option<[u8; 4]>,
     pub(super) icc: Option<Vec<u8>>,
     pub(super) is_srgb: bool,
+    /// Where white, red, green and blue lie in the diagram of CIE 1931, times 100,000.
+    pub(super) primaries: Option<[u32; 8]>,
     /// The exponent of the encoding, times 100,000.
     pub(super) gamma: Option<u32>,
     pub(super) exif: Option<Vec<u8>>,
@@ -123,10 +127,16 @@ impl Outline {
             }
             b"PLTE" => {}
             b"tRNS" => self.transparency(chunk, file),
+            b"cICP" if self.code_points.is_none() => {
+                self.code_points = chunk.data(file).and_then(|data| data.try_into().ok());
+            }
             b"iCCP" if self.icc.is_none() => {
                 self.icc = chunk.data(file).and_then(|data| inflate_profile(&data));
             }
             b"sRGB" => self.is_srgb |= chunk.data(file).is_some_and(|data| data.len() == 1),
+            b"cHRM" if self.primaries.is_none() => {
+                self.primaries = chunk.data(file).and_then(|data| numbers(&data));
+            }
             b"gAMA" if self.gamma.is_none() => {
                 self.gamma = chunk
                     .data(file)
@@ -182,6 +192,15 @@ impl Outline {
             _ => self.needed.push(range),
         }
     }
+}
+
+/// Numbers of four bytes, and no more of them.
+fn numbers<const N: usize>(data: &[u8]) -> Option<[u32; N]> {
+    let (numbers, []) = data.as_chunks::<4>() else {
+        return None;
+    };
+    let numbers = <[[u8; 4]; N]>::try_from(numbers).ok()?;
+    Some(numbers.map(u32::from_be_bytes))
 }
 
 /// The profile of an `iCCP` chunk.

@@ -1,6 +1,7 @@
 //! PNG sources: row by row, or whole where they are interlaced.
 
 mod chunks;
+mod colours;
 
 use std::io::{BufReader, ErrorKind};
 
@@ -13,8 +14,8 @@ use super::super::spool::SpooledFile;
 use super::frame::Frame;
 use super::pieces::Pieces;
 use super::{
-    Alpha, ColourModel, Depth, Header, Nature, Profile, Rows, Samples, Source, SourceLimits,
-    damaged, native_order,
+    Alpha, ColourModel, Depth, Header, Nature, Rows, Samples, Source, SourceLimits, damaged,
+    native_order,
 };
 use chunks::Outline;
 
@@ -45,7 +46,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         height: outline.height,
         samples,
         nature: nature(reader.info()),
-        profile: profile(outline),
+        profile: colours::profile(outline, samples.model),
         orientation,
         held_bytes: 0,
     };
@@ -97,23 +98,6 @@ fn samples(reader: &Reader<BufReader<Pieces>>) -> Option<Samples> {
         depth,
         alpha,
     })
-}
-
-/// What the chunks say of the colours; a profile says more than an exponent.
-fn profile(outline: Outline) -> Profile {
-    if let Some(icc) = outline.icc {
-        return Profile::Icc(icc);
-    }
-    // From 0.1 to 10: others are mistakes.
-    let exponent = outline
-        .gamma
-        .filter(|gamma| !outline.is_srgb && (10_000..=1_000_000).contains(gamma))
-        .map(|gamma| 100_000.0 / f64::from(gamma));
-    match exponent {
-        // Within 5 % of common screens is meant to be sRGB.
-        Some(exponent) if (exponent / 2.2 - 1.0).abs() > 0.05 => Profile::Gamma(exponent),
-        _ => Profile::Untagged,
-    }
 }
 
 struct PngRows {

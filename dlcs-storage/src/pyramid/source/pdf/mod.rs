@@ -1,5 +1,7 @@
 //! The first page of a PDF, on white paper.
 
+mod work;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +16,8 @@ use super::super::sniff::SourceFormat;
 use super::super::spool::SpooledFile;
 use super::frame::Frame;
 use super::{
-    Alpha, ColourModel, Depth, Header, Profile, Samples, Source, SourceLimits, damaged, unsupported,
+    Alpha, ColourModel, Depth, Header, Nature, Profile, Samples, Source, SourceLimits, damaged,
+    unsupported,
 };
 
 /// Pixels of an inch, where nothing limits them.
@@ -46,7 +49,7 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
             depth: Depth::U8,
             alpha: Alpha::None,
         },
-        nature: super::Nature::Shaded,
+        nature: Nature::Shaded,
         profile: Profile::Untagged,
         orientation: Orientation::NoTransforms,
         // The file, the page as it is drawn with all that is laid over each other, and the result.
@@ -146,6 +149,9 @@ fn draw(file: &SpooledFile, scale: Scale) -> Result<Vec<u8>, ProcessError> {
         bg_color: WHITE,
     };
     with_first_page(file, |page| {
+        work::check(page).map_err(|work::TooMuch| {
+            unsupported(SourceFormat::Pdf, "its first page has too much to draw")
+        })?;
         let cache = RenderCache::new();
         let drawn = render(page, &cache, &settings, &RenderSettings::default(), &pixmap);
         if has_hole.load(Ordering::Relaxed) {
