@@ -10,6 +10,7 @@ use dlcs_core::derivative::{Checksum, ProcessError};
 use dlcs_core::origin::{OriginError, OriginResponse};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::PyramidError;
 
@@ -141,14 +142,16 @@ pub(super) async fn receive(
     let expected = source.length();
     let mut body = source.into_body();
     let directory = directory.map(Path::to_owned);
-    let file = tokio::task::spawn_blocking(move || spool_file(directory.as_deref()))
+    let file = spawn_blocking(move || spool_file(directory.as_deref()))
         .await
         .map_err(PyramidError::Task)??;
-    let mut writer = Writer {
+    let writer = Writer {
         file,
         hash: Sha256::new(),
         size: 0,
     };
+    // What has come is hashed and written while more comes.
+    let mut writing = writer.write(Vec::new());
     let mut batch: Vec<Bytes> = Vec::new();
     let mut gathered = 0;
     while let Some(chunk) = body.next().await {
@@ -156,11 +159,12 @@ pub(super) async fn receive(
         gathered += chunk.len();
         batch.push(chunk);
         if gathered >= BATCH {
-            writer = writer.write(std::mem::take(&mut batch)).await?;
+            writing = ended(writing).await?.write(std::mem::take(&mut batch));
             gathered = 0;
         }
     }
-    let Writer { file, hash, size } = writer.write(batch).await?;
+    let last = ended(writing).await?.write(batch);
+    let Writer { file, hash, size } = ended(last).await?;
     if let Some(expected) = expected.filter(|expected| *expected != size) {
         return Err(ProcessError::Origin(OriginError::Interrupted {
             received: size,
@@ -180,9 +184,14 @@ struct Writer {
     size: u64,
 }
 
+async fn ended(writing: JoinHandle<Result<Writer, PyramidError>>) -> Result<Writer, PyramidError> {
+    writing.await?
+}
+
 impl Writer {
-    async fn write(mut self, batch: Vec<Bytes>) -> Result<Self, PyramidError> {
-        tokio::task::spawn_blocking(move || {
+    /// Begins to take in more bytes.
+    fn write(mut self, batch: Vec<Bytes>) -> JoinHandle<Result<Self, PyramidError>> {
+        spawn_blocking(move || {
             for chunk in batch {
                 self.hash.update(&chunk);
                 self.size += chunk.len() as u64;
@@ -190,6 +199,5 @@ impl Writer {
             }
             Ok(self)
         })
-        .await?
     }
 }
