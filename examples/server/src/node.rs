@@ -28,15 +28,17 @@ impl Node {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let mut name = String::new();
-        file.read_to_string(&mut name)?;
-        if name.trim().is_empty() {
+        let mut written = Vec::new();
+        file.read_to_end(&mut written)?;
+        let mut name = String::from_utf8_lossy(&written).trim().to_owned();
+        // A file whose bytes were lost with the power may be empty, or full of zeros.
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
             name = format!("dlcs-{}", uuid::Uuid::new_v4().simple());
+            file.set_len(0)?;
             file.seek(SeekFrom::Start(0))?;
             file.write_all(name.as_bytes())?;
             file.sync_all()?;
         }
-        let name = name.trim().to_owned();
         Ok(Some(Self { name, _lock: file }))
     }
 }
@@ -53,5 +55,17 @@ mod tests {
         let name = first.name.clone();
         drop(first);
         assert_eq!(Node::take(directory.path()).unwrap().unwrap().name, name);
+    }
+
+    #[test]
+    fn what_is_no_name_is_replaced_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        for lost in [&b""[..], b"\n", &[0; 37], b"dlcs-1\0\0", b"\xFF\xFE"] {
+            std::fs::write(directory.path().join(FILE), lost).unwrap();
+            let name = Node::take(directory.path()).unwrap().unwrap().name;
+            let digits = name.strip_prefix("dlcs-").unwrap();
+            assert!(digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            assert_eq!(Node::take(directory.path()).unwrap().unwrap().name, name);
+        }
     }
 }
