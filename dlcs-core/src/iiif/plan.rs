@@ -22,7 +22,7 @@ pub struct StoredLevel {
     pub level: Level,
     /// Whether its tiles are JPEG, so that they can be sent as they are.
     pub is_jpeg: bool,
-    /// Whether the tiles that it fills only in part are stored in their exact size too.
+    /// Whether the tiles that it fills only in part can be had in their exact size without decoding.
     pub has_edges: bool,
 }
 
@@ -38,7 +38,7 @@ pub enum Plan {
         /// Its place from the top.
         row: u32,
     },
-    /// The exact stream of a tile that its level fills only in part is the answer, byte for byte.
+    /// The exact stream of a tile that its level fills only in part is the answer; its bits are stored.
     StoredEdge {
         /// The exponent of its level.
         level: u32,

@@ -66,6 +66,36 @@ pub struct Image {
 }
 
 impl Image {
+    /// An estimate of the bytes that it takes in memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let address = |address: &OriginUrl| address.as_str().len();
+        let source = match &self.source {
+            ImageSource::Origin(origin) => address(origin),
+            ImageSource::Upload(_) => 0,
+        };
+        let metadata = &self.metadata;
+        let lists = [&metadata.tags, &metadata.roles, &metadata.manifests];
+        let listed = lists.into_iter().flatten().chain(&metadata.strings);
+        let channels = self.delivery_channels.iter();
+        // Who keeps it has its id a second time, as the key. Some sentence may say why it failed.
+        2 * (size_of::<ImageId>() + self.id.model().as_str().len())
+            + size_of::<Self>()
+            + 512
+            + source
+            + self.initial_origin.as_ref().map_or(0, address)
+            + text(&self.media_type)
+            + text(&self.image_optimisation_policy)
+            + text(&self.thumbnail_policy)
+            + listed
+                .map(|item| item.len() + size_of::<String>())
+                .sum::<usize>()
+            + channels
+                .map(|channel| channel.channel.len() + text(&channel.policy) + 64)
+                .sum::<usize>()
+    }
+
     /// Makes the record of an image that is registered for the first time, with the defaults of its space.
     ///
     /// `None` when the changes name no source.

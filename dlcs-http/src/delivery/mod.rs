@@ -60,12 +60,9 @@ struct Asked<'a> {
 pub(crate) async fn respond(context: &Context, request: &Parts) -> Response<ResponseBody> {
     let mut response = match request.method {
         Method::OPTIONS => headers::preflight(),
-        Method::GET | Method::HEAD => match context.answers.find(context, request).await {
-            Some(response) => response,
-            None => match answer(context, request).await {
-                Ok(response) => response,
-                Err(error) => refuse(context, request, error),
-            },
+        Method::GET | Method::HEAD => match answer(context, request).await {
+            Ok(response) => response,
+            Err(error) => refuse(context, request, error),
         },
         _ => {
             let error = ApiError::new(
@@ -86,6 +83,9 @@ fn refuse(context: &Context, request: &Parts, error: ApiError) -> Response<Respo
 }
 
 async fn answer(context: &Context, request: &Parts) -> Result<Response<ResponseBody>, ApiError> {
+    if let Some(response) = context.answers.find(context, request).await? {
+        return Ok(response);
+    }
     match DeliveryRoute::parse(request.uri.path())? {
         DeliveryRoute::Image(route) => answer_image(context, request, &route).await,
         DeliveryRoute::Query(route) => query::answer(context, request, &route).await,

@@ -17,11 +17,12 @@ use quick_cache::{Equivalent, Weighter};
 use super::headers::Description;
 use crate::body::{ResponseBody, full, left_out};
 use crate::context::Context;
+use crate::error::ApiError;
 
 /// The longest body that is kept.
 const LONGEST: usize = 256 << 10;
-/// What an answer takes beside its body and its address: its headers, and the record.
-const OVERHEAD: u64 = 4096;
+/// What an answer takes beside its body, its addresses and the record: its headers.
+const OVERHEAD: u64 = 2048;
 
 /// Answers that are kept, by what they answer.
 #[derive(Clone)]
@@ -45,22 +46,32 @@ impl ReadyAnswers {
     }
 
     /// The answer to a request, where one is kept that still holds.
+    ///
+    /// # Errors
+    /// The catalogue's, which cannot say whether it does.
     pub(super) async fn find(
         &self,
         context: &Context,
         request: &Parts,
-    ) -> Option<Response<ResponseBody>> {
-        let cache = self.0.as_ref()?;
-        let address = (&*context.delivery, request.uri.path());
-        let answer = cache.get(&Sought(address))?;
-        // What goes wrong is found out again, and told, on the long way.
-        let image = context.dlcs.image(&answer.image.id).await.ok()?;
-        if !Arc::ptr_eq(&image, &answer.image) && image != answer.image {
-            cache.remove(&Sought(address));
-            return None;
+    ) -> Result<Option<Response<ResponseBody>>, ApiError> {
+        let Some(cache) = &self.0 else {
+            return Ok(None);
+        };
+        let sought = Sought((&context.delivery, request.uri.path()));
+        let Some(answer) = cache.get(&sought) else {
+            return Ok(None);
+        };
+        let found = context
+            .dlcs
+            .catalogue()
+            .find_image(&answer.image.id)
+            .await?;
+        if found.is_none_or(|image| !Arc::ptr_eq(&image, &answer.image) && image != answer.image) {
+            cache.remove(&sought);
+            return Ok(None);
         }
         if let Some(response) = answer.description.not_modified(&request.headers) {
-            return Some(response);
+            return Ok(Some(response));
         }
         let is_head = request.method == Method::HEAD;
         let body = if is_head {
@@ -70,7 +81,7 @@ impl ReadyAnswers {
         };
         let mut response = Response::new(body);
         response.headers_mut().clone_from(&answer.headers);
-        Some(response)
+        Ok(Some(response))
     }
 
     /// Keeps an answer for the next one who asks for it; one that will say something else before long is not kept.
@@ -96,7 +107,8 @@ impl ReadyAnswers {
             image: Arc::clone(image),
             description,
             headers,
-            body: body.clone(),
+            // Of what was handed over nothing is held: it may count until it has been sent, or have room for more.
+            body: Bytes::copy_from_slice(body),
         };
         cache.insert(address, Arc::new(answer));
     }
@@ -138,6 +150,8 @@ struct AnswerWeight;
 
 impl Weighter<Address, Arc<ReadyAnswer>> for AnswerWeight {
     fn weight(&self, address: &Address, answer: &Arc<ReadyAnswer>) -> u64 {
-        OVERHEAD + (address.path.len() + address.base.len() + answer.body.len()) as u64
+        // The base stands in a header, too.
+        let addresses = address.path.len() + 2 * address.base.len();
+        OVERHEAD + (addresses + answer.image.memory() + answer.body.len()) as u64
     }
 }

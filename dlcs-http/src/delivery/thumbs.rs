@@ -1,4 +1,4 @@
-//! `/thumbs`: the Image API at level 0, over the thumbnails that lie ready. Nothing here is ever decoded.
+//! `/thumbs`: the Image API at level 0, over the sizes that lie ready.
 
 use std::borrow::Cow;
 

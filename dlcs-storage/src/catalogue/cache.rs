@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use dlcs_core::customer::Customer;
 use dlcs_core::id::ImageId;
-use dlcs_core::image::{Image, ImageSource, OriginUrl};
+use dlcs_core::image::Image;
 use dlcs_core::origin::OriginPattern;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -201,31 +201,7 @@ impl<V: Weigh> Weigh for Arc<V> {
 
 impl Weigh for Image {
     fn weight(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let address = |address: &OriginUrl| address.as_str().len();
-        let source = match &self.source {
-            ImageSource::Origin(origin) => address(origin),
-            ImageSource::Upload(_) => 0,
-        };
-        let metadata = &self.metadata;
-        let lists = [&metadata.tags, &metadata.roles, &metadata.manifests];
-        let listed = lists.into_iter().flatten().chain(&metadata.strings);
-        let channels = self.delivery_channels.iter();
-        // The id is here twice: it is the key, too. Some sentence may say why the image failed.
-        2 * (size_of::<ImageId>() + self.id.model().as_str().len())
-            + size_of::<Self>()
-            + 512
-            + source
-            + self.initial_origin.as_ref().map_or(0, address)
-            + text(&self.media_type)
-            + text(&self.image_optimisation_policy)
-            + text(&self.thumbnail_policy)
-            + listed
-                .map(|item| item.len() + size_of::<String>())
-                .sum::<usize>()
-            + channels
-                .map(|channel| channel.channel.len() + text(&channel.policy) + 64)
-                .sum::<usize>()
+        self.memory()
     }
 }
 

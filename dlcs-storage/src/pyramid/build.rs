@@ -5,13 +5,14 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
-use dlcs_core::iiif::{Dimensions, Level, Pyramid};
+use dlcs_core::iiif::{Dimensions, Pyramid};
 use dlcs_core::policy::{ChromaSampling, TileCoding};
 use dlcs_core::setting::ThumbnailSize;
 
 use super::cut::Cutter;
 use super::encoders::{Encoders, Hands, TileJob, on_threads};
 use super::error::PyramidError;
+use super::exact::exact_size;
 use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
 use super::spooled::{OrderedStreams, Spooled, StreamSpool};
@@ -321,13 +322,6 @@ impl Encoders for TileWriter<'_> {
         written.tables = tile.tables;
         Ok(())
     }
-}
-
-/// What a tile holds of its level, in pixels.
-fn exact_size(level: Level, tile: u32, column: u32, row: u32) -> (u32, u32) {
-    let there = |length: u32, place: u32| tile.min(length - place * tile);
-    let (width, height) = (level.dimensions.width(), level.dimensions.height());
-    (there(width, column), there(height, row))
 }
 
 fn coding(coding: TileCoding, channels: Channels, tables: Vec<u8>) -> Coding {

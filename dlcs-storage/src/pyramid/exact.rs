@@ -16,6 +16,8 @@
 
 use std::ops::Range;
 
+use dlcs_core::iiif::Level;
+
 use super::jpeg::segment;
 
 const MARKER: u8 = 0xE9;
@@ -24,6 +26,13 @@ const NAME: &[u8] = b"dlcs\0";
 const FIXED: usize = 4 + NAME.len() + 6;
 /// Bytes that are said of a run.
 const RUN: usize = 4;
+
+/// What a tile holds of its level, in pixels.
+pub(super) fn exact_size(level: Level, tile: u32, column: u32, row: u32) -> (u32, u32) {
+    let there = |length: u32, place: u32| tile.min(length - place * tile);
+    let (width, height) = (level.dimensions.width(), level.dimensions.height());
+    (there(width, column), there(height, row))
+}
 
 /// The exact tile in a padded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +106,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Takes the exact tile out of a padded one, as a whole stream behind the tables that it needs; `None` where there is none in it.
-pub(super) fn take(prefix: &[u8], padded: &[u8]) -> Option<Vec<u8>> {
+/// Takes the exact tile of this size out of a padded one, as a whole stream behind the tables that it needs; `None` where there is none in it.
+pub(super) fn take(prefix: &[u8], padded: &[u8], size: (u32, u32)) -> Option<Vec<u8>> {
     let mut position = 2;
     let mut stream = Vec::with_capacity(prefix.len() + padded.len());
     stream.extend_from_slice(prefix);
@@ -125,8 +134,11 @@ pub(super) fn take(prefix: &[u8], padded: &[u8]) -> Option<Vec<u8>> {
             _ => {}
         }
     }
-    let runs = said?.runs;
-    for (number, [a, b, c, last]) in (0_u8..).zip(runs) {
+    let Said { exact, runs } = said?;
+    if size != (exact.width.into(), exact.height.into()) || runs.is_empty() {
+        return None;
+    }
+    for (number, [a, b, c, last]) in runs.iter().enumerate() {
         let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
         let end = position.checked_add(length)?;
         stream.extend_from_slice(padded.get(position..end)?);
@@ -135,13 +147,15 @@ pub(super) fn take(prefix: &[u8], padded: &[u8]) -> Option<Vec<u8>> {
             0xFF => stream.extend_from_slice(&[0xFF, 0]),
             last => stream.push(*last),
         }
-        if usize::from(number) + 1 < runs.len() {
-            let restart = [0xFF, 0xD0 + number % 8];
+        if number + 1 < runs.len() {
+            let restart = [0xFF, 0xD0 + (number % 8) as u8];
             stream.extend_from_slice(&restart);
             position = after(padded, end, restart)?;
         }
     }
     stream.extend_from_slice(&[0xFF, 0xD9]);
+    // It may be kept, and there was room for all that was made up.
+    stream.shrink_to_fit();
     Some(stream)
 }
 
@@ -199,7 +213,7 @@ mod tests {
             },
         ];
         let bits = b"ab\x70made up\xFF\xD0cmade up\xFF\xD1d\xFF\0e\xF1up\xFF\xD2made up";
-        let stream = take(b"tables", &padded(bits, &runs)).unwrap();
+        let stream = take(b"tables", &padded(bits, &runs), (20, 30)).unwrap();
         let head = b"tables\xFF\xDD\0\x04\0\x02\xFF\xC0\0\x0B\x08\0\x1E\0\x14\x01\x01\x11\0";
         let rest = b"\xFF\xDA\0\x08\x01\x01\0\0\x3F\0ab\x7F\xFF\xD0c\xFF\xD1d\xFF\0\xFF\0\xFF\xD9";
         assert_eq!(stream, [&head[..], rest].concat());
@@ -209,13 +223,22 @@ mod tests {
     fn nothing_is_taken_out_of_what_holds_nothing() {
         let runs = [RunEnd { length: 2, last: 0 }; 2];
         let whole = padded(b"ab\xFF\xD0cd", &runs);
-        assert!(take(b"", &whole).is_some());
+        let size = (20, 30);
+        assert!(take(b"", &whole, size).is_some());
+        assert_eq!(take(b"", &whole, (30, 20)), None);
+        assert_eq!(take(b"", &padded(b"ab", &[]), size), None);
         for end in 0..whole.len() - 2 {
-            assert_eq!(take(b"", &whole[..end]), None, "{end}");
+            assert_eq!(take(b"", &whole[..end], size), None, "{end}");
+        }
+        for bit in 0..whole.len() * 8 {
+            let mut rotten = whole.clone();
+            rotten[bit / 8] ^= 1 << (bit % 8);
+            // Whatever it comes to, it comes to an end.
+            let _ = take(b"", &rotten, size);
         }
         let mut other = whole.clone();
         other[6] = b'D';
-        assert_eq!(take(b"", &other), None, "another program's segment");
+        assert_eq!(take(b"", &other, size), None, "another program's segment");
         let long = [RunEnd {
             length: 1 << 24,
             last: 0,

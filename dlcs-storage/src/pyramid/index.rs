@@ -9,7 +9,7 @@ use dlcs_core::image::ImageService;
 use quick_cache::Weighter;
 
 use super::error::damaged;
-use super::exact;
+use super::exact::{self, exact_size};
 use super::jpeg;
 use super::pixels::{Channels, Pixels};
 use super::reads::Reads;
@@ -133,7 +133,9 @@ impl ReadyIndex {
             Plan::StoredEdge { level, column, row } => {
                 let place = self.tile(level, column, row)?;
                 let padded = reads.read(place.offset..place.end()).await?;
-                let exact = exact::take(&self.prefixes[level as usize], &padded);
+                let size = self.level(level)?.level;
+                let size = exact_size(size, self.index.pyramid.tile.get(), column, row);
+                let exact = exact::take(&self.prefixes[level as usize], &padded, size);
                 return exact
                     .map(Bytes::from)
                     .ok_or_else(|| damaged("a tile does not hold its exact one"));

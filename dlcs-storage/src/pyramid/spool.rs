@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::PyramidError;
 
-/// How many bytes are gathered before a blocking task writes them.
+/// How many bytes are gathered before a blocking task writes them; as many more come meanwhile.
 const BATCH: usize = 1 << 20;
 
 /// A source that has been received whole.

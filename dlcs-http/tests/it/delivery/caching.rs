@@ -283,3 +283,35 @@ async fn pixels_that_lie_ready_are_closed_with_their_image() {
         assert_eq!(fixture.get(PATHS[0]).await.status, status);
     }
 }
+
+/// What large records take counts, so that many small answers hold no more memory than is allowed.
+#[tokio::test]
+async fn answers_are_forgotten_when_they_and_their_records_are_too_much() {
+    let fixture = Fixture::with_image("map").await;
+    let service = DlcsService::builder(fixture.dlcs.clone()).with_answer_cache(256 << 10);
+    let fixture = Fixture {
+        service: service.build(),
+        ..fixture
+    };
+    fixture.clock.advance(Duration::from_secs(10));
+    let changes = ImageChanges {
+        tags: Some((0..100).map(|tag| format!("{tag:01000}")).collect()),
+        ..ImageChanges::default()
+    };
+    fixture.change("map", changes).await;
+    let paths: Vec<_> = (100..120)
+        .map(|width| format!("/iiif-img/1/1/map/full/{width},/0/default.jpg"))
+        .collect();
+    for path in &paths {
+        fixture.get(path).await.good();
+    }
+    let rendered = fixture.rendered();
+    for path in &paths {
+        fixture.get(path).await.good();
+    }
+    let again = fixture.rendered() - rendered;
+    assert!(
+        again >= paths.len() - 2,
+        "two records of 100 KB fit: {again}"
+    );
+}

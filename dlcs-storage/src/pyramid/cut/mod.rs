@@ -12,6 +12,7 @@ mod tables;
 
 use std::fmt;
 use std::io::{Cursor, Read};
+use std::ops::Range;
 
 use dlcs_core::derivative::ProcessError;
 use dlcs_core::iiif::TileSize;
@@ -228,13 +229,12 @@ struct OpenTile {
     /// Rows of units in all, and those that are written.
     rows: u32,
     written: u32,
-    /// Units of a row in all, and those that are real.
+    /// Units of a row, those that are made up included.
     units: u32,
-    real: u32,
     /// Where runs of what is real end.
     ends: Vec<RunEnd>,
-    /// Of each channel: the average of the last block.
-    averages: [i32; 3],
+    /// Of each real unit of the last row, and in it of each channel: the average of its last block.
+    averages: Vec<[i32; 3]>,
 }
 
 /// Where the exact tile's segment begins in a stream.
@@ -267,9 +267,8 @@ impl OpenTile {
             rows: side / unit_height,
             written: 0,
             units,
-            real,
             ends: Vec::new(),
-            averages: [0; 3],
+            averages: vec![[0; 3]; real as usize],
         }
     }
 
@@ -281,22 +280,22 @@ impl OpenTile {
     /// Copies the next row of units.
     fn cut(&mut self, cutter: &mut Cutter<impl Read>) -> Result<(), ProcessError> {
         let mut averages = self.begin_row();
-        for _ in 0..self.real {
+        for of_unit in &mut self.averages {
             cutter.copy_unit(&mut averages, &mut self.stream)?;
+            *of_unit = averages;
         }
-        self.averages = averages;
         if self.begins_anew() {
             self.ends.push(self.stream.run_end());
-            self.pad(cutter, averages, self.units - self.real)?;
+            self.pad(cutter, averages, self.averages.len()..self.units as usize)?;
         }
         self.written += 1;
         Ok(())
     }
 
-    /// Begins a row; returns what averages are compared with.
+    /// Begins a row; returns what its averages are compared with: those of the last unit, which is real or as flat as that, or nothing.
     fn begin_row(&mut self) -> [i32; 3] {
         if !self.begins_anew() {
-            return self.averages;
+            return self.averages.last().copied().unwrap_or_default();
         }
         if self.written > 0 {
             self.stream.restart((self.written - 1) as u8);
@@ -304,21 +303,24 @@ impl OpenTile {
         [0; 3]
     }
 
-    /// Makes up units as flat as the last block, the first of them after blocks with these averages.
+    /// Makes up units of a row, flat and each like the last real one above or beside it: decoders let colours run over the edges of blocks. The first
+    /// of them comes after blocks with these averages.
     fn pad(
         &mut self,
         cutter: &Cutter<impl Read>,
         mut before: [i32; 3],
-        units: u32,
+        units: Range<usize>,
     ) -> Result<(), ProcessError> {
-        for _ in 0..units {
+        let last = self.averages.last().copied().unwrap_or_default();
+        for unit in units {
+            let averages = self.averages.get(unit).copied().unwrap_or(last);
             for (index, channel) in cutter.channels.iter().enumerate() {
-                let difference = self.averages[index] - before[index];
+                let difference = averages[index] - before[index];
                 channel
                     .pad_unit(difference, &mut self.stream)
                     .map_err(|BlockError| bad("a block is too bright or too dark"))?;
             }
-            before = self.averages;
+            before = averages;
         }
         Ok(())
     }
@@ -329,7 +331,7 @@ impl OpenTile {
         }
         while self.written < self.rows {
             let before = self.begin_row();
-            self.pad(cutter, before, self.units)?;
+            self.pad(cutter, before, 0..self.units as usize)?;
             self.written += 1;
         }
         if self.exact.is_some() {

@@ -97,7 +97,7 @@ fn tiles_are_bit_for_bit_what_the_source_decodes_to() {
                     padded.crop(0, 0, across, down) == expected,
                     "{what}, padded"
                 );
-                let exact = exact::take(&prefix, tile);
+                let exact = exact::take(&prefix, tile, (across as u32, down as u32));
                 assert_eq!(exact.is_some(), across < side || down < side, "{what}");
                 if let Some(exact) = exact {
                     assert!(decoded(&exact) == expected, "{what}, exact");
@@ -268,7 +268,7 @@ fn what_is_padded_holds_the_exact_tile_bit_for_bit() {
             let decoded =
                 |stream: &[u8]| Image::from_pnm(&pipe(&djpeg, &["-nosmooth", "-pnm"], stream));
             let expected = decoded(&splice(&prefix, &alone.stream).unwrap());
-            let exact = decoded(&exact::take(&prefix, &stored.stream).unwrap());
+            let exact = decoded(&exact::take(&prefix, &stored.stream, (width, height)).unwrap());
             let slot = decoded(&splice(&prefix, &stored.stream).unwrap());
             let what = format!("{channels:?}, {width} × {height}");
             assert!(exact == expected, "{what}");
@@ -276,5 +276,32 @@ fn what_is_padded_holds_the_exact_tile_bit_for_bit() {
             let shown = slot.crop(0, 0, width as usize, height as usize);
             assert!(shown == expected, "{what}, padded");
         }
+    }
+}
+
+/// Decoders let colours run over the edges of blocks: what is made up must not show in what is real.
+#[test]
+fn what_is_made_up_looks_like_what_is_beside_it() {
+    let Some([_, djpeg]) = tools("what_is_made_up_looks_like_what_is_beside_it") else {
+        return;
+    };
+    let coding = TileCoding::Jpeg {
+        quality: 85,
+        sampling: ChromaSampling::Quarter,
+    };
+    let mut padded = Pixels::blank(256, 256, Channels::Rgb);
+    for (place, pixel) in padded.data.chunks_exact_mut(3).enumerate() {
+        pixel[if place % 256 < 128 { 2 } else { 0 }] = 255;
+    }
+    for (width, height) in [(256, 96), (192, 96), (192, 256)] {
+        let stored = encode_edge(&padded, (width, height), TileSize::Px256, coding).unwrap();
+        let prefix = prefix(&stored.tables).unwrap();
+        let decoded = |stream: &[u8]| Image::from_pnm(&pipe(&djpeg, &["-pnm"], stream));
+        let exact = exact::take(&prefix, &stored.stream, (width, height)).unwrap();
+        let slot = decoded(&splice(&prefix, &stored.stream).unwrap());
+        let shown = slot.crop(0, 0, width as usize, height as usize).data;
+        let worst = shown.iter().zip(&decoded(&exact).data);
+        let worst = worst.map(|(shown, exact)| shown.abs_diff(*exact)).max();
+        assert!(worst <= Some(2), "{width} × {height}: {worst:?}");
     }
 }
