@@ -4,9 +4,6 @@ use super::deflate::bomb;
 use super::png::{chunk, ihdr, png};
 
 /// A PNG of black pixels, of so many bits a sample and a colour type of PNG.
-///
-/// # Panics
-/// Never, for the kinds that PNG has.
 #[must_use]
 pub fn black_png((width, height): (u32, u32), bits: u8, kind: u8, is_interlaced: bool) -> Vec<u8> {
     let samples = match kind {

@@ -1,5 +1,7 @@
 //! PDF files (ISO 32000-1), from nothing.
 
+use std::fmt::Write;
+
 use super::deflate::bomb;
 use super::{Malformed, Outcome};
 
@@ -193,7 +195,8 @@ fn file(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n".to_vec();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (index, object) in objects.iter().enumerate() {
-        table.push_str(&format!("{:010} 00000 n \n", bytes.len()));
+        // Writing into a string cannot fail.
+        let _ = writeln!(table, "{:010} 00000 n ", bytes.len());
         bytes.extend(format!("{} 0 obj\n", index + 1).as_bytes());
         bytes.extend(object);
         bytes.extend(b"\nendobj\n");
