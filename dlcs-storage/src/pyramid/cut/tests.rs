@@ -300,8 +300,9 @@ fn what_is_made_up_looks_like_what_is_beside_it() {
         let exact = exact::take(&prefix, &stored.stream, (width, height)).unwrap();
         let slot = decoded(&splice(&prefix, &stored.stream).unwrap());
         let shown = slot.crop(0, 0, width as usize, height as usize).data;
-        let worst = shown.iter().zip(&decoded(&exact).data);
-        let worst = worst.map(|(shown, exact)| shown.abs_diff(*exact)).max();
+        let expected = decoded(&exact).data;
+        let pairs = shown.iter().zip(&expected);
+        let worst = pairs.map(|(shown, exact)| shown.abs_diff(*exact)).max();
         assert!(worst <= Some(2), "{width} × {height}: {worst:?}");
     }
 }
