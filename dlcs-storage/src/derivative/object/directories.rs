@@ -63,6 +63,19 @@ impl Directories {
         Ok(())
     }
 
+    /// Makes it durable that an object is no more.
+    pub(super) fn removed(&self, object: &str) -> io::Result<()> {
+        if !cfg!(unix) {
+            return Ok(());
+        }
+        let object = self.root.join(object);
+        match object.parent().map(File::open) {
+            Some(Ok(directory)) => directory.sync_all(),
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +98,16 @@ mod tests {
         let names = doubtful.iter().map(shown).collect();
         directories.sync(doubtful).unwrap();
         names
+    }
+
+    #[test]
+    fn what_is_removed_need_not_have_been_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let directories = Directories::new(folder.path().to_owned());
+        put(&directories, "a/1");
+        for object in ["a/1", "a/2", "b/c/1", "1"] {
+            directories.removed(object).unwrap();
+        }
     }
 
     #[test]

@@ -208,7 +208,6 @@ impl DerivativeStore for ObjectDerivatives {
 
     async fn delete(&self, key: &DerivativeKey) -> Result<()> {
         let _forget = Forget(self.local.as_deref(), key);
-        // Local deletes are not synced: one that a power cut undoes leaves an object that nothing points to, which is a collector's work.
         match self.store.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(error)),
@@ -219,6 +218,12 @@ impl DerivativeStore for ObjectDerivatives {
             if let Err(error) = spawn_blocking(move || staged.remove_of(&key)).await {
                 tracing::warn!(%error, "files of puts that were cut short may stay");
             }
+        }
+        if let Some(directories) = self.directories.clone() {
+            let object = key.path();
+            // Also where it is not there any more, but for a moment perhaps: whoever forgets it now relies on it that it does not come back when the
+            // power fails.
+            in_background(move || directories.removed(&object)).await?;
         }
         Ok(())
     }
