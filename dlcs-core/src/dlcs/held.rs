@@ -1,15 +1,16 @@
 //! A lease in the hands of this process: its outcome is recorded although the database is away for a while, and none is forgotten.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Dlcs;
 use crate::image::{Image, ImageState};
-use crate::queue::{Completion, Failure, Lease, QueueError, Success};
+use crate::queue::{Claimed, Completion, Failure, Lease, QueueError, SubmissionItem, Success};
+use crate::storage::Quota;
 
 /// The first wait for a database that is away; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -35,8 +36,46 @@ pub(super) struct Held {
     has_ended: bool,
 }
 
+/// An image that was registered and claimed at once.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) held: Held,
+    pub(super) image: Image,
+    /// Whether the image is new.
+    pub(super) created: bool,
+}
+
 impl Dlcs {
-    pub(super) fn hold(&self, lease: Lease) -> Held {
+    /// Registers and claims an image. Should nobody wait for it any more, it is given back.
+    pub(super) async fn take_begun(
+        &self,
+        item: SubmissionItem,
+        quota: Quota,
+    ) -> Result<Taken, QueueError> {
+        let dlcs = self.clone();
+        to_the_end(async move {
+            let begun = dlcs.0.queue.begin(item, quota, dlcs.claim()).await?;
+            let Claimed { image, lease } = begun.claimed;
+            Ok(Taken {
+                held: dlcs.hold(lease),
+                image,
+                created: begun.created,
+            })
+        })
+        .await
+    }
+
+    /// Claims the image whose turn it is. Should nobody wait for it any more, it is given back.
+    pub(super) async fn take_queued(&self) -> Result<Option<(Held, Image)>, QueueError> {
+        let dlcs = self.clone();
+        to_the_end(async move {
+            let claimed = dlcs.0.queue.claim(dlcs.claim()).await?;
+            Ok(claimed.map(|Claimed { image, lease }| (dlcs.hold(lease), image)))
+        })
+        .await
+    }
+
+    fn hold(&self, lease: Lease) -> Held {
         Held {
             dlcs: self.clone(),
             lease,
@@ -54,6 +93,23 @@ impl Dlcs {
     /// The queue's.
     pub async fn release_all(&self) -> crate::Result<u64> {
         Ok(self.0.queue.release_all(&self.0.owner).await?)
+    }
+}
+
+/// Runs in a task of its own, because a queue that is left alone while it answers may have granted a lease.
+async fn to_the_end<T: Send + 'static>(
+    take: impl Future<Output = Result<T, QueueError>> + Send + 'static,
+) -> Result<T, QueueError> {
+    match tokio::spawn(take.in_current_span()).await {
+        Ok(taken) => taken,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // This is the end of the runtime.
+            Err(ended) => Err(QueueError::Unavailable {
+                backend: "runtime",
+                source: ended.into(),
+            }),
+        },
     }
 }
 
@@ -137,7 +193,9 @@ impl Held {
         if !in_doubt || !matches!(outcome, Err(QueueError::LeaseLost)) {
             return outcome;
         }
-        let found = self.dlcs.0.catalogue.find_image(self.lease.image()).await;
+        // Past what a node may have in its memory, which was so a moment ago.
+        let id = std::slice::from_ref(self.lease.image());
+        let found = self.dlcs.0.catalogue.find_images(id).await;
         let ended = |image: &Image| {
             let is_on_its_way = matches!(
                 image.state,
@@ -145,10 +203,9 @@ impl Held {
             );
             image.generation == self.lease.generation() && !is_on_its_way && is_meant(&image.state)
         };
+        let found = found.unwrap_or_default().into_iter().flatten().next();
         match found {
-            Ok(Some(image)) if ended(&image) => {
-                Ok(Completion::Recorded(Box::new(Arc::unwrap_or_clone(image))))
-            }
+            Some(image) if ended(&image) => Ok(Completion::Recorded(Box::new(image))),
             _ => outcome,
         }
     }

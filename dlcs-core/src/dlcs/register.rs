@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use futures_util::StreamExt;
 
-use super::held::Patience;
+use super::held::{Patience, Taken};
 use super::{Dlcs, Registered, jitter};
 use crate::batch::Batch;
 use crate::catalogue::{CatalogueError, Subject};
@@ -14,8 +14,8 @@ use crate::id::{ImageId, ModelId};
 use crate::image::{Image, ImageChanges, ImageSource, Registration, RegistrationMode};
 use crate::ingest::{IngestError, backoff};
 use crate::queue::{
-    Begun, Claimed, Completion, Failure, Lane, QueueError, Submission, SubmissionItem,
-    SubmissionProblem, SubmissionProblemKind,
+    Completion, Failure, Lane, QueueError, Submission, SubmissionItem, SubmissionProblem,
+    SubmissionProblemKind,
 };
 
 impl Dlcs {
@@ -35,7 +35,7 @@ impl Dlcs {
         };
         let (id, changes) = (item.image.clone(), item.changes.clone());
         let quota = self.quota(id.customer());
-        match self.0.queue.begin(item, quota, self.claim()).await {
+        match self.take_begun(item, quota).await {
             Ok(begun) => self.run_immediately(begun).await,
             Err(QueueError::Refused { problems })
                 if has(&problems, SubmissionProblemKind::BytesGone) =>
@@ -203,7 +203,7 @@ impl Dlcs {
             mode: RegistrationMode::UpdateOnly,
         };
         let quota = self.quota(id.customer());
-        let begun = match self.0.queue.begin(item, quota, self.claim()).await {
+        let begun = match self.take_begun(item, quota).await {
             Err(QueueError::Refused { problems })
                 if has(&problems, SubmissionProblemKind::NotFound) =>
             {
@@ -275,12 +275,12 @@ impl Dlcs {
     }
 
     /// Runs a claimed image to its end, trying again within the bounds of an immediate registration.
-    async fn run_immediately(&self, begun: Begun) -> Result<Registered> {
-        let Begun {
-            claimed: Claimed { image, lease },
+    async fn run_immediately(&self, begun: Taken) -> Result<Registered> {
+        let Taken {
+            mut held,
+            image,
             created,
         } = begun;
-        let mut held = self.hold(lease);
         let settings = &self.0.settings;
         let mut patience = settings.immediate_patience;
         let mut attempt = 1;

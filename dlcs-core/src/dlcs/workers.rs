@@ -10,7 +10,7 @@ use super::{Dlcs, jitter};
 use crate::id::ImageId;
 use crate::image::Image;
 use crate::ingest::{IngestError, backoff};
-use crate::queue::{Claimed, Completion, Failure, QueueError, Success};
+use crate::queue::{Completion, Failure, Lease, QueueError, Success};
 
 /// How often a worker looks for work that nobody told it of: retries that have come due, leases that have ended.
 const POLL: Duration = Duration::from_secs(1);
@@ -20,8 +20,6 @@ const COLLECT: Duration = Duration::from_secs(30);
 pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
-/// The longest that an image is put off because of that.
-const MOST_PATIENCE: Duration = Duration::from_secs(600);
 /// How many of them at once.
 const COLLECT_AT_ONCE: usize = 500;
 
@@ -111,8 +109,8 @@ impl Dlcs {
         while !*stopped.borrow() {
             // Seen before the look at the queue: what is submitted between the two wakes us.
             wakeups.borrow_and_update();
-            match self.0.queue.claim(self.claim()).await {
-                Ok(Some(claimed)) => self.run_queued(claimed, &mut stopped).await,
+            match self.take_queued().await {
+                Ok(Some((held, image))) => self.run_queued(held, image, &mut stopped).await,
                 Ok(None) => {
                     tokio::select! {
                         () = until(&mut stopped) => return,
@@ -134,13 +132,15 @@ impl Dlcs {
         }
     }
 
-    async fn run_queued(&self, claimed: Claimed, stopped: &mut watch::Receiver<bool>) {
-        let Claimed { image, lease } = claimed;
-        let mut held = self.hold(lease);
+    async fn run_queued(&self, mut held: Held, image: Image, stopped: &mut watch::Receiver<bool>) {
+        let mut watched = stopped.clone();
+        // One for both: what is left of the time when the image is done is all that its result has.
+        let drained = drained(&mut watched, self.0.settings.drain);
+        tokio::pin!(drained);
         let ingester = self.ingester();
         let outcome = tokio::select! {
             outcome = ingester.attempt(&image, &mut held.lease) => outcome,
-            () = drained(stopped, self.0.settings.drain) => {
+            () = &mut drained => {
                 if let Err(error) = held.release(Patience::For(Duration::ZERO)).await {
                     tracing::warn!(image = %image.id, %error, "an image could not be given back; its lease will end");
                 }
@@ -149,7 +149,7 @@ impl Dlcs {
         };
         let next = tokio::select! {
             next = self.record(held, &image, outcome) => next,
-            () = drained(stopped, self.0.settings.drain) => return,
+            () = &mut drained => return,
         };
         match next {
             Next::Claim => {}
@@ -189,8 +189,7 @@ impl Dlcs {
                 Next::RestUntilReady
             };
         }
-        let attempt = held.lease.attempt();
-        let failure = self.failure(image, &error.after_attempts(attempt), attempt);
+        let failure = self.failure(&held.lease, error);
         let next = match failure {
             Failure::Postpone { .. } => Next::Rest,
             _ => Next::Claim,
@@ -200,12 +199,14 @@ impl Dlcs {
     }
 
     /// What becomes of an image whose attempt has failed while this machine works.
-    fn failure(&self, image: &Image, error: &IngestError, attempt: u32) -> Failure {
+    fn failure(&self, lease: &Lease, error: IngestError) -> Failure {
+        let attempt = lease.attempt();
+        let error = error.after_attempts(attempt);
         let sentence = error.sentence();
-        tracing::info!(image = %image.id, attempt, error = sentence, "an attempt at an image failed");
+        tracing::info!(image = %lease.image(), attempt, error = sentence, "an attempt at an image failed");
         if error.is_no_fault_of_the_image() {
             Failure::Postpone {
-                after: patience(image),
+                after: backoff(lease.postponed().saturating_add(1), None, jitter()),
                 error: sentence,
             }
         } else if error.is_transient() && attempt < self.0.settings.attempts {
@@ -263,15 +264,6 @@ fn report(id: &ImageId, recorded: Result<Completion, QueueError>) {
             tracing::error!(image = %id, error = &error as &dyn std::error::Error, "a result could not be recorded");
         }
     }
-}
-
-/// How long an image is put off that is not to blame: as long again as it has been in the queue, within bounds.
-fn patience(image: &Image) -> Duration {
-    let waited = image
-        .dequeued
-        .zip(image.queued)
-        .map(|(at, since)| at.since(since));
-    waited.unwrap_or_default().clamp(REST, MOST_PATIENCE)
 }
 
 /// Does nothing for a while, unless told to stop.

@@ -138,7 +138,10 @@ impl IngestQueue for MemoryCatalogue {
             state.discard_lost(&image.id, lease.generation(), lease.token(), now);
             match failure {
                 Failure::Retry { after, .. } | Failure::Postpone { after, .. } => {
-                    job.attempts += u32::from(matches!(failure, Failure::Retry { .. }));
+                    match failure {
+                        Failure::Retry { .. } => job.attempts += 1,
+                        _ => job.postponed += 1,
+                    }
                     image.requeue();
                     state.put_back(&image.id, job, now.after(after));
                 }

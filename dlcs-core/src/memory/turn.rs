@@ -30,6 +30,7 @@ impl State {
             reserved: None,
             place: self.next_place(),
             attempts: 0,
+            postponed: 0,
             due: now,
             state: JobState::Waiting,
         };
@@ -150,6 +151,7 @@ impl State {
             generation: job.generation,
             token,
             attempt: job.attempts + 1,
+            postponed: job.postponed,
             batch: job.batch,
             until,
         });

@@ -73,6 +73,8 @@ pub struct LeaseGrant {
     pub token: LeaseToken,
     /// Which attempt this is, from 1: only failures that ask for a retry are counted.
     pub attempt: u32,
+    /// How often the job has been put off before: see [`Failure::Postpone`](super::Failure::Postpone).
+    pub postponed: u32,
     /// The batch that the job belongs to.
     pub batch: Option<BatchId>,
     /// When the lease ends unless it is renewed.
@@ -120,6 +122,12 @@ impl Lease {
     #[must_use]
     pub const fn attempt(&self) -> u32 {
         self.0.attempt
+    }
+
+    /// How often the job has been put off before: see [`Failure::Postpone`](super::Failure::Postpone).
+    #[must_use]
+    pub const fn postponed(&self) -> u32 {
+        self.0.postponed
     }
 
     /// The batch that the job belongs to.

@@ -201,7 +201,7 @@ pub enum Failure {
         /// Why the attempt failed, for people.
         error: String,
     },
-    /// Put it back as if it had not been tried, because the failure was not its own.
+    /// Put it back without an attempt charged, because the failure was not its own; [`Lease::postponed`] counts these.
     Postpone {
         /// The wait before it is due again.
         after: Duration,

@@ -25,6 +25,8 @@ use dlcs_core::space::*;
 use dlcs_core::storage::{Quota, StorageFigures};
 use tokio::sync::watch;
 
+use crate::fake::Gate;
+
 /// The backend, and what its tests tell it.
 #[derive(Debug, Clone)]
 pub(crate) struct Flaky {
@@ -42,6 +44,8 @@ struct Faults {
     refusals: Mutex<HashMap<&'static str, usize>>,
     /// How many of their answers are lost.
     losses: Mutex<HashMap<&'static str, usize>>,
+    /// Whose next answers wait to be let go.
+    held: Mutex<HashMap<&'static str, Arc<Gate>>>,
 }
 
 impl Flaky {
@@ -72,6 +76,18 @@ impl Flaky {
     pub(crate) fn lose_answers(&self, operation: &'static str, times: usize) {
         let mut losses = self.faults.losses.lock().unwrap();
         losses.insert(operation, times);
+    }
+
+    /// Does the next operation of this name, says so to the gate, and answers when it is let go.
+    pub(crate) fn hold_answer(&self, operation: &'static str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        let mut held = self.faults.held.lock().unwrap();
+        held.insert(operation, Arc::clone(&gate));
+        gate
+    }
+
+    fn held(&self, operation: &'static str) -> Option<Arc<Gate>> {
+        self.faults.held.lock().unwrap().remove(operation)
     }
 
     /// Whether an operation does not reach the backend.
@@ -107,6 +123,10 @@ macro_rules! pass_on {
                     return Err(unavailable());
                 }
                 let answer = self.sound.$name($($arg),*).await;
+                if let Some(gate) = self.held(stringify!($name)) {
+                    gate.opened.notify_one();
+                    gate.open.notified().await;
+                }
                 if self.loses_answer(stringify!($name)) {
                     return Err(unavailable());
                 }

@@ -84,11 +84,79 @@ async fn a_result_whose_answer_was_lost_counts_once() {
     setting.origin.script("a", Script::Bytes("4x4"));
     setting.origin.script("html", Script::Bytes("<html>"));
     setting.backend.lose_answers("complete", 1);
+    // What a node has in its memory may be older than the result.
+    setting.backend.refuse("find_image", usize::MAX);
     let registered = setting.dlcs.register(setting.registration("a")).await;
     assert_eq!(registered.unwrap().image.width(), 4);
+    setting.backend.refuse("find_image", 0);
     setting.backend.lose_answers("fail", 1);
     let refused = setting.dlcs.register(setting.registration("html")).await;
     assert!(matches!(refused, Err(Error::Ingest { .. })), "{refused:?}");
+}
+
+/// Gives up a task while the queue, which has just granted it a lease, answers; then the image is there for others, untried.
+async fn assert_given_back(
+    setting: &Setting,
+    operation: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let gate = setting.backend.hold_answer(operation);
+    let task = tokio::spawn(task);
+    opened(&gate).await;
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    gate.open.notify_one();
+    let begun = Instant::now();
+    let claimed = loop {
+        if let Some(claimed) = claim_elsewhere(setting).await {
+            break claimed;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "{operation}");
+        sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(claimed.lease.attempt(), 1);
+    setting.backend.release(claimed.lease).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_given_back_whose_grant_nobody_waits_for() {
+    let setting = Setting::new().await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    let (dlcs, registration) = (setting.dlcs.clone(), setting.registration("a"));
+    assert_given_back(&setting, "begin", async move {
+        let _ = dlcs.register(registration).await;
+    })
+    .await;
+    let workers = setting.dlcs.clone().run_workers(std::future::pending());
+    assert_given_back(&setting, "claim", workers).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_takes_no_longer_than_its_limit_although_the_database_is_away_at_its_end() {
+    let mut settings = Settings::default();
+    settings.drain = Duration::from_secs(20);
+    let setting = Setting::with(settings).await;
+    let gate = Arc::new(Gate::default());
+    let script = Script::Gate(Arc::clone(&gate), "4x4");
+    setting.origin.script("slow", script);
+    submitted(&setting, "slow").await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let workers = setting.dlcs.clone().run_workers(async {
+        let _ = stopped.await;
+    });
+    let workers = tokio::spawn(workers);
+    opened(&gate).await;
+    stop.send(()).unwrap();
+    let begun = Instant::now();
+    sleep(Duration::from_secs(18)).await;
+    setting.backend.refuse("complete", usize::MAX);
+    gate.open.notify_one();
+    workers.await.unwrap();
+    assert!(
+        begun.elapsed() <= Duration::from_secs(21),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Response};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
+use super::HEADERS;
 use super::headers::Description;
 use crate::body::{ResponseBody, full, left_out};
 use crate::context::Context;
@@ -67,7 +68,8 @@ impl ReadyAnswers {
             .find_image(&answer.image.id)
             .await?;
         if found.is_none_or(|image| !Arc::ptr_eq(&image, &answer.image) && image != answer.image) {
-            cache.remove(&sought);
+            // Somebody may have kept a newer one meanwhile.
+            cache.remove_if(&sought, |kept| Arc::ptr_eq(kept, &answer));
             return Ok(None);
         }
         if let Some(response) = answer.description.not_modified(&request.headers) {
@@ -101,7 +103,7 @@ impl ReadyAnswers {
             base: Arc::clone(&context.delivery),
             path: request.uri.path().into(),
         };
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         description.add_to(&mut headers);
         let answer = ReadyAnswer {
             image: Arc::clone(image),

@@ -227,6 +227,7 @@ pub(super) const TABLES: [Table; 16] = [
             ("batch", Number),
             ("generation", Number),
             ("attempt", Number),
+            ("postponed", Number),
             ("crashes", Number),
             ("crashes_alone", Number),
             ("set_apart", Truth),

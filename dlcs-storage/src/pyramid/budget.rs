@@ -17,6 +17,8 @@ pub(super) struct DecodeBudget {
     turns: Arc<Semaphore>,
     units: Arc<Semaphore>,
     bytes: u64,
+    /// What [`Self::bytes`] are in permits, of which a part may be left over.
+    all: u32,
 }
 
 /// The right to decode one source; ends when it is dropped.
@@ -28,11 +30,13 @@ pub(super) struct Turn {
 
 impl DecodeBudget {
     pub(super) fn new(concurrency: NonZeroUsize, bytes: u64) -> Self {
-        let units = (bytes / UNIT).clamp(1, u64::from(u32::MAX));
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize) as u64;
+        let all = (bytes / UNIT).clamp(1, most) as u32;
         Self {
             turns: Arc::new(Semaphore::new(concurrency.get())),
-            units: Arc::new(Semaphore::new(units as usize)),
+            units: Arc::new(Semaphore::new(all as usize)),
             bytes,
+            all,
         }
     }
 
@@ -47,7 +51,8 @@ impl DecodeBudget {
                 limit: self.bytes,
             });
         }
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        // Never more than there are, which nobody would ever have.
+        let units = bytes.div_ceil(UNIT).min(u64::from(self.all)) as u32;
         let units = Arc::clone(&self.units).acquire_many_owned(units).await;
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         Ok(Turn {
@@ -73,6 +78,11 @@ mod tests {
         assert!(budget.turn(0).now_or_never().is_none(), "by turns");
         drop((first, second));
         budget.turn(10 * UNIT).await.unwrap();
+        // A budget that is no whole number of permits can be used up.
+        let odd = DecodeBudget::new(two, 10 * UNIT + 7);
+        for bytes in [10 * UNIT, 10 * UNIT + 1, 10 * UNIT + 7] {
+            assert!(odd.turn(bytes).now_or_never().is_some(), "{bytes}");
+        }
         let refused = budget.turn(10 * UNIT + 1).await.unwrap_err();
         assert_eq!(
             refused.to_string(),

@@ -15,6 +15,10 @@ async fn databases_of_older_schemas_keep_everything_and_go_on_where_they_were() 
             4,
             include_str!("../../migrations/postgres/0004_list-in-order.sql"),
         ),
+        (
+            5,
+            include_str!("../../migrations/postgres/0005_keep-settings-and-originals.sql"),
+        ),
     ];
     for kept in 1..=steps.len() {
         let schema = schema_or_return!("databases_of_older_schemas_go_on");

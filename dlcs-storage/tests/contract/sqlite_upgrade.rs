@@ -166,7 +166,7 @@ async fn a_database_of_the_first_schema_goes_on_where_it_was() {
     let database = place.raw();
     let number = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    assert_eq!(number("PRAGMA user_version"), 5);
+    assert_eq!(number("PRAGMA user_version"), 6);
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let orphan = "INSERT INTO jobs (image, customer, lane, host, generation, attempt, crashes, crashes_alone, set_apart, run_at)
         VALUES (999, 1, 0, '', 1, 0, 0, 0, 0, 0)";
@@ -181,6 +181,7 @@ async fn databases_of_later_schemas_keep_everything_and_go_on_where_they_were() 
         include_str!("../../migrations/sqlite/0002_register-without-processing.sql"),
         include_str!("../../migrations/sqlite/0003_share-the-queue.sql"),
         include_str!("../../migrations/sqlite/0004_list-in-order.sql"),
+        include_str!("../../migrations/sqlite/0005_keep-settings-and-originals.sql"),
     ];
     for version in 3..=steps.len() {
         let place = Place::new();

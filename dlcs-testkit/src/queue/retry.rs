@@ -102,6 +102,24 @@ pub async fn postponed_image_lets_others_go_first_uncharged(on: &QueueContext<'_
     let again = on.claimed().await.lease;
     let why = "what it waited for is not its fault";
     same((again.image(), again.attempt()), (&postponed, 1), why);
+    let why = "each time it may be put off for longer";
+    same(again.postponed(), 1, why);
+    let failure = Failure::Postpone {
+        after: WAIT,
+        error: "the store is full".to_owned(),
+    };
+    on.queue.fail(again, failure).await.unwrap();
+    on.clock.advance(WAIT);
+    let again = on.claimed().await.lease;
+    same(again.postponed(), 2, why);
+    on.queue.fail(again, retry()).await.unwrap();
+    on.clock.advance(WAIT);
+    let again = on.claimed().await.lease;
+    same(
+        (again.postponed(), again.attempt()),
+        (2, 2),
+        "each counts for itself",
+    );
     on.complete(again, 100).await;
     same(
         on.tally(&batch).await,

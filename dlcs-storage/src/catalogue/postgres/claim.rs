@@ -170,9 +170,11 @@ pub(super) async fn fail(
         Failure::Retry { after, error } | Failure::Postpone { after, error } => {
             image.requeue();
             let mut waiting = job.clone();
-            if matches!(failure, Failure::Retry { .. }) {
-                waiting.attempt = waiting.attempt.saturating_add(1);
-            }
+            let count = match failure {
+                Failure::Retry { .. } => &mut waiting.attempt,
+                _ => &mut waiting.postponed,
+            };
+            *count = count.saturating_add(1);
             waiting.run_at = now.after(*after);
             put_back(session, &mut tally, &job, waiting, Some(error)).await?;
             image::save_state(session, &[&stored]).await?;

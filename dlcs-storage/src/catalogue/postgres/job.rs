@@ -13,8 +13,8 @@ use super::share;
 use super::values::Values;
 
 /// The columns that [`read`] expects, of `jobs AS j`.
-pub(super) const COLUMNS: &str = "j.id, j.image, j.customer, j.lane, j.host, j.batch, j.generation, j.attempt, j.crashes, j.crashes_alone, \
-                                  j.set_apart, j.run_at, j.lease_token, j.lease_since, j.lease_charge, j.lease_alone";
+pub(super) const COLUMNS: &str = "j.id, j.image, j.customer, j.lane, j.host, j.batch, j.generation, j.attempt, j.postponed, j.crashes, \
+                                  j.crashes_alone, j.set_apart, j.run_at, j.lease_token, j.lease_since, j.lease_charge, j.lease_alone";
 
 /// A job that waits or is leased.
 #[derive(Clone)]
@@ -28,6 +28,7 @@ pub(super) struct Job {
     pub(super) batch: Option<BatchId>,
     pub(super) generation: Generation,
     pub(super) attempt: u32,
+    pub(super) postponed: u32,
     pub(super) crashes: Crashes,
     pub(super) set_apart: bool,
     pub(super) run_at: Timestamp,
@@ -72,6 +73,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<Job> {
         batch: columns.batch_or_none()?,
         generation: Generation::new(columns.number("generation")?),
         attempt: columns.small("attempt")?,
+        postponed: columns.small("postponed")?,
         crashes: Crashes {
             in_company: columns.small("crashes")?,
             alone: columns.small("crashes_alone")?,
@@ -151,6 +153,7 @@ pub(super) async fn add(
         batch: stored.image.batch,
         generation: stored.image.generation,
         attempt: 0,
+        postponed: 0,
         crashes: Crashes::default(),
         set_apart: false,
         run_at: session.now(),
@@ -186,6 +189,7 @@ pub(super) async fn lease(
         generation: job.generation,
         token: LeaseToken::new(token),
         attempt: job.attempt.saturating_add(1),
+        postponed: job.postponed,
         batch: job.batch,
         until: now.after(claim.lease_for),
     };
@@ -256,14 +260,15 @@ pub(super) async fn put_back(session: &Session, job: &Job, error: Option<&str>) 
     session
         .execute(
             "UPDATE jobs SET lease_token = NULL, lease_owner = NULL, lease_since = NULL, lease_until = NULL, lease_charge = NULL,
-                 lease_alone = NULL, run_at = $2, set_apart = $3, attempt = $4, crashes = $5, crashes_alone = $6,
-                 last_error = coalesce($7, last_error)
+                 lease_alone = NULL, run_at = $2, set_apart = $3, attempt = $4, postponed = $5, crashes = $6,
+                 crashes_alone = $7, last_error = coalesce($8, last_error)
              WHERE id = $1",
             &[
                 &job.id,
                 &job.run_at.as_micros(),
                 &job.set_apart,
                 &i64::from(job.attempt),
+                &i64::from(job.postponed),
                 &i64::from(job.crashes.in_company),
                 &i64::from(job.crashes.alone),
                 &error,

@@ -8,7 +8,7 @@ use super::connection::quoted;
 use super::error::OpenError;
 
 /// Every step, and the schema version that it leads to.
-const MIGRATIONS: [(u32, &str); 3] = [
+const MIGRATIONS: [(u32, &str); 4] = [
     (
         3,
         include_str!("../../../migrations/postgres/0003_create-catalogue-and-queue.sql"),
@@ -20,6 +20,10 @@ const MIGRATIONS: [(u32, &str); 3] = [
     (
         5,
         include_str!("../../../migrations/postgres/0005_keep-settings-and-originals.sql"),
+    ),
+    (
+        6,
+        include_str!("../../../migrations/postgres/0006_count-postponements.sql"),
     ),
 ];
 

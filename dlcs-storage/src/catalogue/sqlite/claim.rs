@@ -152,6 +152,7 @@ pub(super) fn fail(
             image.requeue();
         }
         Failure::Postpone { after, error } => {
+            job.postponed = job.postponed.saturating_add(1);
             job::wait(connection, job, now.after(after), &error, now)?;
             image.requeue();
         }

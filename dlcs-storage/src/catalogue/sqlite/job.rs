@@ -17,13 +17,13 @@ use super::row::{Columns, stored, unreadable};
 use super::share::{self, Change};
 use super::{Sequence, batch, collectable, query_all, query_one, space};
 
-const COLUMNS: &str = "id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token, \
-                       lease_since, lease_charge, lease_alone";
+const COLUMNS: &str = "id, image, customer, lane, host, batch, generation, attempt, postponed, crashes, crashes_alone, set_apart, run_at, \
+                       lease_token, lease_since, lease_charge, lease_alone";
 
 /// Leases that have ended without a word of their holder.
 pub(super) const EXPIRED: &str = "
-    SELECT id, image, customer, lane, host, batch, generation, attempt, crashes, crashes_alone, set_apart, run_at, lease_token,
-        lease_since, lease_charge, lease_alone
+    SELECT id, image, customer, lane, host, batch, generation, attempt, postponed, crashes, crashes_alone, set_apart, run_at,
+        lease_token, lease_since, lease_charge, lease_alone
     FROM jobs INDEXED BY jobs_leased
     WHERE lease_token IS NOT NULL AND lease_until <= ?1 ORDER BY lease_until, id LIMIT ?2";
 
@@ -45,6 +45,7 @@ pub(super) struct Job {
     pub(super) batch: Option<BatchId>,
     pub(super) generation: Generation,
     pub(super) attempt: u32,
+    pub(super) postponed: u32,
     pub(super) crashes: Crashes,
     set_apart: bool,
     pub(super) run_at: Timestamp,
@@ -89,6 +90,7 @@ fn read(columns: &mut Columns<'_, '_>) -> Result<Job> {
         batch: columns.batch_or_none()?,
         generation: Generation::new(columns.number("generation")?),
         attempt: columns.get()?,
+        postponed: columns.get()?,
         crashes: Crashes {
             in_company: columns.get()?,
             alone: columns.get()?,
@@ -162,6 +164,7 @@ impl Arrivals {
             batch: image.batch,
             generation: image.generation,
             attempt: 0,
+            postponed: 0,
             crashes: Crashes::default(),
             set_apart: false,
             run_at: now,
@@ -278,6 +281,7 @@ pub(super) fn lease(
         generation: job.generation,
         token: LeaseToken::new(token),
         attempt: job.attempt.saturating_add(1),
+        postponed: job.postponed,
         batch: job.batch,
         until: now.after(claim.lease_for),
     };
@@ -332,7 +336,7 @@ pub(super) fn renew(connection: &Connection, token: LeaseToken, until: Timestamp
     }
 }
 
-/// Puts a leased job back with its attempts as they are given here, not due before a time.
+/// Puts a leased job back with its counts as they are given here, not due before a time.
 pub(super) fn wait(
     connection: &Connection,
     mut job: Job,
@@ -341,8 +345,10 @@ pub(super) fn wait(
     now: Timestamp,
 ) -> Result<()> {
     connection
-        .prepare_cached("UPDATE jobs SET attempt = ?2, last_error = ?3 WHERE id = ?1")?
-        .execute(params![job.id, job.attempt, error])?;
+        .prepare_cached(
+            "UPDATE jobs SET attempt = ?2, postponed = ?3, last_error = ?4 WHERE id = ?1",
+        )?
+        .execute(params![job.id, job.attempt, job.postponed, error])?;
     job.run_at = run_at;
     put_back(connection, &job, job.set_apart, now)
 }

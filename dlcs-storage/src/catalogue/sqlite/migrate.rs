@@ -10,12 +10,13 @@ use super::error::OpenError;
 const APPLICATION_ID: i32 = 0x444c_4353;
 
 /// Every step: the schema version that it leads to is its place, from 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/sqlite/0001_create-catalogue-and-queue.sql"),
     include_str!("../../../migrations/sqlite/0002_register-without-processing.sql"),
     include_str!("../../../migrations/sqlite/0003_share-the-queue.sql"),
     include_str!("../../../migrations/sqlite/0004_list-in-order.sql"),
     include_str!("../../../migrations/sqlite/0005_keep-settings-and-originals.sql"),
+    include_str!("../../../migrations/sqlite/0006_count-postponements.sql"),
 ];
 
 /// The schema version that this program works with.

@@ -3,11 +3,11 @@
 //! `object_store` syncs the names of directories that it makes. One that it finds may not be durable yet: a process before this one was killed
 //! when it had made it, or another put has just done so. Objects in it that are acknowledged went with it when the power fails.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many are remembered; they are forgotten when there are more, and synced once more each.
 const MOST: usize = 1 << 16;
@@ -16,8 +16,25 @@ const MOST: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// Those that have a durable name, as this process knows.
-    durable: Mutex<HashSet<PathBuf>>,
+    durable: HashSet<PathBuf>,
+    /// Those that a put is about to make, and whether another has come for them meanwhile.
+    making: HashMap<PathBuf, bool>,
+}
+
+/// The directories above an object that is being put.
+#[derive(Debug)]
+pub(super) struct Putting {
+    directories: Arc<Directories>,
+    /// Those whose names will have to be synced.
+    doubtful: Vec<PathBuf>,
+    /// The one of these that this put is going to make, and that the store syncs then.
+    own: Option<PathBuf>,
 }
 
 impl Directories {
@@ -25,42 +42,38 @@ impl Directories {
     pub(super) fn new(root: PathBuf) -> Self {
         Self {
             root,
-            durable: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// Before an object is put: the directories above it whose names will have to be synced.
-    pub(super) fn doubtful(&self, object: &str) -> Vec<PathBuf> {
+    /// An object is about to be put.
+    pub(super) fn put(self: &Arc<Self>, object: &str) -> Putting {
         let object = self.root.join(object);
         let above = object.ancestors().skip(1);
         let above: Vec<_> = above.take_while(|above| *above != self.root).collect();
-        let durable = self.durable();
-        let mut doubtful = Vec::new();
-        // One of several levels is of one image alone, which is put once at a time. Others may be made by another put at the same time.
-        let is_shared = |level: usize| level > 0 || above.len() == 1;
+        let mut state = self.state();
+        let (mut doubtful, mut own) = (Vec::new(), None);
         for (level, directory) in above.iter().enumerate() {
-            if !durable.contains(*directory) && (is_shared(level) || directory.is_dir()) {
-                doubtful.push((*directory).to_owned());
+            if state.durable.contains(*directory) {
+                continue;
             }
+            // The lowest of several is of one image alone: mostly nobody else makes it.
+            if level == 0 && above.len() > 1 {
+                if let Some(is_shared) = state.making.get_mut(*directory) {
+                    *is_shared = true;
+                } else if !directory.is_dir() {
+                    state.making.insert((*directory).to_owned(), false);
+                    own = Some((*directory).to_owned());
+                    continue;
+                }
+            }
+            doubtful.push((*directory).to_owned());
         }
-        doubtful
-    }
-
-    /// Makes the names of directories durable that are there.
-    pub(super) fn sync(&self, doubtful: Vec<PathBuf>) -> io::Result<()> {
-        for directory in doubtful {
-            if cfg!(unix)
-                && let Some(above) = directory.parent()
-            {
-                File::open(above)?.sync_all()?;
-            }
-            let mut durable = self.durable();
-            if durable.len() >= MOST {
-                durable.clear();
-            }
-            durable.insert(directory);
+        Putting {
+            directories: Arc::clone(self),
+            doubtful,
+            own,
         }
-        Ok(())
     }
 
     /// Makes it durable that an object is no more.
@@ -76,8 +89,46 @@ impl Directories {
         }
     }
 
-    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Putting {
+    /// The object has been put: makes the names above it durable that may not be.
+    pub(super) fn sync(mut self) -> io::Result<()> {
+        for directory in self.doubtful() {
+            if cfg!(unix)
+                && let Some(above) = directory.parent()
+            {
+                File::open(above)?.sync_all()?;
+            }
+            let mut state = self.directories.state();
+            if state.durable.len() >= MOST {
+                state.durable.clear();
+            }
+            state.durable.insert(directory);
+        }
+        Ok(())
+    }
+
+    fn doubtful(&mut self) -> Vec<PathBuf> {
+        let mut doubtful = std::mem::take(&mut self.doubtful);
+        // Another put may have made it, and not synced it yet.
+        if let Some(own) = self.own.take()
+            && self.directories.state().making.remove(&own) == Some(true)
+        {
+            doubtful.insert(0, own);
+        }
+        doubtful
+    }
+}
+
+impl Drop for Putting {
+    fn drop(&mut self) {
+        if let Some(own) = &self.own {
+            self.directories.state().making.remove(own);
+        }
     }
 }
 
@@ -86,24 +137,35 @@ mod tests {
     use super::*;
 
     /// Puts an object, and returns the directories whose names are synced for it.
-    fn put(directories: &Directories, object: &str) -> Vec<String> {
-        let doubtful = directories.doubtful(object);
+    fn put(directories: &Arc<Directories>, object: &str) -> Vec<String> {
+        put_during(directories, object, || {})
+    }
+
+    /// The same, with something that happens meanwhile.
+    fn put_during(
+        directories: &Arc<Directories>,
+        object: &str,
+        happens: impl FnOnce(),
+    ) -> Vec<String> {
+        let mut putting = directories.put(object);
         let path = directories.root.join(object);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "object").unwrap();
+        happens();
         let shown = |path: &PathBuf| {
             let below = path.strip_prefix(&directories.root).unwrap();
             below.display().to_string()
         };
-        let names = doubtful.iter().map(shown).collect();
-        directories.sync(doubtful).unwrap();
+        putting.doubtful = putting.doubtful();
+        let names = putting.doubtful.iter().map(shown).collect();
+        putting.sync().unwrap();
         names
     }
 
     #[test]
     fn what_is_removed_need_not_have_been_there() {
         let folder = tempfile::tempdir().unwrap();
-        let directories = Directories::new(folder.path().to_owned());
+        let directories = Arc::new(Directories::new(folder.path().to_owned()));
         put(&directories, "a/1");
         for object in ["a/1", "a/2", "b/c/1", "1"] {
             directories.removed(object).unwrap();
@@ -113,7 +175,7 @@ mod tests {
     #[test]
     fn directories_that_were_found_are_as_durable_as_those_that_were_made() {
         let folder = tempfile::tempdir().unwrap();
-        let directories = Directories::new(folder.path().to_owned());
+        let directories = Arc::new(Directories::new(folder.path().to_owned()));
         assert_eq!(put(&directories, "a/b/c/1"), ["a/b", "a"]);
         // The directory of an image, whoever has made it.
         assert_eq!(put(&directories, "a/b/c/2"), ["a/b/c"]);
@@ -121,11 +183,24 @@ mod tests {
         assert_eq!(put(&directories, "a/b/d/1"), [""; 0]);
         assert_eq!(put(&directories, "a/e/f/1"), ["a/e"]);
         // The next process knows of none.
-        let directories = Directories::new(folder.path().to_owned());
+        let directories = Arc::new(Directories::new(folder.path().to_owned()));
         assert_eq!(put(&directories, "a/b/c/1"), ["a/b/c", "a/b", "a"]);
         assert_eq!(put(&directories, "a/b/c/1"), [""; 0]);
         assert_eq!(put(&directories, "u/1"), ["u"]);
         assert_eq!(put(&directories, "u/2"), [""; 0]);
         assert_eq!(put(&directories, "1"), [""; 0]);
+    }
+
+    #[test]
+    fn who_makes_a_directory_with_others_at_the_same_time_syncs_it_as_they_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let directories = Arc::new(Directories::new(folder.path().to_owned()));
+        put(&directories, "a/b/z/1");
+        let others = || assert_eq!(put(&directories, "a/b/c/2"), ["a/b/c"]);
+        assert_eq!(put_during(&directories, "a/b/c/1", others), ["a/b/c"]);
+        // One that is given up leaves no doubt behind for who comes after it.
+        drop(directories.put("a/b/d/1"));
+        assert_eq!(put(&directories, "a/b/d/2"), [""; 0]);
+        assert!(directories.state().making.is_empty());
     }
 }

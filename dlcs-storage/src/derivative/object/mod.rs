@@ -155,12 +155,10 @@ impl DerivativeStore for ObjectDerivatives {
         let Some(directories) = self.directories.clone() else {
             return self.put_object(key, body).await;
         };
-        let (before, object) = (Arc::clone(&directories), key.path());
-        let doubtful = in_background(move || Ok(before.doubtful(&object))).await?;
+        let object = key.path();
+        let putting = in_background(move || Ok(directories.put(&object))).await?;
         let length = self.put_object(key, body).await?;
-        if !doubtful.is_empty() {
-            in_background(move || directories.sync(doubtful)).await?;
-        }
+        in_background(move || putting.sync()).await?;
         Ok(length)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dlcs_core::derivative::{DerivativeError, DerivativeKey, RenderError, Rendered};
 use dlcs_core::iiif::ResolvedRequest;
@@ -17,7 +17,15 @@ type Outcome = OnceCell<Result<Rendered, Arc<RenderError>>>;
 /// The renders that are under way.
 #[derive(Default)]
 pub(super) struct Flights {
-    running: Mutex<HashMap<Wanted, Arc<Outcome>>>,
+    running: Mutex<HashMap<Wanted, Flight>>,
+}
+
+/// A render, and how many wait for it.
+#[derive(Default)]
+struct Flight {
+    outcome: Arc<Outcome>,
+    /// Counted here, under the lock: a count of references still holds those of seats that are being given up.
+    seats: usize,
 }
 
 impl Flights {
@@ -46,8 +54,14 @@ impl Flights {
     }
 
     fn seat(&self, wanted: &Wanted) -> Arc<Outcome> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(running.entry(wanted.clone()).or_default())
+        let mut running = self.running();
+        let flight = running.entry(wanted.clone()).or_default();
+        flight.seats += 1;
+        Arc::clone(&flight.outcome)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<Wanted, Flight>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,16 +75,16 @@ struct Seat<'a> {
 impl Drop for Seat<'_> {
     /// The flight is forgotten when it has ended, or nobody is left.
     fn drop(&mut self) {
-        let mut running = self
-            .flights
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_this = running
-            .get(self.wanted)
-            .is_some_and(|outcome| Arc::ptr_eq(outcome, &self.outcome));
-        // One count is the map's, one is ours.
-        if is_this && (self.outcome.initialized() || Arc::strong_count(&self.outcome) <= 2) {
+        let mut running = self.flights.running();
+        let Some(flight) = running.get_mut(self.wanted) else {
+            return;
+        };
+        // Who begins after the end is on another flight.
+        if !Arc::ptr_eq(&flight.outcome, &self.outcome) {
+            return;
+        }
+        flight.seats -= 1;
+        if flight.seats == 0 || self.outcome.initialized() {
             running.remove(self.wanted);
         }
     }
@@ -115,5 +129,46 @@ impl fmt::Display for SharedError {
 impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Barrier;
+    use std::task::{Context, Poll, Waker};
+
+    use dlcs_core::id::UploadId;
+    use dlcs_core::iiif::{Dimensions, GrammarVersion, ImageRequest, Limits};
+
+    use super::*;
+
+    /// Two threads that give up at the same moment, many times.
+    #[test]
+    fn flights_that_nobody_waits_for_are_forgotten_whoever_leaves_last() {
+        const ROUNDS: usize = 20_000;
+        let flights = Flights::default();
+        let barrier = Barrier::new(2);
+        let image = Dimensions::new(8, 8).unwrap();
+        let request =
+            ImageRequest::parse("full", "max", "0", "default.jpg", GrammarVersion::V3).unwrap();
+        let request = request.resolve(image, &Limits::default()).unwrap();
+        let wanted = (DerivativeKey::Upload(UploadId::assign()), request);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..ROUNDS {
+                        barrier.wait();
+                        let mut waits = Box::pin(flights.join(&wanted, pending()));
+                        let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                        assert!(matches!(polled, Poll::Pending));
+                        barrier.wait();
+                        drop(waits);
+                        barrier.wait();
+                        assert!(flights.running().is_empty());
+                    }
+                });
+            }
+        });
     }
 }

@@ -197,11 +197,14 @@ impl PyramidRenderer {
         request: &ResolvedRequest,
     ) -> Result<Rendered, RenderError> {
         let wanted = (key.clone(), request.clone());
-        if let Some(rendered) = self.remembered(&wanted).await? {
+        if let Some(rendered) = self.at_hand(&wanted) {
             return Ok(rendered);
         }
         self.flights
             .join(&wanted, async {
+                if let Some(rendered) = self.remembered(&wanted).await? {
+                    return Ok(rendered);
+                }
                 let index = self.index(store, key, service).await?;
                 let ahead = self.ahead.get(key);
                 let from = Reads::new(store, key, ahead.as_deref());
@@ -222,20 +225,24 @@ impl PyramidRenderer {
             .await
     }
 
-    /// A result that is remembered, unless it is not.
-    async fn remembered(&self, wanted: &Wanted) -> Result<Option<Rendered>, RenderError> {
-        let found = self.results.get(wanted);
-        match found {
-            Some(rendered) if rendered.bytes.len() as u64 <= SENT_FREELY => {
-                return Ok(Some(rendered));
-            }
-            _ => {}
-        }
-        if let Some(bytes) = self.outbox.get(wanted) {
+    /// A result that may be sent at once.
+    fn at_hand(&self, wanted: &Wanted) -> Option<Rendered> {
+        let is_free = |rendered: &Rendered| rendered.bytes.len() as u64 <= SENT_FREELY;
+        let free = self.results.get(wanted).filter(is_free);
+        free.or_else(|| {
+            let bytes = self.outbox.get(wanted)?;
             let format = wanted.1.format;
-            return Ok(Some(Rendered { format, bytes }));
+            Some(Rendered { format, bytes })
+        })
+    }
+
+    /// A result that is remembered, once there is room to send it. For a flight: who waits for the same result waits for one room with it.
+    async fn remembered(&self, wanted: &Wanted) -> Result<Option<Rendered>, RenderError> {
+        // It may have come since the flight was boarded.
+        if let Some(rendered) = self.at_hand(wanted) {
+            return Ok(Some(rendered));
         }
-        let Some(rendered) = found else {
+        let Some(rendered) = self.results.get(wanted) else {
             return Ok(None);
         };
         let kept = self.admission.unsent(rendered.bytes.len() as u64).await?;
@@ -314,11 +321,14 @@ impl ImageRenderer for PyramidRenderer {
             stored => return tile(&index, from, stored).await,
         };
         let wanted = (key.clone(), request.clone());
-        if let Some(rendered) = self.remembered(&wanted).await? {
+        if let Some(rendered) = self.at_hand(&wanted) {
             return Ok(rendered);
         }
         self.flights
             .join(&wanted, async {
+                if let Some(rendered) = self.remembered(&wanted).await? {
+                    return Ok(rendered);
+                }
                 let choice = self.choose(&index, service, request, level)?;
                 self.rendered(from, &wanted, index, choice).await
             })

@@ -135,6 +135,21 @@ const ROWS: &[Row] = &[
         "convert scene.ppm -colors 13 -interlace PNG -define png:color-type=3 palette.png",
         "convert palette.png -define png:color-type=2 shown.png",
     ),
+    row(
+        "animated.png",
+        "convert scene.ppm frame1.png
+         convert scene.ppm -flip frame2.png
+         apngasm animated.png frame1.png 1 10",
+        "convert animated.png -define png:color-type=6 shown.png",
+    ),
+    // The turn is in a chunk `eXIf`, which neither program heeds: the same picture as JPEG is turned by it.
+    row(
+        "turned.png",
+        "convert scene.ppm -orient RightTop turned.tif
+         vips copy turned.tif turned.jpg[Q=95]
+         convert turned.jpg turned.png",
+        "vips autorot turned.jpg shown.png",
+    ),
     dotted(
         "plain.gif",
         "convert scene.ppm -colors 200 plain.gif",
@@ -225,6 +240,21 @@ const ROWS: &[Row] = &[
         "turned.avif",
         "avifenc -j 1 -s 8 -y 444 --min 5 --max 15 --irot 1 --imir 0 scene.png turned.avif",
         "heif-convert -q 100 turned.avif shown.png",
+    ),
+    // Samples that are light itself: of sRGB, and of the primaries of BT.2020 (the matrix is that of BT.2087).
+    #[cfg(feature = "source-avif")]
+    row(
+        "light.avif",
+        "convert scene.ppm -colorspace RGB -depth 16 -define png:bit-depth=16 light.png
+         avifenc -j 1 -s 8 -d 12 -y 444 --min 0 --max 3 --ignore-icc --cicp 1/8/1 light.png light.avif",
+        "convert scene.ppm shown.png",
+    ),
+    #[cfg(feature = "source-avif")]
+    row(
+        "wide.avif",
+        "convert scene.ppm -colorspace RGB -color-matrix 0.6274,0.3293,0.0433,0.0691,0.9195,0.0114,0.0164,0.0880,0.8956 -depth 16 -define png:bit-depth=16 wide.png
+         avifenc -j 1 -s 8 -d 12 -y 444 --min 0 --max 3 --ignore-icc --cicp 9/8/9 wide.png wide.avif",
+        "convert scene.ppm shown.png",
     ),
     #[cfg(feature = "source-heic")]
     row(

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use dlcs_core::derivative::{DerivativeStore, RenderError};
 use dlcs_core::iiif::{Level, Pyramid};
+use dlcs_core::memory::MemoryDerivatives;
 use futures_util::StreamExt;
 
 use super::support::{Raster, Ready, process};
@@ -226,4 +227,47 @@ async fn a_damaged_derivative_is_said_to_be_damaged() {
         gone.render(requests[0]).await,
         Err(RenderError::Derivative(_))
     ));
+}
+
+/// The same derivative as the first version of the private tag has it, which knew nothing of exact tiles within padded ones.
+async fn as_of_the_first_version(ready: &mut Ready) {
+    let mut bytes = ready.bytes.to_vec();
+    // An entry of a little-endian TIFF: tag 65117, bytes, how many, and where.
+    let entry = [0x5D, 0xFE, 1, 0];
+    let entry = bytes.windows(4).position(|found| found == entry).unwrap();
+    let value: [u8; 4] = bytes[entry + 8..entry + 12].try_into().unwrap();
+    let version = &mut bytes[u32::from_le_bytes(value) as usize];
+    assert_eq!(*version, 2);
+    *version = 1;
+    ready.bytes = bytes.into();
+    let body = futures_util::stream::iter([Ok(ready.bytes.clone())]).boxed();
+    ready.store = MemoryDerivatives::new();
+    ready.store.put(&ready.key, body).await.unwrap();
+}
+
+#[tokio::test]
+async fn derivatives_of_the_first_version_are_served_and_their_edges_made_anew() {
+    let source = Raster::photograph(700, 600, 3).to_png();
+    let now = process(source.clone()).await.unwrap();
+    let mut before = process(source).await.unwrap();
+    as_of_the_first_version(&mut before).await;
+    let pyramid = now.service.derivative.pyramid;
+    let mut anew = 0;
+    for level in pyramid.levels() {
+        assert!(before.level(level).await == now.level(level).await);
+        for (path, [.., w, h]) in tiles(pyramid, level) {
+            let path = format!("{path}.jpg");
+            let (old, new) = (before.render(&path).await, now.render(&path).await);
+            let (old, new) = (old.unwrap().bytes, new.unwrap().bytes);
+            if (w, h) == (pyramid.tile.get(), pyramid.tile.get()) {
+                assert!(old == new, "{path} is copied");
+                continue;
+            }
+            anew += usize::from(old != new);
+            let (old, new) = (Raster::from_jpeg(&old), Raster::from_jpeg(&new));
+            assert_eq!((old.width, old.height), (w, h), "{path}");
+            assert!(old.psnr(&new) > 40.0, "{path}: {}", old.psnr(&new));
+        }
+    }
+    assert!(anew > 3, "{anew} edge tiles were made anew");
 }

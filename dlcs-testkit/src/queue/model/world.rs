@@ -130,6 +130,7 @@ impl<B: Catalogue + IngestQueue> World<B> {
             generation: lease.generation(),
             token: lease.token(),
             attempt: lease.attempt(),
+            postponed: lease.postponed(),
             batch: lease.batch(),
             until: lease.until(),
         };

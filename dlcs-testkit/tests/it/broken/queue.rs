@@ -269,6 +269,7 @@ fn grant(lease: &Lease) -> LeaseGrant {
         generation: lease.generation(),
         token: lease.token(),
         attempt: lease.attempt(),
+        postponed: lease.postponed(),
         batch: lease.batch(),
         until: lease.until(),
     }

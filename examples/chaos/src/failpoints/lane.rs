@@ -1,7 +1,8 @@
 //! One run: a server with a fault, a client with a ledger, a start without faults, and a look at what is left.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -131,8 +132,8 @@ impl Lane {
         let mut wrong = Vec::new();
         let (seen, refusals) = match stage {
             Stage::Serve => {
-                let is_lasting = point.is_some_and(|point| point.fault == Fault::Lasting);
-                self.serve(arguments, &log, is_lasting, &mut ledger, &mut wrong)
+                let fault = point.map(|point| point.fault);
+                self.serve(arguments, &log, fault, &mut ledger, &mut wrong)
                     .await?
             }
             Stage::First | Stage::Start => {
@@ -140,7 +141,8 @@ impl Lane {
             }
         };
         let has_fired = has_fired(&seen);
-        if let Some(point) = point
+        if stage != Stage::Serve
+            && let Some(point) = point
             && point.fault != Fault::Kill
             && seen.contains(" +++ killed by ")
         {
@@ -220,18 +222,23 @@ impl Lane {
         &self,
         arguments: &[String],
         log: &Path,
-        is_lasting: bool,
+        fault: Option<Fault>,
         ledger: &mut Ledger,
         wrong: &mut Vec<String>,
     ) -> Result<(String, u32)> {
         let mut server = block_in_place(|| self.launch.start())?;
         let client = self.client(&server.url)?;
         found::drain(&client, &[1], DRAIN).await?;
-        let trace = block_in_place(|| Trace::attach(server.process.id(), arguments, log))?;
+        let mut trace = block_in_place(|| Trace::attach(server.process.id(), arguments, log))?;
+        if matches!(fault, Some(Fault::Eio | Fault::Enospc)) {
+            trace = trace.until(has_fired);
+        }
         let refusals = perform(&client, ledger, &SCENARIO, Some(&mut server), wrong).await;
         let mut trace = Some(trace);
         let mut seen = String::new();
-        if is_lasting && let Some(trace) = trace.take() {
+        if fault == Some(Fault::Lasting)
+            && let Some(trace) = trace.take()
+        {
             seen = block_in_place(|| trace.finish(false))?;
         }
         if server.process.ended()?.is_none() {
@@ -242,7 +249,12 @@ impl Lane {
                 wrong.push(format!("it does not go on by itself: {error}"));
             }
         }
-        stop(server, wrong);
+        let ended = stop(server, wrong);
+        if fault.is_some_and(|fault| fault != Fault::Kill)
+            && ended.is_some_and(|status| status.signal().is_some())
+        {
+            wrong.push("the program was ended by a signal".to_owned());
+        }
         if let Some(trace) = trace {
             seen = block_in_place(|| trace.finish(true))?;
         }
@@ -277,14 +289,18 @@ impl Lane {
     }
 }
 
-fn stop(server: Server, wrong: &mut Vec<String>) {
-    let mut server = server;
-    if !matches!(server.process.ended(), Ok(None)) {
-        return;
+/// How a server has ended, by itself or because it is told to now.
+fn stop(mut server: Server, wrong: &mut Vec<String>) -> Option<ExitStatus> {
+    if let Ok(Some(status)) = server.process.ended() {
+        return Some(status);
     }
     server.process.signal(rustix::process::Signal::TERM);
-    if let Err(error) = block_in_place(|| server.process.wait()) {
-        wrong.push(error.to_string());
+    match block_in_place(|| server.process.wait()) {
+        Ok(status) => Some(status),
+        Err(error) => {
+            wrong.push(error.to_string());
+            None
+        }
     }
 }
 

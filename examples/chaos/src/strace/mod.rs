@@ -6,6 +6,9 @@ mod line;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -41,6 +44,14 @@ pub(crate) fn words(arguments: &[String], log: &Path) -> Vec<OsString> {
 pub(crate) struct Trace {
     tracer: Child,
     log: PathBuf,
+    watch: Option<Watch>,
+}
+
+/// Leaves a process alone when its trace has said something.
+#[derive(Debug)]
+struct Watch {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl Trace {
@@ -62,6 +73,7 @@ impl Trace {
                 .spawn()
                 .map_err(|error| format!("cannot start strace: {error}"))?,
             log: log.to_owned(),
+            watch: None,
         };
         let limit = Instant::now() + PATIENCE;
         while !is_traced(process)? {
@@ -76,8 +88,40 @@ impl Trace {
         Ok(trace)
     }
 
+    /// Leaves the process alone as soon as this is true of what was seen: `strace` counts for each thread, and the next one that comes by
+    /// would meet the same fault again.
+    pub(crate) fn until(mut self, is_enough: fn(&str) -> bool) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (tracer, log, stop) = (
+            Pid::from_child(&self.tracer),
+            self.log.clone(),
+            Arc::clone(&is_over),
+        );
+        let thread = std::thread::spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                if is_enough(&read(&log).unwrap_or_default()) {
+                    // Not waited for yet: the number is still its own.
+                    let _ = kill_process(tracer, Signal::TERM);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        self.watch = Some(Watch { is_over, thread });
+        self
+    }
+
+    /// Ends what watches, before the number of the tracer can become another's.
+    fn unwatch(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            watch.is_over.store(true, Ordering::Release);
+            let _ = watch.thread.join();
+        }
+    }
+
     /// Waits until the process has ended, or leaves it alone, and returns what was seen.
     pub(crate) fn finish(mut self, has_ended: bool) -> Result<String> {
+        self.unwatch();
         if !has_ended {
             let _ = kill_process(Pid::from_child(&self.tracer), Signal::TERM);
         }
@@ -88,6 +132,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
+        self.unwatch();
         let _ = kill_process(Pid::from_child(&self.tracer), Signal::TERM);
         let _ = self.tracer.wait();
     }
