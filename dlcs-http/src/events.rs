@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use dlcs_core::CustomerId;
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::{ResponseBody, streamed};
 use crate::error::{ApiError, Kind};
+use crate::places::{Place, Places};
 
 /// Tells nginx, and who took that over from it, to pass on what comes as it comes.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -30,6 +32,8 @@ pub(crate) const ALIVE: Bytes = Bytes::from_static(b": alive\n\n");
 #[derive(Clone)]
 pub(crate) struct Streams {
     permits: Arc<Semaphore>,
+    /// What each customer has of them.
+    customers: Places<CustomerId>,
     stopped: Option<Shared<BoxFuture<'static, ()>>>,
 }
 
@@ -40,6 +44,8 @@ impl Streams {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
+            // Half of them are always left to the others.
+            customers: Places::new(limit.div_ceil(2)),
             stopped: None,
         }
     }
@@ -48,22 +54,27 @@ impl Streams {
     pub(crate) fn until(&self, stopped: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             permits: Arc::clone(&self.permits),
+            customers: self.customers.clone(),
             stopped: Some(stopped.boxed().shared()),
         }
     }
 
-    /// Makes room for one more.
-    pub(crate) fn open(&self) -> Result<Opened, ApiError> {
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => Ok(Opened {
-                _permit: permit,
-                stopped: self.stopped.clone(),
-            }),
-            Err(_) => Err(ApiError::new(
-                Kind::Overloaded,
-                "too many streams of events are open: try again later, or read the batch itself",
-            )),
-        }
+    /// Makes room for one more of a customer's.
+    pub(crate) fn open(&self, customer: CustomerId) -> Result<Opened, ApiError> {
+        let full = |whose| {
+            let detail = format!(
+                "too many streams of events{whose} are open: try again later, or read the batch itself"
+            );
+            ApiError::new(Kind::Overloaded, detail)
+        };
+        let place = self.customers.enter(customer);
+        let place = place.ok_or_else(|| full(" of this customer"))?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        Ok(Opened {
+            _place: place,
+            _permit: permit.map_err(|_| full(""))?,
+            stopped: self.stopped.clone(),
+        })
     }
 }
 
@@ -75,6 +86,7 @@ impl fmt::Debug for Streams {
 
 /// The room of one stream, for as long as it is open.
 pub(crate) struct Opened {
+    _place: Place<CustomerId>,
     _permit: OwnedSemaphorePermit,
     stopped: Option<Shared<BoxFuture<'static, ()>>>,
 }
@@ -146,9 +158,20 @@ mod tests {
     #[test]
     fn room_that_is_left_is_there_again() {
         let streams = Streams::new(1);
-        let opened = streams.open().ok();
-        assert!(streams.until(async {}).open().is_err());
+        let opened = streams.open(CustomerId::FIRST).ok();
+        let open = || streams.until(async {}).open(CustomerId::FIRST);
+        assert!(open().is_err());
         drop(opened);
-        assert!(streams.open().is_ok());
+        assert!(open().is_ok());
+    }
+
+    #[test]
+    fn no_customer_has_more_than_half_of_them() {
+        let streams = Streams::new(4);
+        let customers = [1, 2, 3].map(|id| CustomerId::new(id).unwrap());
+        let opened: Vec<_> = (0..3).map(|_| streams.open(customers[0])).collect();
+        assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 2);
+        let others = customers.map(|customer| streams.open(customer).ok());
+        assert_eq!(others.map(|opened| opened.is_some()), [false, true, true]);
     }
 }

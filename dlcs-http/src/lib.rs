@@ -20,6 +20,7 @@ mod hydra;
 mod idempotency;
 mod pair;
 mod payload;
+mod places;
 mod query;
 mod resource;
 mod sheet;

@@ -154,6 +154,19 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_one_subscriber_are_one_network() {
+        let networks = |texts: [&str; 2]| {
+            let [a, b] = texts.map(|text| network(text.parse().unwrap()));
+            a == b
+        };
+        assert!(networks(["2001:db8::1", "2001:db8::2:0:0:1"]));
+        assert!(!networks(["2001:db8::1", "2001:db8:0:1::1"]));
+        // IPv4 through a socket that listens for both.
+        assert!(networks(["::ffff:192.0.2.1", "192.0.2.1"]));
+        assert!(!networks(["::ffff:192.0.2.1", "::ffff:192.0.2.2"]));
+    }
+
+    #[test]
     fn only_proxies_that_are_believed_say_who_the_client_is() {
         let client = |peer: &str, forwarded: &[&str]| {
             let headers: Vec<_> = forwarded

@@ -109,7 +109,7 @@ impl DlcsServiceBuilder {
         self
     }
 
-    /// Says how many streams of events may be open at once; each looks at its batch ten times a second.
+    /// Says how many streams of events may be open at once, of one customer half of them; each looks at its batch ten times a second.
     #[must_use]
     pub fn with_event_streams(mut self, streams: usize) -> Self {
         self.0.streams = Streams::new(streams);

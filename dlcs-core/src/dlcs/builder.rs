@@ -27,6 +27,8 @@ pub struct Settings {
     pub lease_for: Duration,
     /// How often a lease is renewed.
     pub heartbeat: Duration,
+    /// How long one attempt at an image may take, from its fetch to its derivative: what takes longer has failed for good.
+    pub attempt_limit: Duration,
     /// How often a registration is tried when its failures may pass.
     pub attempts: u32,
     /// How long an immediate registration waits in all between its attempts.
@@ -54,6 +56,7 @@ impl Default for Settings {
             per_host: 8,
             lease_for: Duration::from_secs(60),
             heartbeat: Duration::from_secs(15),
+            attempt_limit: Duration::from_secs(1800),
             attempts: 5,
             immediate_patience: Duration::from_secs(5),
             drain: Duration::from_secs(25),
@@ -101,6 +104,13 @@ impl Settings {
     pub fn with_lease_for(mut self, lease_for: Duration) -> Self {
         self.lease_for = lease_for;
         self.heartbeat = lease_for / 4;
+        self
+    }
+
+    /// Says how long one attempt at an image may take, from its fetch to its derivative: what takes longer has failed for good.
+    #[must_use]
+    pub const fn with_attempt_limit(mut self, limit: Duration) -> Self {
+        self.attempt_limit = limit;
         self
     }
 

@@ -227,6 +227,7 @@ impl Dlcs {
             processor: self.0.processor.as_ref(),
             lease_for: settings.lease_for,
             heartbeat: settings.heartbeat,
+            limit: settings.attempt_limit,
             storage: &settings.storage,
         }
     }

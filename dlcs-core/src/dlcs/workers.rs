@@ -20,7 +20,9 @@ const COLLECT: Duration = Duration::from_secs(30);
 pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
-/// How many of them at once.
+/// How often an image is put off before it is given up: for a day, nearly all of it in waits of ten minutes.
+const PUT_OFF: u32 = 150;
+/// How many objects that nothing refers to are deleted at once.
 const COLLECT_AT_ONCE: usize = 500;
 
 /// What a worker does when it is done with an image.
@@ -204,7 +206,7 @@ impl Dlcs {
         let error = error.after_attempts(attempt);
         let sentence = error.sentence();
         tracing::info!(image = %lease.image(), attempt, error = sentence, "an attempt at an image failed");
-        if error.is_no_fault_of_the_image() {
+        if error.is_no_fault_of_the_image() && lease.postponed() < PUT_OFF {
             Failure::Postpone {
                 after: backoff(lease.postponed().saturating_add(1), None, jitter()),
                 error: sentence,

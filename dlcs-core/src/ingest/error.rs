@@ -66,6 +66,12 @@ pub enum IngestError {
     /// The customer would store more than it may.
     #[error(transparent)]
     OverQuota(#[from] OverQuota),
+    /// Fetching and processing took longer than an attempt may.
+    #[error("an attempt at the image took longer than {} seconds", .after.as_secs())]
+    TookTooLong {
+        /// The limit.
+        after: Duration,
+    },
     /// A part of this program panicked over the image.
     #[error("processing panicked")]
     Panicked,
@@ -87,6 +93,7 @@ impl IngestError {
             Self::Store(_) | Self::Catalogue(_) => true,
             Self::Policy(_)
             | Self::OverQuota(_)
+            | Self::TookTooLong { .. }
             | Self::Panicked
             | Self::LeaseLost
             | Self::NotRenewed(_) => false,
@@ -180,6 +187,10 @@ impl IngestError {
             Self::Store(_) | Self::Catalogue(_) | Self::NotRenewed(_) => {
                 "the image could not be stored because of a fault of this server; try again".to_owned()
             }
+            Self::TookTooLong { after } => format!(
+                "fetching and processing the image took longer than {} seconds; register a smaller image, or ask the operator to raise the limit",
+                after.as_secs()
+            ),
             Self::Panicked => {
                 "the image could not be processed because of a fault of this program; report it with the source".to_owned()
             }

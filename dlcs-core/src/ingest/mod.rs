@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::derivative::{
     DerivativeError, DerivativeKey, DerivativeStore, ImageProcessor, ProcessError, ProcessOptions,
@@ -47,6 +47,8 @@ pub(crate) struct Ingester<'a> {
     pub(crate) processor: &'a dyn ImageProcessor,
     pub(crate) lease_for: Duration,
     pub(crate) heartbeat: Duration,
+    /// How long an attempt may take.
+    pub(crate) limit: Duration,
     pub(crate) storage: &'a StoragePolicies,
 }
 
@@ -61,7 +63,11 @@ impl Ingester<'_> {
         // A backend that panics must not take the other workers with it.
         let work = AssertUnwindSafe(self.make(image, generation, token)).catch_unwind();
         self.holding(lease, async {
-            work.await.unwrap_or(Err(IngestError::Panicked))
+            match timeout(self.limit, work).await {
+                Ok(made) => made.unwrap_or(Err(IngestError::Panicked)),
+                // Whoever holds a lease renews it: nothing else would end this.
+                Err(_) => Err(IngestError::TookTooLong { after: self.limit }),
+            }
         })
         .await
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use dlcs_core::{
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::flaky::Flaky;
@@ -44,6 +46,8 @@ pub(crate) enum Script {
     Silent,
     /// Is out of order so many times, then gives the bytes.
     Unavailable(usize, &'static str),
+    /// Is out of order, and asks to be left alone for so long.
+    Busy(Duration),
     /// Says when it has been opened, then waits to be let go.
     Gate(Arc<Gate>, &'static str),
 }
@@ -60,11 +64,22 @@ pub(crate) struct Gate {
 pub(crate) struct FakeOrigin {
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     pub(crate) opened: Arc<AtomicUsize>,
+    times: Arc<Mutex<HashMap<String, Vec<Instant>>>>,
 }
 
 impl FakeOrigin {
     pub(crate) fn script(&self, name: &str, script: Script) {
         self.scripts.lock().unwrap().insert(address(name), script);
+    }
+
+    /// The seconds between the times at which a name was opened.
+    pub(crate) fn gaps(&self, name: &str) -> Vec<f64> {
+        let times = self.times.lock().unwrap();
+        let times = times.get(&address(name)).map_or(&[][..], Vec::as_slice);
+        let pairs = times.windows(2);
+        pairs
+            .map(|pair| (pair[1] - pair[0]).as_secs_f64())
+            .collect()
     }
 }
 
@@ -91,6 +106,9 @@ impl OriginStrategy for FakeOrigin {
     async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse, OriginError> {
         self.opened.fetch_add(1, Ordering::SeqCst);
         let url = request.url().to_string();
+        let mut times = self.times.lock().unwrap();
+        times.entry(url.clone()).or_default().push(Instant::now());
+        drop(times);
         let script = self
             .scripts
             .lock()
@@ -119,6 +137,10 @@ impl OriginStrategy for FakeOrigin {
                     retry_after: None,
                 })
             }
+            Script::Busy(asked) => Err(OriginError::Unavailable {
+                status: Some(503),
+                retry_after: Some(asked),
+            }),
             Script::Gate(gate, text) => {
                 gate.opened.notify_one();
                 gate.open.notified().await;

@@ -79,6 +79,59 @@ async fn queued_images_are_tried_again_until_their_origin_comes_back_or_their_at
     );
 }
 
+/// Whether each wait took as long as was meant, and no longer than it takes to see that it is over.
+fn assert_waited(gaps: &[f64], meant: &[std::ops::RangeInclusive<f64>]) {
+    assert_eq!(gaps.len(), meant.len(), "{gaps:?}");
+    for (gap, meant) in gaps.iter().zip(meant) {
+        assert!(
+            (*meant.start()..=meant.end() + 1.1).contains(gap),
+            "{gaps:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_wait_is_twice_as_long_unless_the_origin_asks_for_more() {
+    let setting = Setting::new().await;
+    let never = Script::Unavailable(usize::MAX, "4x4");
+    setting.origin.script("never", never);
+    let asked = Duration::from_secs(100);
+    setting.origin.script("busy", Script::Busy(asked));
+    let batch = ["never", "busy"].map(|name| setting.registration(name));
+    let batch = setting.dlcs.submit_batch(batch).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    report_in_time(&setting, &batch).await;
+    let meant = [2.0, 4.0, 8.0, 16.0].map(|seconds| seconds * 0.8..=seconds * 1.2);
+    assert_waited(&setting.origin.gaps("never"), &meant);
+    assert_waited(&setting.origin.gaps("busy"), &[const { 100.0..=100.0 }; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_too_long_has_failed_although_its_lease_is_renewed() {
+    let limit = Duration::from_secs(300);
+    let setting = Setting::with(Settings::default().with_attempt_limit(limit)).await;
+    let gate = Arc::new(Gate::default());
+    setting.origin.script("slow", Script::Gate(gate, "4x4"));
+    let begun = Instant::now();
+    let batch = [setting.registration("slow")];
+    let batch = setting.dlcs.submit_batch(batch).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let report = report_in_time(&setting, &batch).await;
+    assert_eq!((report.batch.completed, report.batch.errors), (0, 1));
+    let error = report.failed[0].state.error().unwrap();
+    assert!(error.contains("longer than 300 seconds"), "{error}");
+    let waited = begun.elapsed();
+    assert!(waited >= limit && waited < limit * 2, "{waited:?}");
+    let refused = setting.dlcs.register(setting.registration("slow")).await;
+    let Err(Error::Ingest { source, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        matches!(source, IngestError::TookTooLong { .. }),
+        "{source:?}"
+    );
+}
+
 #[tokio::test]
 async fn workers_that_are_told_to_stop_give_back_what_they_cannot_finish() {
     let setting = Setting::with(Settings::default().with_drain(Duration::ZERO)).await;
@@ -275,6 +328,29 @@ async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged()
     setting.store.set_fault(None);
     let report = report_in_time(&setting, &large).await;
     assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_for_which_there_never_is_room_fails_after_a_day() {
+    let setting = Setting::with(Settings::default().with_workers(1)).await;
+    setting
+        .store
+        .set_fault(Some(StoreFault::TooLarge(setting.id("large"))));
+    setting.origin.script("large", Script::Bytes("4x4"));
+    let large = setting.registration("large");
+    let large = setting.dlcs.submit_batch([large]).await.unwrap();
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    let begun = Instant::now();
+    let report = setting
+        .dlcs
+        .wait(CustomerId::FIRST, large.id)
+        .await
+        .unwrap();
+    let hours = begun.elapsed().as_secs_f64() / 3600.0;
+    assert!((18.0..30.0).contains(&hours), "{hours}");
+    assert_eq!((report.batch.completed, report.batch.errors), (0, 1));
+    let error = report.failed[0].state.error().unwrap();
+    assert!(error.contains("the store is full"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

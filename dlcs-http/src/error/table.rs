@@ -145,6 +145,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
             OriginError::UnsupportedScheme { .. } => Kind::Invalid,
             _ => Kind::OriginFailed,
         },
+        IngestError::TookTooLong { .. } => Kind::OriginTimedOut,
         IngestError::Process { source, .. } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
         IngestError::Process {

@@ -42,7 +42,7 @@ pub(crate) async fn get(
     let watch = Watch {
         dlcs: context.dlcs.clone(),
         api: Arc::clone(&context.api),
-        opened: streams.open()?,
+        opened: streams.open(customer)?,
         credentials: headers
             .get(AUTHORIZATION)
             .cloned()

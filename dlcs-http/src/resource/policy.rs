@@ -105,7 +105,10 @@ fn optimisation(context: &Context, policy: ImageOptimisationPolicy) -> Optimisat
                     };
                     format!("JPEG, quality {quality}, colours at {sampling}")
                 }
-                TileCoding::Lossless => "every pixel as it is".to_owned(),
+                TileCoding::Lossless => {
+                    "every pixel as it is; a JPEG keeps its own coding where it can be cut"
+                        .to_owned()
+                }
             },
         ],
     }

@@ -30,7 +30,7 @@ pub(crate) static QUEUE: Class = Class {
         ro("maxBatchSize", Type::Natural, "How many images a batch may have."),
         ro("batches", Type::Link, "All batches, newest first."),
         ro("active", Type::Link, "Those that are not finished."),
-        ro("recent", Type::Link, "Those that are finished."),
+        ro("recent", Type::Link, "Those that are finished and not superseded."),
         ro("images", Type::Link, "The images that wait or are being processed."),
         ro("priority", Type::Link, "The fast lane."),
     ],

@@ -85,7 +85,7 @@ pub(crate) static ROUTES: &[Entry] = &[
     entry(Method::GET, "/customers/{customer}/queue/images", "Lists the images that wait or are being processed.", Takes::Nothing, Gives::Filtered(&IMAGE), AS_ALL, |s| Ok(Route::ListQueueImages(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/batches", "Lists all batches, newest first.", Takes::Nothing, Gives::Page(&BATCH), AS_ALL, |s| Ok(Route::ListBatches(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/active", "Lists the batches that are not finished.", Takes::Nothing, Gives::Page(&BATCH), AS_ALL, |s| Ok(Route::ListActiveBatches(customer(s)?))),
-    entry(Method::GET, "/customers/{customer}/queue/recent", "Lists the batches that are finished.", Takes::Nothing, Gives::Page(&BATCH), AS_ALL, |s| Ok(Route::ListRecentBatches(customer(s)?))),
+    entry(Method::GET, "/customers/{customer}/queue/recent", "Lists the batches that are finished and not superseded.", Takes::Nothing, Gives::Page(&BATCH), AS_ALL, |s| Ok(Route::ListRecentBatches(customer(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/batches/{batch}", "Shows a batch.", Takes::Nothing, Gives::One(&BATCH), AS_ALL, |s| Ok(Route::GetBatch(customer(s)?, batch(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/batches/{batch}/images", "Lists the images that belong to a batch.", Takes::Nothing, Gives::Filtered(&IMAGE), AS_ALL, |s| Ok(Route::ListBatchImages(customer(s)?, batch(s)?))),
     entry(Method::GET, "/customers/{customer}/queue/batches/{batch}/assets", "Lists the images that a batch was made of.", Takes::Nothing, Gives::Filtered(&IMAGE), AS_ALL, |s| Ok(Route::ListBatchAssets(customer(s)?, batch(s)?))),

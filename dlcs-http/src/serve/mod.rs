@@ -3,7 +3,6 @@
 //! It speaks HTTP/1.1 and HTTP/2 without TLS: put a proxy in front where the network is not trusted.
 
 mod activity;
-mod addresses;
 mod body;
 mod connection;
 mod head;
@@ -25,12 +24,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use addresses::{Addresses, Place};
 use body::PatientBody;
 use connection::{PatientStream, Watch, WatchedBody};
 
 use crate::body::ResponseBody;
-use crate::peer::PeerAddress;
+use crate::peer::{PeerAddress, network};
+use crate::places::{Place, Places};
 use crate::service::DlcsService;
 
 /// The most connections at once; the next ones wait in the system's queue.
@@ -186,7 +185,8 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 /// What decides who may come in.
 struct Doors {
     permits: Arc<Semaphore>,
-    addresses: Addresses,
+    /// The connections that are open, by address.
+    addresses: Places<IpAddr>,
     /// When it was last said that an address has too many.
     complained: Mutex<Option<Instant>>,
 }
@@ -194,14 +194,14 @@ struct Doors {
 /// The room that a connection takes.
 struct Room {
     _permit: OwnedSemaphorePermit,
-    _place: Option<Place>,
+    _place: Option<Place<IpAddr>>,
 }
 
 impl Doors {
     fn new(service: &DlcsService) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
-            addresses: Addresses::new(service.connections_per_address()),
+            addresses: Places::new(service.connections_per_address()),
             complained: Mutex::default(),
         }
     }
@@ -236,7 +236,7 @@ impl Doors {
             let (stream, peer) = accept(listener).await;
             // A proxy brings the connections of others.
             let is_proxy = service.trusts(peer);
-            let place = (!is_proxy).then(|| self.addresses.enter(peer));
+            let place = (!is_proxy).then(|| self.addresses.enter(network(peer)));
             if let Some(None) = place {
                 self.complain(peer);
                 continue;

@@ -154,7 +154,8 @@ async fn a_silent_stream_says_that_it_is_alive_until_its_key_is_deleted() {
 
 #[tokio::test]
 async fn only_so_many_streams_are_open_and_those_that_are_dropped_make_room() {
-    let app = App::with(Settings::default(), |builder| builder.with_event_streams(2)).await;
+    // Half of them for each customer.
+    let app = App::with(Settings::default(), |builder| builder.with_event_streams(4)).await;
     submit(&app, &["a"]).await;
     let first = open(&app, &app.admin, None).await;
     let second = open(&app, &app.admin, None).await;

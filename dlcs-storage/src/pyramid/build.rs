@@ -15,6 +15,7 @@ use super::error::PyramidError;
 use super::exact::exact_size;
 use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
+use super::spool::SpooledFile;
 use super::spooled::{OrderedStreams, Spooled, StreamSpool};
 use super::thumbnail::{ThumbnailMaker, Thumbnails, thumbnail_sizes};
 use super::tiff::{Coding, LevelOutline, Outline, Samples, lay_out};
@@ -30,6 +31,7 @@ pub(super) const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
 /// What to build, and with what.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BuildOptions<'a> {
+    pub(super) source: &'a SpooledFile,
     pub(super) pyramid: Pyramid,
     pub(super) coding: TileCoding,
     /// How large thumbnails are.
@@ -112,6 +114,7 @@ pub(super) fn build(
     let work = |encoders: &Hands<'_, TileWriter<'_>>| {
         let mut row = vec![0; pyramid.dimensions.width() as usize * rows.channels().count()];
         for _ in 0..height {
+            options.source.check()?;
             rows.next_row(&mut row)?;
             let row = opaque(&mut row, rows.channels(), channels)?;
             levels.push_row(row, &mut |strip: &Strip<'_>| {

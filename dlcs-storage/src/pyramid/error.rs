@@ -17,6 +17,8 @@ pub(super) enum PyramidError {
     Resize(#[source] Box<dyn Error + Send + Sync>),
     #[error("not every tile was read")]
     NoTiles,
+    #[error("nobody waits for the derivative any more")]
+    Abandoned,
     #[error("the blocking task ended early")]
     Task(#[from] tokio::task::JoinError),
     #[error("the renderer is shut down")]

@@ -151,6 +151,7 @@ impl Job {
             rows,
             full,
             BuildOptions {
+                source: &self.source.file,
                 pyramid,
                 coding,
                 thumbnails: &self.options.thumbnails,

@@ -92,6 +92,8 @@ impl ImageProcessor for PyramidProcessor {
     ) -> Result<Processed, ProcessError> {
         let directory = self.config.spool_directory.as_deref();
         let spooled = Arc::new(receive(source, directory).await?);
+        // Decoding goes on in another thread when its caller goes away: not to its end.
+        let abandon = spooled.file.abandon();
         let job = Job {
             config: Arc::clone(&self.config),
             source: Arc::clone(&spooled),
@@ -106,6 +108,7 @@ impl ImageProcessor for PyramidProcessor {
             job.make()
         })
         .await??;
+        abandon.keep();
         Ok(Processed {
             source: SourceFacts {
                 media_type: made.format.media_type().to_owned(),

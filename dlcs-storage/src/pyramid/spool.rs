@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, ProcessError};
@@ -30,6 +31,7 @@ pub(super) struct SpooledSource {
 pub(super) struct SpooledFile {
     file: Arc<File>,
     length: u64,
+    is_abandoned: Arc<AtomicBool>,
 }
 
 impl SpooledFile {
@@ -38,7 +40,21 @@ impl SpooledFile {
         Ok(Self {
             file: Arc::new(file),
             length,
+            is_abandoned: Arc::default(),
         })
+    }
+
+    /// Whoever reads it fails from now on, when this is dropped: unless it is [kept](Abandon::keep).
+    pub(super) fn abandon(&self) -> Abandon {
+        Abandon(Some(Arc::clone(&self.is_abandoned)))
+    }
+
+    /// Fails when nobody waits any more for what is made of it.
+    pub(super) fn check(&self) -> Result<(), PyramidError> {
+        if self.is_abandoned.load(Ordering::Relaxed) {
+            return Err(PyramidError::Abandoned);
+        }
+        Ok(())
     }
 
     /// Its length in bytes.
@@ -55,6 +71,7 @@ impl SpooledFile {
 
     /// Fills a buffer with what lies from an offset on.
     pub(super) fn read_into(&self, offset: u64, buffer: &mut [u8]) -> Result<(), PyramidError> {
+        self.check()?;
         read_exact_at(&self.file, buffer, offset).map_err(PyramidError::Spool)
     }
 
@@ -73,6 +90,25 @@ impl SpooledFile {
     }
 }
 
+/// Ends what reads a file, because nobody waits for it.
+#[derive(Debug)]
+pub(super) struct Abandon(Option<Arc<AtomicBool>>);
+
+impl Abandon {
+    /// It has come to its end.
+    pub(super) fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if let Some(is_abandoned) = &self.0 {
+            is_abandoned.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Reads a spooled file from a place of its own.
 #[derive(Debug, Clone)]
 pub(super) struct SpoolReader {
@@ -82,6 +118,7 @@ pub(super) struct SpoolReader {
 
 impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.check().map_err(io::Error::other)?;
         let read = read_at(&self.file.file, buffer, self.position)?;
         self.position += read as u64;
         Ok(read)
@@ -199,5 +236,24 @@ impl Writer {
             }
             Ok(self)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_not_read_on() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"source").unwrap();
+        let file = SpooledFile::new(file).unwrap();
+        let mut reader = file.reader();
+        file.abandon().keep();
+        assert_eq!(reader.read(&mut [0; 3]).unwrap(), 3);
+        drop(file.abandon());
+        let error = reader.read(&mut [0; 3]).unwrap_err();
+        assert!(error.to_string().contains("nobody waits"), "{error}");
+        assert!(matches!(file.read(0, 3), Err(PyramidError::Abandoned)));
     }
 }

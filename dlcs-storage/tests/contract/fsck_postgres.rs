@@ -5,7 +5,10 @@ use dlcs_core::queue::IngestQueue;
 use dlcs_testkit::fixture;
 use futures_util::future::join_all;
 
-use crate::miscounts::{BREAKS, assert_lost_jobs_are_made_again, assert_seen_and_mended, fill};
+use crate::miscounts::{
+    BREAKS, WRONGLY_SUPERSEDED, assert_found_out_once, assert_lost_jobs_are_made_again,
+    assert_seen_and_mended, fill,
+};
 use crate::postgres_fixture::schema_or_return;
 use crate::postgres_sound::assert_sound;
 
@@ -37,6 +40,17 @@ async fn what_is_broken_by_hand_is_seen_and_counted_anew() {
             assert_sound(&raw, broken.0).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_known_wrongly_is_put_right_by_a_test_of_it() {
+    let schema = schema_or_return!("a_batch_that_is_known_wrongly_is_put_right");
+    let catalogue = schema.open().await;
+    let batch = fill(&catalogue).await;
+    let raw = schema.raw().await;
+    assert_eq!(raw.execute(WRONGLY_SUPERSEDED, &[]).await.unwrap(), 1);
+    assert_found_out_once(&catalogue, &batch).await;
+    assert_sound(&raw, "after a test of a batch").await;
 }
 
 #[tokio::test]

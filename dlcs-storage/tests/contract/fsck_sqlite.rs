@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use dlcs_core::fsck::{Ledger, Rule};
 
-use crate::miscounts::{BREAKS, assert_lost_jobs_are_made_again, assert_seen_and_mended, fill};
+use crate::miscounts::{
+    BREAKS, WRONGLY_SUPERSEDED, assert_found_out_once, assert_lost_jobs_are_made_again,
+    assert_seen_and_mended, fill,
+};
 use crate::sqlite_fixture::Place;
 
 mod contract {
@@ -34,6 +37,17 @@ async fn what_is_broken_by_hand_is_seen_and_counted_anew() {
         place.raw().execute_batch(broken.0).unwrap();
         assert_seen_and_mended(&catalogue, broken).await;
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_known_wrongly_is_put_right_by_a_test_of_it() {
+    let place = Place::new();
+    let catalogue = place.open().await;
+    let batch = fill(&catalogue).await;
+    let changed = place.raw().execute(WRONGLY_SUPERSEDED, []).unwrap();
+    assert_eq!(changed, 1);
+    assert_found_out_once(&catalogue, &batch).await;
+    assert!(catalogue.miscounts(100).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use dlcs_core::batch::Batch;
 use dlcs_core::fsck::{Finding, FsckMode, FsckOptions, Ledger, Rule, fsck};
 use dlcs_core::memory::MemoryDerivatives;
 use dlcs_core::queue::{Failure, Lane, Submission};
@@ -93,7 +94,7 @@ pub(crate) const BREAKS: [(&str, &[Rule], bool); 17] = [
 ];
 
 /// Images of one batch: one waits, one is leased, one has failed, one is done.
-pub(crate) async fn fill(ledger: &dyn Ledger) {
+pub(crate) async fn fill(ledger: &dyn Ledger) -> Batch {
     let space = fixture::space(ledger).await;
     let submission = Submission {
         quota: dlcs_core::storage::Quota::NONE,
@@ -103,7 +104,7 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
             ["a", "b", "c", "d"].map(|id| fixture::item(&space, id)),
         )
     };
-    ledger.submit(submission).await.unwrap();
+    let batch = ledger.submit(submission).await.unwrap();
     let lease = async || ledger.claim(fixture::claim()).await.unwrap().unwrap().lease;
     let error = "no such image".to_owned();
     let _ = ledger
@@ -113,6 +114,7 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
     let done = fixture::derivative(100).into();
     let _ = ledger.complete(lease().await, done).await.unwrap();
     let _held = lease().await;
+    batch
 }
 
 async fn broken(ledger: &dyn Ledger) -> BTreeSet<String> {
@@ -164,4 +166,22 @@ pub(crate) async fn assert_lost_jobs_are_made_again(ledger: &dyn Ledger) {
     }
     assert_eq!(broken(ledger).await, BTreeSet::new());
     assert_eq!(ledger.totals().await.unwrap().waiting, 0);
+}
+
+/// What is known wrongly of the newest batch is found out by testing it, once.
+pub(crate) const WRONGLY_SUPERSEDED: &str =
+    "UPDATE batches SET superseded = TRUE, current = 0 WHERE id = (SELECT max(id) FROM batches)";
+
+/// After [`WRONGLY_SUPERSEDED`], which was done to this batch.
+pub(crate) async fn assert_found_out_once(ledger: &dyn Ledger, batch: &Batch) {
+    let superseded = async || {
+        let found = ledger.find_batch(batch.customer, batch.id).await.unwrap();
+        found.unwrap().superseded
+    };
+    assert!(superseded().await);
+    for changed in [true, false] {
+        let tested = ledger.test_batch(batch.customer, batch.id).await.unwrap();
+        assert_eq!(tested, changed);
+        assert!(!superseded().await);
+    }
 }

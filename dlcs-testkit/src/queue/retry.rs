@@ -108,11 +108,13 @@ pub async fn postponed_image_lets_others_go_first_uncharged(on: &QueueContext<'_
         after: WAIT,
         error: "the store is full".to_owned(),
     };
-    on.queue.fail(again, failure).await.unwrap();
+    let put_off = on.queue.fail(again, failure).await.unwrap();
+    matching!(put_off, Completion::Recorded(_), "it was held");
     on.clock.advance(WAIT);
     let again = on.claimed().await.lease;
     same(again.postponed(), 2, why);
-    on.queue.fail(again, retry()).await.unwrap();
+    let put_back = on.queue.fail(again, retry()).await.unwrap();
+    matching!(put_back, Completion::Recorded(_), "it was held");
     on.clock.advance(WAIT);
     let again = on.claimed().await.lease;
     same(

@@ -145,22 +145,35 @@ impl Server {
 
     /// How many bytes the derivatives take.
     pub(crate) fn derivative_bytes(&self) -> Result<u64> {
-        bytes_below(&self.data.join("dlcs/derivatives/images"))
+        let sizes = self.derivatives()?.into_iter();
+        sizes.map(|path| Ok(fs::metadata(path)?.len())).sum()
+    }
+
+    /// The derivative of the only image.
+    pub(crate) fn derivative(&self) -> Result<Vec<u8>> {
+        match &self.derivatives()?[..] {
+            [only] => Ok(fs::read(only)?),
+            more => Err(format!("{} derivatives where one was to be", more.len()).into()),
+        }
+    }
+
+    fn derivatives(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        add_files(&self.data.join("dlcs/derivatives/images"), &mut files)?;
+        Ok(files)
     }
 }
 
-fn bytes_below(directory: &Path) -> Result<u64> {
-    let mut bytes = 0;
+fn add_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() {
-            bytes_below(&entry.path())?
+        if entry.file_type()?.is_dir() {
+            add_files(&entry.path(), files)?;
         } else {
-            metadata.len()
-        };
+            files.push(entry.path());
+        }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// The path of an image's service.

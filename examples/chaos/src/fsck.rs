@@ -2,18 +2,15 @@
 
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 
+use crate::Result;
 use crate::program::Launch;
-use crate::{Result, say};
 
 /// The settings of `dlcs serve` that say where the data is, which `dlcs fsck` takes too.
 const WHERE: [&str; 3] = ["--database-url", "--store-url", "--sealing-key"];
 
 /// What it says of an object that no row names.
 const ORPHAN: &str = "no row names the object ";
-
-static HAS: OnceLock<bool> = OnceLock::new();
 
 /// What it found.
 #[derive(Debug, Default)]
@@ -24,29 +21,23 @@ pub(crate) struct Report {
     pub(crate) faults: Vec<String>,
 }
 
-/// Checks the data of a server that does not run; `false` when this program cannot, which is said.
+/// Checks the data of a server that does not run.
 ///
 /// # Errors
 /// What it found.
-pub(crate) fn run(launch: &Launch) -> Result<bool> {
-    match look(launch, &[])? {
-        None => Ok(false),
-        Some((status, _)) if status.success() => Ok(true),
-        Some((status, said)) => Err(ended(status, &said)),
-    }
+pub(crate) fn run(launch: &Launch) -> Result<()> {
+    sound(look(launch, &[])?)
 }
 
 /// As [`run`], and tells what was found apart.
 ///
 /// # Errors
 /// It could not be checked.
-pub(crate) fn report(launch: &Launch) -> Result<Option<Report>> {
-    let Some((status, said)) = look(launch, &[])? else {
-        return Ok(None);
-    };
+pub(crate) fn report(launch: &Launch) -> Result<Report> {
+    let (status, said) = look(launch, &[])?;
     let mut report = Report::default();
     match status.code() {
-        Some(0) => return Ok(Some(report)),
+        Some(0) => return Ok(report),
         Some(1) => {}
         _ => return Err(ended(status, &said)),
     }
@@ -63,7 +54,7 @@ pub(crate) fn report(launch: &Launch) -> Result<Option<Report>> {
     if report.orphans + report.faults.len() == 0 {
         return Err(ended(status, &said));
     }
-    Ok(Some(report))
+    Ok(report)
 }
 
 /// Lets it put right what it can.
@@ -71,18 +62,22 @@ pub(crate) fn report(launch: &Launch) -> Result<Option<Report>> {
 /// # Errors
 /// It could not.
 pub(crate) fn repair(launch: &Launch) -> Result<()> {
-    match look(launch, &["--repair"])? {
-        Some((status, said)) if !status.success() => Err(ended(status, &said)),
-        _ => Ok(()),
+    sound(look(launch, &["--repair"])?)
+}
+
+fn sound((status, said): (ExitStatus, String)) -> Result<()> {
+    if status.success() {
+        return Ok(());
     }
+    Err(ended(status, &said))
 }
 
 fn ended(status: ExitStatus, said: &str) -> Box<dyn std::error::Error + Send + Sync> {
     format!("dlcs fsck ended with {status}: {said}").into()
 }
 
-/// How it ended and what it said, or nothing where this program has none.
-fn look(launch: &Launch, more: &[&str]) -> Result<Option<(ExitStatus, String)>> {
+/// How it ended and what it said.
+fn look(launch: &Launch, more: &[&str]) -> Result<(ExitStatus, String)> {
     let fsck = |arguments: &[OsString]| {
         let mut command = Command::new(&launch.program);
         command
@@ -91,9 +86,6 @@ fn look(launch: &Launch, more: &[&str]) -> Result<Option<(ExitStatus, String)>> 
             .envs(launch.variables.iter().copied());
         command.stdin(Stdio::null()).output()
     };
-    if !has_fsck(|| Ok(fsck(&["--help".into()])?.status.success()))? {
-        return Ok(None);
-    }
     // Nobody works: what nothing names is left behind, however new it is.
     let mut arguments = vec!["--grace".into(), "0".into()];
     arguments.extend(["--data-dir".into(), launch.data.clone().into_os_string()]);
@@ -105,20 +97,5 @@ fn look(launch: &Launch, more: &[&str]) -> Result<Option<(ExitStatus, String)>> 
     }
     let output = fsck(&arguments)?;
     let said = [output.stdout, output.stderr].concat();
-    Ok(Some((
-        output.status,
-        String::from_utf8_lossy(&said).into_owned(),
-    )))
-}
-
-/// Whether this program has it, which is asked once, and said once when it has not.
-fn has_fsck(ask: impl FnOnce() -> Result<bool>) -> Result<bool> {
-    if let Some(has) = HAS.get() {
-        return Ok(*has);
-    }
-    let has = ask()?;
-    if HAS.set(has).is_ok() && !has {
-        say("NOT RUN: dlcs fsck, which this program does not have");
-    }
-    Ok(has)
+    Ok((output.status, String::from_utf8_lossy(&said).into_owned()))
 }

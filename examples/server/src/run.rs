@@ -207,6 +207,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     processor.decode_budget = config.decode_budget;
     let mut renderer = PyramidRendererConfig::default();
     renderer.spool_directory = Some(spool);
+    renderer.tile_cache_bytes = renderer.tile_cache_bytes.min(config.cache_size);
     let results = config.cache_size - answer_cache(config);
     renderer.ahead_cache_bytes = if is_remote { results / 4 } else { 0 };
     renderer.result_cache_bytes = results - renderer.ahead_cache_bytes;
@@ -216,6 +217,7 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_per_host(config.per_host)
         .with_drain(config.drain)
         .with_lease_for(config.lease)
+        .with_attempt_limit(config.attempt_limit)
         .with_limits(config.limits)
         .with_formats(config.formats)
         .with_storage(config.storage.clone())
@@ -230,6 +232,11 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
         .with_renderer(PyramidRenderer::new(renderer))
         .with_settings(settings);
     if let Some(webhooks) = &config.webhooks {
+        if !config.roles.worker {
+            tracing::warn!(
+                "notices are sent by processes with the role `worker`: --webhook has no effect here"
+            );
+        }
         builder = builder.with_notifier(notifier(webhooks)?);
     }
     let dlcs = builder

@@ -249,6 +249,12 @@ pub(crate) const LEASE: Setting = Setting::new(
     "How long an image may be held by a process that says nothing, until another takes it; it is said four times in that time that the image is still held.",
 )
 .or("60");
+pub(crate) const ATTEMPT_LIMIT: Setting = Setting::new(
+    "attempt-limit",
+    "SECONDS",
+    "How long one attempt at an image may take, from its fetch to its derivative; what takes longer has failed.",
+)
+.or("1800");
 pub(crate) const MAX_BATCH_SIZE: Setting =
     Setting::new("max-batch-size", "NUMBER", "The most images of one batch.").or("1000");
 pub(crate) const STORAGE_POLICY: Setting = Setting {
@@ -302,7 +308,7 @@ pub(crate) const FORMATS: Setting = Setting::new(
 pub(crate) const CACHE_SIZE: Setting = Setting::new(
     "cache-size",
     "BYTES",
-    "How much memory what is asked for again may take: half of it pixels as they were sent, half rendered results and what was read from --store-url; 0 keeps none.",
+    "How much memory what is asked for again may take: half of it pixels as they were sent, half rendered results and what was read from --store-url; decoded tiles take as much again, but at most 64MiB; 0 keeps none.",
 )
 .or("128MiB");
 pub(crate) const DECODE_BUDGET: Setting = Setting::new(
@@ -347,6 +353,7 @@ pub(crate) const ALL: [&Setting; 40] = [
     &PER_HOST,
     &DRAIN,
     &LEASE,
+    &ATTEMPT_LIMIT,
     &MAX_BATCH_SIZE,
     &STORAGE_POLICY,
     &CUSTOMER_STORAGE,

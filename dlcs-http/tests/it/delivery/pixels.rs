@@ -151,6 +151,10 @@ async fn options_answers_every_page() {
             answer.header("access-control-allow-methods"),
             "GET, HEAD, OPTIONS"
         );
+        assert_eq!(
+            answer.header("access-control-allow-headers"),
+            "*, Authorization"
+        );
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert!(answer.body.is_empty());
     }

@@ -135,6 +135,19 @@ const ROWS: &[Row] = &[
         "convert scene.ppm -colors 13 -interlace PNG -define png:color-type=3 palette.png",
         "convert palette.png -define png:color-type=2 shown.png",
     ),
+    // A colour that is to be seen through.
+    dotted(
+        "key.png",
+        "convert -size 40x30 xc:rgb(1,2,3) patch.png
+         convert scene.ppm patch.png -geometry +80+90 -composite -transparent rgb(1,2,3) -define png:color-type=2 key.png",
+        "convert key.png -define png:color-type=6 shown.png",
+    ),
+    dotted(
+        "grey-key.png",
+        "convert -size 40x30 xc:gray(7) patch.png
+         convert scene.ppm -colorspace Gray patch.png -geometry +80+90 -composite -transparent gray(7) -define png:color-type=0 grey-key.png",
+        "convert grey-key.png -define png:color-type=6 shown.png",
+    ),
     row(
         "animated.png",
         "convert scene.ppm frame1.png
@@ -186,6 +199,12 @@ const ROWS: &[Row] = &[
         "lossy.webp",
         "cwebp -quiet -q 90 scene.png -o lossy.webp",
         "dwebp -quiet lossy.webp -o shown.png",
+    ),
+    row(
+        "adobe.webp",
+        "vips icc_transform scene.png adobe.png /usr/share/color/icc/colord/AdobeRGB1998.icc --input-profile srgb
+         cwebp -quiet -q 95 -metadata icc adobe.png -o adobe.webp",
+        "vips icc_transform adobe.png shown.png srgb --embedded",
     ),
     row(
         "opacity.webp",
@@ -241,6 +260,13 @@ const ROWS: &[Row] = &[
         "avifenc -j 1 -s 8 -y 444 --min 5 --max 15 --irot 1 --imir 0 scene.png turned.avif",
         "heif-convert -q 100 turned.avif shown.png",
     ),
+    #[cfg(feature = "source-avif")]
+    row(
+        "adobe.avif",
+        "vips icc_transform scene.png adobe.png /usr/share/color/icc/colord/AdobeRGB1998.icc --input-profile srgb
+         avifenc -j 1 -s 8 -y 444 --min 2 --max 5 adobe.png adobe.avif",
+        "vips icc_transform adobe.png shown.png srgb --embedded",
+    ),
     // Samples that are light itself: of sRGB, and of the primaries of BT.2020 (the matrix is that of BT.2087).
     #[cfg(feature = "source-avif")]
     row(
@@ -261,6 +287,19 @@ const ROWS: &[Row] = &[
         "plain.heic",
         "heif-enc -q 95 scene.png -o plain.heic",
         "heif-convert plain.heic shown.png",
+    ),
+    #[cfg(feature = "source-heic")]
+    row(
+        "ten-bits.heic",
+        "heif-enc -q 95 -b 10 deep.png -o ten-bits.heic",
+        "heif-convert ten-bits.heic shown.png",
+    ),
+    #[cfg(feature = "source-heic")]
+    row(
+        "adobe.heic",
+        "vips icc_transform scene.png adobe.png /usr/share/color/icc/colord/AdobeRGB1998.icc --input-profile srgb
+         heif-enc -q 95 adobe.png -o adobe.heic",
+        "vips icc_transform adobe.png shown.png srgb --embedded",
     ),
     #[cfg(feature = "source-heic")]
     row(

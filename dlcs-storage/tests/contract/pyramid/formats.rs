@@ -333,3 +333,35 @@ async fn what_is_encoded_row_by_row_is_what_is_encoded_whole() {
         assert!(psnr >= 28.0, "{path}: {psnr:.1} dB");
     }
 }
+
+#[tokio::test]
+async fn grey_and_bitonal_results_of_colours_have_one_channel() {
+    let test = "grey_and_bitonal_results_of_colours_have_one_channel";
+    let Some([vipsheader]) = program::find(test, ["vipsheader"]) else {
+        return;
+    };
+    let ready = process(Raster::photograph(300, 200, 3).to_png())
+        .await
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for (quality, format) in [
+        ("gray", "jpg"),
+        ("gray", "png"),
+        ("gray", "tif"),
+        ("gray", "jp2"),
+    ]
+    .into_iter()
+    .chain([("bitonal", "png"), ("bitonal", "tif")])
+    {
+        let path = format!("full/120,/0/{quality}.{format}");
+        let served = ready.render(&path).await.unwrap();
+        let file = directory.path().join(format!("{quality}.{format}"));
+        std::fs::write(&file, &served.bytes).unwrap();
+        let output = Command::new(&vipsheader)
+            .args(["-f", "bands"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(output.stdout, b"1\n", "{path}: {output:?}");
+    }
+}

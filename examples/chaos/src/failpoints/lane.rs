@@ -280,7 +280,7 @@ impl Lane {
         }
         block_in_place(|| server.stop())?;
         match fsck::run(&self.launch) {
-            Ok(is_checked) => Ok(is_checked),
+            Ok(()) => Ok(true),
             Err(error) => {
                 wrong.push(error.to_string());
                 Ok(true)

@@ -114,8 +114,7 @@ pub(crate) async fn run(options: &KillOptions, program: &Path, folder: &Path) ->
         killing: killed,
         all: begun.elapsed(),
         fsck: match &checked {
-            Ok(true) => "clean",
-            Ok(false) => "not-run",
+            Ok(()) => "clean",
             Err(_) => "dirty",
         },
     };

@@ -87,6 +87,7 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// How long an image is held without a word.
     pub(crate) lease: Duration,
+    pub(crate) attempt_limit: Duration,
     pub(crate) max_batch_size: usize,
     pub(crate) storage: StoragePolicies,
     /// The largest results of image requests.
@@ -172,6 +173,7 @@ impl Config {
                 .parsed(&setting::PER_HOST, |text| number(text, 1, WORKERS_MAX))?
                 .map_or_else(|| per_host(workers), |images| images as u32),
             lease: sources.required(&setting::LEASE, |text| seconds(text, 1))?,
+            attempt_limit: sources.required(&setting::ATTEMPT_LIMIT, |text| seconds(text, 1))?,
             drain: sources.required(&setting::DRAIN, |text| seconds(text, 0))?,
             storage: storage::read(sources)?,
             max_batch_size: sources

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dlcs_testkit::Gate;
 use dlcs_testkit::server::{HttpServer, Reply};
+use futures_util::StreamExt;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
@@ -79,7 +80,7 @@ async fn a_cluster_loses_nothing_when_its_nodes_die_and_its_connections_break() 
     let api_2 = cluster.start("api-2", "api,delivery", &far);
     let worker_1 = cluster.start("worker-1", "worker", &near);
     let worker_2 = cluster.start("worker-2", "worker", &near);
-    let _worker_3 = cluster.start("worker-3", "worker", &far);
+    let worker_3 = cluster.start("worker-3", "worker", &far);
     let client = Client::builder()
         .timeout(Duration::from_secs(60))
         .build()
@@ -148,28 +149,55 @@ async fn a_cluster_loses_nothing_when_its_nodes_die_and_its_connections_break() 
         );
         assert!(batch.get("finished").is_some(), "{batch}");
     }
-    for (batch, count) in MEMBERS.into_iter().enumerate() {
-        for member in 0..count {
-            let node = if member % 2 == 0 { &api_1 } else { &api_2 };
-            let path = format!("/iiif-img/v3/1/1/{batch}-{member}/info.json");
-            let answer = client.get(node.at(&path)).send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::OK, "{path}");
-        }
-    }
-    for node in [&api_1, &api_2] {
-        let tile = node.at("/iiif-img/v3/1/1/0-0/full/max/0/default.jpg");
-        let answer = client.get(tile).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert!(crate::photograph::decode_jpeg(&answer.bytes().await.unwrap()).is_ok());
-    }
+    // From then on all of them, everywhere, with their pixels and at the first time of asking.
+    tokio::time::sleep_until((finished + Duration::from_secs(1)).into()).await;
+    let members = MEMBERS.into_iter().enumerate();
+    let members = members.flat_map(|(batch, count)| (0..count).map(move |member| (batch, member)));
+    let asked = members.flat_map(|member| [(member, &api_1), (member, &api_2)]);
+    let looks = futures_util::stream::iter(asked).map(|((batch, member), node)| {
+        assert_is_served(
+            &client,
+            node,
+            format!("{batch}-{member}"),
+            (member % 10) as u32,
+        )
+    });
+    looks.buffer_unordered(8).collect::<Vec<()>>().await;
     let ready = "SELECT count(*) FROM images WHERE state = 'ready'";
     assert_eq!(database.number(ready).await, all as i64);
     let effects = "SELECT sum(succeeded)::bigint FROM queue_shares";
     let why = "nothing was done twice in effect";
     assert_eq!(database.number(effects).await, all as i64, "{why}");
     assert_eq!(database.number("SELECT count(*) FROM jobs").await, 0);
-    drop((api_1, api_2, worker_1));
+    drop((api_1, api_2, worker_1, worker_3));
+    let mut fsck = vec!["fsck".to_owned(), "--data-dir".to_owned()];
+    fsck.push(cluster.folder.path().join("fsck").display().to_string());
+    let arguments = cluster.arguments("worker", &near);
+    let place = |pair: &[String]| {
+        ["--database-url", "--store-url", "--sealing-key"].contains(&pair[0].as_str())
+    };
+    fsck.extend(
+        arguments
+            .chunks_exact(2)
+            .filter(|pair| place(pair))
+            .flatten()
+            .cloned(),
+    );
+    let checked = tokio::task::block_in_place(|| Program::run_in(&fsck, &Bucket::variables()));
+    let said = String::from_utf8_lossy(&[checked.stderr, checked.stdout].concat()).into_owned();
+    assert!(checked.status.success(), "{said}");
     database.drop().await;
+}
+
+/// What is served of an image at a node is the picture that its origin has.
+async fn assert_is_served(client: &Client, node: &Program, model: String, version: u32) {
+    let path = format!("/iiif-img/v3/1/1/{model}/full/max/0/default.jpg");
+    let answer = client.get(node.at(&path)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    let picture = crate::photograph::decode_jpeg(&answer.bytes().await.unwrap());
+    let picture = picture.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+    // Each version has a width of its own.
+    assert_eq!(picture.dimensions(), (60 + version, 40), "{path}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,7 +21,7 @@ async fn images_just_below_every_limit_are_served_in_all_formats() {
     // With alpha, which costs the most; and flat, which is soon written.
     let pixels = RgbaImage::from_pixel(7000, 7000, image::Rgba([9, 99, 200, 100]));
     let mut file = std::io::Cursor::new(Vec::new());
-    let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, ImageFormat::Png);
+    let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, format);
     written.unwrap();
     let url = origin.serve("/large.png", file.into_inner());
     let path = program.at("/customers/1/spaces/1/images/large");
@@ -138,7 +138,7 @@ async fn sources_above_the_limits_of_the_operator_are_refused_with_their_numbers
     let limits = [
         ("--max-side", "300"),
         ("--max-pixels", "50000"),
-        // An interlaced PNG cannot be read by rows.
+        // A WebP cannot be read by rows.
         ("--decode-budget", "1000"),
     ];
     let flags = limits.iter().flat_map(|(flag, value)| [*flag, *value]);
@@ -146,16 +146,21 @@ async fn sources_above_the_limits_of_the_operator_are_refused_with_their_numbers
     flags.extend(["--allow-private", "127.0.0.0/8"]);
     let program = Program::start(data.path(), &flags);
     let origin = HttpServer::start().await;
-    let png = |name: &str, width: u32, height: u32| {
+    let encoded = |name: &str, width: u32, height: u32, format: ImageFormat| {
         let pixels = RgbaImage::from_pixel(width, height, image::Rgba([9, 99, 200, 100]));
         let mut file = std::io::Cursor::new(Vec::new());
-        let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, ImageFormat::Png);
+        let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, format);
         written.unwrap();
         origin.serve(&format!("/{name}"), file.into_inner())
     };
+    let png = |name: &str, width, height| encoded(name, width, height, ImageFormat::Png);
     let cases = [
         (png("long.png", 301, 2), ["301", "300"]),
         (png("large.png", 250, 201), ["250 x 201", "50000"]),
+        (
+            encoded("whole.webp", 100, 100, ImageFormat::WebP),
+            ["40000 bytes", "1000"],
+        ),
     ];
     for (url, numbers) in cases {
         let (status, answer) = register(&program, "refused", url.as_str()).await;
