@@ -72,6 +72,14 @@ impl FakeOrigin {
         self.scripts.lock().unwrap().insert(address(name), script);
     }
 
+    fn opened_now(&self, url: &str) {
+        let mut times = self.times.lock().unwrap();
+        times
+            .entry(url.to_owned())
+            .or_default()
+            .push(Instant::now());
+    }
+
     /// The seconds between the times at which a name was opened.
     pub(crate) fn gaps(&self, name: &str) -> Vec<f64> {
         let times = self.times.lock().unwrap();
@@ -106,9 +114,7 @@ impl OriginStrategy for FakeOrigin {
     async fn open(&self, request: OriginRequest<'_>) -> Result<OriginResponse, OriginError> {
         self.opened.fetch_add(1, Ordering::SeqCst);
         let url = request.url().to_string();
-        let mut times = self.times.lock().unwrap();
-        times.entry(url.clone()).or_default().push(Instant::now());
-        drop(times);
+        self.opened_now(&url);
         let script = self
             .scripts
             .lock()
@@ -324,7 +330,7 @@ impl DerivativeStore for FakeStore {
 
 /// A clock that stands still when tokio's does.
 #[derive(Debug)]
-struct TokioClock(tokio::time::Instant);
+struct TokioClock(Instant);
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
@@ -354,7 +360,7 @@ impl Setting {
     pub(crate) async fn built(finish: impl FnOnce(DlcsBuilder) -> DlcsBuilder) -> Self {
         let (origin, store) = (FakeOrigin::default(), FakeStore::default());
         let pixels = FakePixels::default();
-        let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+        let clock = Arc::new(TokioClock(Instant::now()));
         let backend = Flaky::over(MemoryCatalogue::with_clock(clock));
         let builder = Dlcs::builder()
             .with_catalogue(backend.clone())

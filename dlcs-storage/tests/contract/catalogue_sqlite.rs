@@ -199,7 +199,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let error = place.try_open().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has schema version 77, and this program knows versions up to 5: use a newer program"
+        "the database has schema version 77, and this program knows versions up to 6: use a newer program"
     );
     let kept: u32 = place
         .raw()

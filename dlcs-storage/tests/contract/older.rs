@@ -45,6 +45,18 @@ pub(crate) const ROWS: &str = "
     UPDATE sequences SET last = 3 WHERE name = 'lease_token';
 ";
 
+/// What there is beside [`ROWS`] from schema 5 on.
+pub(crate) const SINCE_5: &str = r#"
+    UPDATE spaces SET image_bytes = 1234000, thumbnail_bytes = 567;
+    INSERT INTO settings (id, customer, kind, name, body, created, modified) VALUES
+        ('00000000-0000-4000-a000-000000000001', 1, 'default-channel', '0/image/*/iiif-img',
+            '{"media_type":"image/*","channel":"iiif-img","policy":"default"}', 10, 10),
+        ('00000000-0000-4000-a000-000000000002', 1, 'default-channel', '0/image/*/thumbs',
+            '{"media_type":"image/*","channel":"thumbs","policy":"default"}', 11, 11),
+        ('00000000-0000-4000-a000-000000000003', 1, 'default-channel', '0/application/*/file',
+            '{"media_type":"application/*","channel":"file","policy":"none"}', 12, 12);
+"#;
+
 fn image(model: &str) -> ImageId {
     let model = ModelId::parse(model).unwrap();
     ImageId::new(CustomerId::FIRST, SpaceId::FIRST, model)

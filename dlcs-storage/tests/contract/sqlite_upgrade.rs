@@ -194,6 +194,9 @@ async fn databases_of_later_schemas_keep_everything_and_go_on_where_they_were() 
             .replace("{numbered}", "")
             .replace("{digest}", &digest);
         database.execute_batch(&rows).unwrap();
+        if version >= 5 {
+            database.execute_batch(older::SINCE_5).unwrap();
+        }
         let marks = format!("PRAGMA application_id = 1145848659; PRAGMA user_version = {version}");
         database.execute_batch(&marks).unwrap();
         older::assert_goes_on(&place.open().await).await;

@@ -325,7 +325,7 @@ pub(crate) const LOG: Setting = Setting::new(
 .or("info");
 
 /// Every setting, in the order of the help.
-pub(crate) const ALL: [&Setting; 40] = [
+pub(crate) const ALL: [&Setting; 41] = [
     &LISTEN,
     &DATA_DIR,
     &DATABASE_URL,

@@ -138,7 +138,7 @@ mod tests {
     use std::sync::Barrier;
     use std::task::{Context, Poll, Waker};
 
-    use dlcs_core::id::UploadId;
+    use dlcs_core::derivative::UploadId;
     use dlcs_core::iiif::{Dimensions, GrammarVersion, ImageRequest, Limits};
 
     use super::*;
@@ -151,7 +151,7 @@ mod tests {
         let barrier = Barrier::new(2);
         let image = Dimensions::new(8, 8).unwrap();
         let request =
-            ImageRequest::parse("full", "max", "0", "default.jpg", GrammarVersion::V3).unwrap();
+            ImageRequest::parse(GrammarVersion::V3, "full", "max", "0", "default.jpg").unwrap();
         let request = request.resolve(image, &Limits::default()).unwrap();
         let wanted = (DerivativeKey::Upload(UploadId::assign()), request);
         std::thread::scope(|scope| {

@@ -233,7 +233,7 @@ async fn a_damaged_derivative_is_said_to_be_damaged() {
 async fn as_of_the_first_version(ready: &mut Ready) {
     let mut bytes = ready.bytes.to_vec();
     // An entry of a little-endian TIFF: tag 65117, bytes, how many, and where.
-    let entry = [0x5D, 0xFE, 1, 0];
+    let entry = [0x5D, 0xFE, 7, 0];
     let entry = bytes.windows(4).position(|found| found == entry).unwrap();
     let value: [u8; 4] = bytes[entry + 8..entry + 12].try_into().unwrap();
     let version = &mut bytes[u32::from_le_bytes(value) as usize];

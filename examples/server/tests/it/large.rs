@@ -21,7 +21,7 @@ async fn images_just_below_every_limit_are_served_in_all_formats() {
     // With alpha, which costs the most; and flat, which is soon written.
     let pixels = RgbaImage::from_pixel(7000, 7000, image::Rgba([9, 99, 200, 100]));
     let mut file = std::io::Cursor::new(Vec::new());
-    let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, format);
+    let written = DynamicImage::ImageRgba8(pixels).write_to(&mut file, ImageFormat::Png);
     written.unwrap();
     let url = origin.serve("/large.png", file.into_inner());
     let path = program.at("/customers/1/spaces/1/images/large");
