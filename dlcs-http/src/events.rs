@@ -44,7 +44,7 @@ impl Streams {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
-            // Half of them are always left to the others.
+            // About half of them are left to the others.
             customers: Places::new(limit.div_ceil(2)),
             stopped: None,
         }

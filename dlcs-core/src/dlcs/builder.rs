@@ -27,7 +27,7 @@ pub struct Settings {
     pub lease_for: Duration,
     /// How often a lease is renewed.
     pub heartbeat: Duration,
-    /// How long one attempt at an image may take, from its fetch to its derivative: what takes longer has failed for good.
+    /// How long one attempt at an image may take, from its fetch to its derivative, waits for other images included.
     pub attempt_limit: Duration,
     /// How often a registration is tried when its failures may pass.
     pub attempts: u32,
@@ -107,7 +107,7 @@ impl Settings {
         self
     }
 
-    /// Says how long one attempt at an image may take, from its fetch to its derivative: what takes longer has failed for good.
+    /// Says how long one attempt at an image may take, from its fetch to its derivative, waits for other images included.
     #[must_use]
     pub const fn with_attempt_limit(mut self, limit: Duration) -> Self {
         self.attempt_limit = limit;

@@ -193,7 +193,7 @@ impl Held {
         if !in_doubt || !matches!(outcome, Err(QueueError::LeaseLost)) {
             return outcome;
         }
-        // Past what a node may have in its memory, which was so a moment ago.
+        // Not `find_image`, which may answer from a cache that is older than the outcome.
         let id = std::slice::from_ref(self.lease.image());
         let found = self.dlcs.0.catalogue.find_images(id).await;
         let ended = |image: &Image| {
@@ -203,7 +203,11 @@ impl Held {
             );
             image.generation == self.lease.generation() && !is_on_its_way && is_meant(&image.state)
         };
-        let found = found.unwrap_or_default().into_iter().flatten().next();
+        let found = found.unwrap_or_else(|error| {
+            tracing::warn!(image = %self.lease.image(), error = &error as &dyn std::error::Error, "it cannot be seen whether an outcome was recorded");
+            Vec::new()
+        });
+        let found = found.into_iter().flatten().next();
         match found {
             Some(image) if ended(&image) => Ok(Completion::Recorded(Box::new(image))),
             _ => outcome,

@@ -36,7 +36,7 @@ enum Next {
 impl Dlcs {
     /// Processes queued images until `shutdown` is ready, then finishes or gives back what it holds.
     ///
-    /// It spawns nothing: give it to a task of its own. It returns within the settings' `drain`, give or take one database write.
+    /// Give it to a task of its own; it spawns others only to take leases, which must not be lost half taken. It returns within the settings' `drain`, give or take one database write.
     pub async fn run_workers(self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(false);
         let workers = (0..self.0.settings.workers).map(|_| self.work(stopped.clone()));
@@ -206,7 +206,10 @@ impl Dlcs {
         let error = error.after_attempts(attempt);
         let sentence = error.sentence();
         tracing::info!(image = %lease.image(), attempt, error = sentence, "an attempt at an image failed");
-        if error.is_no_fault_of_the_image() && lease.postponed() < PUT_OFF {
+        if error.is_no_fault_of_the_image() {
+            if lease.postponed() >= PUT_OFF {
+                return Failure::Final { error: sentence };
+            }
             Failure::Postpone {
                 after: backoff(lease.postponed().saturating_add(1), None, jitter()),
                 error: sentence,

@@ -90,10 +90,10 @@ impl IngestError {
         match self {
             Self::Fetch { source, .. } => source.is_transient(),
             Self::Process { source, .. } => source.is_transient(),
-            Self::Store(_) | Self::Catalogue(_) => true,
+            // It may have waited for others, or for a slow disk.
+            Self::Store(_) | Self::Catalogue(_) | Self::TookTooLong { .. } => true,
             Self::Policy(_)
             | Self::OverQuota(_)
-            | Self::TookTooLong { .. }
             | Self::Panicked
             | Self::LeaseLost
             | Self::NotRenewed(_) => false,
@@ -110,6 +110,7 @@ impl IngestError {
             Self::Store(_)
                 | Self::Catalogue(_)
                 | Self::NotRenewed(_)
+                | Self::TookTooLong { .. }
                 | Self::Process {
                     source: ProcessError::Spool { .. },
                     ..
@@ -188,7 +189,7 @@ impl IngestError {
                 "the image could not be stored because of a fault of this server; try again".to_owned()
             }
             Self::TookTooLong { after } => format!(
-                "fetching and processing the image took longer than {} seconds; register a smaller image, or ask the operator to raise the limit",
+                "fetching and processing the image took longer than {} seconds; try again later, register a smaller image, or ask the operator to raise the limit",
                 after.as_secs()
             ),
             Self::Panicked => {

@@ -315,7 +315,8 @@ pub trait IngestQueue: fmt::Debug + Send + Sync + 'static {
     /// # Behaviour
     /// * A final failure ends the job, counts as an error of its batch and keeps what was served before.
     /// * A retry puts the image back, not due before its time.
-    /// * A postponed image is not due before its time either, lets others go first, and is charged no attempt.
+    /// * A postponed image is not due before its time either, lets others go first, and is charged no attempt; it is
+    ///   counted how often.
     /// * A lost lease changes nothing.
     ///
     /// # Errors

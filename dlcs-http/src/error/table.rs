@@ -145,13 +145,13 @@ fn ingest_kind(error: &IngestError) -> Kind {
             OriginError::UnsupportedScheme { .. } => Kind::Invalid,
             _ => Kind::OriginFailed,
         },
-        IngestError::TookTooLong { .. } => Kind::OriginTimedOut,
         IngestError::Process { source, .. } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
         IngestError::Process {
             source: ProcessError::Spool { .. },
             ..
         }
+        | IngestError::TookTooLong { .. }
         | IngestError::Store(DerivativeError::Backend { .. })
         | IngestError::Catalogue(CatalogueError::Unavailable { .. }) => Kind::Unavailable,
         _ => Kind::Internal,
@@ -315,6 +315,9 @@ mod tests {
             .status()
             .as_u16()
         };
+        let after = std::time::Duration::from_secs(1800);
+        let late = ingest_kind(&IngestError::TookTooLong { after });
+        assert_eq!(late.status().as_u16(), 503);
         assert_eq!(
             process(ProcessError::Unrecognised {
                 seen: "text".into()

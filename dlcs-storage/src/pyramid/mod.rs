@@ -92,7 +92,8 @@ impl ImageProcessor for PyramidProcessor {
     ) -> Result<Processed, ProcessError> {
         let directory = self.config.spool_directory.as_deref();
         let spooled = Arc::new(receive(source, directory).await?);
-        // Decoding goes on in another thread when its caller goes away: not to its end.
+        // Decoding goes on in another thread when its caller goes away: as far as the next read of the source, or the next row. What a library
+        // decodes as a whole is decoded to its end.
         let abandon = spooled.file.abandon();
         let job = Job {
             config: Arc::clone(&self.config),

@@ -66,3 +66,17 @@ async fn a_claim_passes_over_an_expired_lease_that_somebody_else_is_changing() {
     let again = claim().await.expect("nobody holds it any more");
     assert_eq!(again.lease.image(), lost.image());
 }
+
+#[tokio::test]
+async fn a_node_opens_although_another_one_stopped_while_it_opened() {
+    let schema = schema_or_return!("a_node_opens_although_another_one_stopped");
+    nodes(&schema, 1).await;
+    let raw = schema.raw().await;
+    // A test that fails drops its schema, and must not wait for itself.
+    let hold = "SET idle_in_transaction_session_timeout = '10s';
+                BEGIN; SELECT id FROM sealing_key FOR UPDATE";
+    raw.batch_execute(hold).await.unwrap();
+    let opened = timeout(Duration::from_secs(5), nodes(&schema, 1)).await;
+    assert_eq!(opened.expect("it waits for nobody").len(), 1);
+    raw.batch_execute("ROLLBACK").await.unwrap();
+}

@@ -75,7 +75,7 @@ pub async fn retry_is_not_due_before_its_time(on: &QueueContext<'_>) {
     );
 }
 
-/// A postponed image is not due before its time either, lets others go first, and is charged no attempt.
+/// A postponed image is not due before its time either, lets others go first, and is charged no attempt; it is counted how often.
 pub async fn postponed_image_lets_others_go_first_uncharged(on: &QueueContext<'_>) {
     let space = on.space().await;
     let batch = on.submit(&space, &["a", "b"]).await;

@@ -117,7 +117,7 @@ impl PgError {
     }
 
     /// Whether the same operation may succeed later.
-    fn may_pass(&self) -> bool {
+    pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Database(error) => match error.code() {
                 Some(code) => {

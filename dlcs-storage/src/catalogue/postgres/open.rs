@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -66,14 +66,13 @@ pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCata
     };
     let keys = std::iter::once(&key).chain(&old_sealing_keys);
     let sealers: Arc<[Sealer]> = keys.map(Sealer::new).collect();
-    let adopted = database.write(|session| {
-        let sealers = Arc::clone(&sealers);
-        async move { adopt_key(&session, &sealers).await }
-    });
-    match adopted.await.map_err(failed)? {
-        Some(0) => {}
-        Some(strategies) => tracing::info!(strategies, "sealed credentials with the new key"),
-        None => return Err(OpenError::OtherKey),
+    // Mostly there is nothing to change, and nobody to wait for who has the row in hand.
+    if known.as_deref() != Some(sealers[0].key_id()) || sealers.len() > 1 {
+        match adopt_patiently(&database, &sealers).await.map_err(failed)? {
+            Some(0) => {}
+            Some(strategies) => tracing::info!(strategies, "sealed credentials with the new key"),
+            None => return Err(OpenError::OtherKey),
+        }
     }
     Ok(PostgresCatalogue {
         database,
@@ -275,6 +274,30 @@ fn key_file(path: &Path, may_be_new: bool) -> Result<SealingKey, OpenError> {
 async fn known_key(session: &Session) -> Result<Option<Vec<u8>>, PgError> {
     let row = session.row("SELECT id FROM sealing_key", &[]).await?;
     read_one(row, |columns| columns.get())
+}
+
+/// Adopts a key, although a process that was stopped in the middle of that may be in the way for a while.
+async fn adopt_patiently(
+    database: &Database,
+    sealers: &Arc<[Sealer]>,
+) -> Result<Option<usize>, PgError> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let adopted = database.write(|session| {
+            let sealers = Arc::clone(sealers);
+            async move { adopt_key(&session, &sealers).await }
+        });
+        match adopted.await {
+            Err(error) if error.may_pass() && Instant::now() < limit => {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "the sealing key cannot be adopted yet: trying again"
+                );
+                tokio::time::sleep(REST).await;
+            }
+            adopted => return adopted,
+        }
+    }
 }
 
 /// Makes the first of these keys the database's; returns how many credentials it sealed anew, or `None` where the database's key is none of

@@ -107,6 +107,7 @@ impl Putting {
             if state.durable.len() >= MOST {
                 state.durable.clear();
             }
+            state.making.remove(&directory);
             state.durable.insert(directory);
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Putting {
         let mut doubtful = std::mem::take(&mut self.doubtful);
         // Another put may have made it, and not synced it yet.
         if let Some(own) = self.own.take()
-            && self.directories.state().making.remove(&own) == Some(true)
+            && self.directories.state().making.remove(&own) != Some(false)
         {
             doubtful.insert(0, own);
         }
@@ -126,9 +127,15 @@ impl Putting {
 
 impl Drop for Putting {
     fn drop(&mut self) {
-        if let Some(own) = &self.own {
-            self.directories.state().making.remove(own);
+        let Some(own) = self.own.take() else {
+            return;
+        };
+        // Given up: it may still be made, by what goes on in another thread.
+        let mut state = self.directories.state();
+        if state.making.len() >= MOST {
+            state.making.clear();
         }
+        state.making.insert(own, true);
     }
 }
 
@@ -198,9 +205,10 @@ mod tests {
         put(&directories, "a/b/z/1");
         let others = || assert_eq!(put(&directories, "a/b/c/2"), ["a/b/c"]);
         assert_eq!(put_during(&directories, "a/b/c/1", others), ["a/b/c"]);
-        // One that is given up leaves no doubt behind for who comes after it.
+        // One that is given up may still be about to make it.
         drop(directories.put("a/b/d/1"));
-        assert_eq!(put(&directories, "a/b/d/2"), [""; 0]);
+        assert_eq!(put(&directories, "a/b/d/2"), ["a/b/d"]);
+        assert_eq!(put(&directories, "a/b/d/3"), [""; 0]);
         assert!(directories.state().making.is_empty());
     }
 }

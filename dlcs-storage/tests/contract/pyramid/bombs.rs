@@ -1,12 +1,14 @@
 //! Small files of very many pixels: what they take is known from their headers, and let in by it.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use dlcs_core::derivative::{ProcessError, ProcessOptions};
 use dlcs_storage::pyramid::{PyramidProcessor, PyramidProcessorConfig};
 use dlcs_testkit::malformed::black_png;
 use dlcs_testkit::program;
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::support::{make, process_with};
 
@@ -83,4 +85,27 @@ async fn eight_bombs_at_once_take_no_more_than_their_budget() {
     let most = program::peak_memory();
     program::say(&format!("eight bombs: {most:?} bytes of memory"));
     assert!(most.is_none_or(|most| most < BUDGET + REST), "{most:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decoding_that_nobody_waits_for_makes_room_for_others() {
+    let processor = processor(64 << 20, 1);
+    // It would take the better part of a minute.
+    let (large, small) = (
+        black_png((60_000, 30_000), 8, GREY, false),
+        black_png((8, 8), 8, GREY, false),
+    );
+    let abandoned = processor.clone();
+    let abandoned = tokio::spawn(async move {
+        let _ = process_with(&abandoned, large).await;
+    });
+    // Until the only turn is taken, and others have to wait for it.
+    let soon = Duration::from_millis(200);
+    while timeout(soon, process_with(&processor, small.clone()))
+        .await
+        .is_ok()
+    {}
+    abandoned.abort();
+    let made = timeout(Duration::from_secs(20), process_with(&processor, small)).await;
+    assert!(made.expect("there is room soon").is_ok());
 }
