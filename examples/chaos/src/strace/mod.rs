@@ -100,8 +100,9 @@ impl Trace {
         let thread = std::thread::spawn(move || {
             while !stop.load(Ordering::Acquire) {
                 if is_enough(&read(&log).unwrap_or_default()) {
-                    // Not waited for yet: the number is still its own.
-                    let _ = kill_process(tracer, Signal::TERM);
+                    // Not waited for yet: the number is still its own. The kernel lets go every thread of who is traced when the tracer
+                    // dies; told to end in peace, it may miss one that has just been made, and hold it forever.
+                    let _ = kill_process(tracer, Signal::KILL);
                     return;
                 }
                 std::thread::sleep(Duration::from_millis(5));
@@ -125,7 +126,13 @@ impl Trace {
         if !has_ended {
             let _ = kill_process(Pid::from_child(&self.tracer), Signal::TERM);
         }
-        self.tracer.wait()?;
+        let limit = Instant::now() + PATIENCE;
+        while self.tracer.try_wait()?.is_none() {
+            if Instant::now() > limit {
+                self.tracer.kill()?;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         read(&self.log)
     }
 }
