@@ -159,7 +159,7 @@ async fn sources_above_the_limits_of_the_operator_are_refused_with_their_numbers
         (png("large.png", 250, 201), ["250 x 201", "50000"]),
         (
             encoded("whole.webp", 100, 100, ImageFormat::WebP),
-            ["40000 bytes", "1000"],
+            ["120000 bytes", "1000"],
         ),
     ];
     for (url, numbers) in cases {
