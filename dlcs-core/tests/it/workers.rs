@@ -307,17 +307,22 @@ async fn an_image_that_alone_cannot_be_read_ends_and_holds_up_nobody() {
     assert!(sentence.contains("a fault of this server"), "{sentence}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged() {
+/// One worker, and an image in a batch for which there is no room.
+async fn without_room() -> (Setting, Batch) {
     let setting = Setting::with(Settings::default().with_workers(1)).await;
     setting
         .store
         .set_fault(Some(StoreFault::TooLarge(setting.id("large"))));
-    for name in ["large", "small"] {
-        setting.origin.script(name, Script::Bytes("4x4"));
-    }
+    setting.origin.script("large", Script::Bytes("4x4"));
     let large = setting.registration("large");
     let large = setting.dlcs.submit_batch([large]).await.unwrap();
+    (setting, large)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged() {
+    let (setting, large) = without_room().await;
+    setting.origin.script("small", Script::Bytes("4x4"));
     let small = setting.registration("small");
     let small = setting.dlcs.submit_batch([small]).await.unwrap();
     tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
@@ -333,13 +338,7 @@ async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged()
 
 #[tokio::test(start_paused = true)]
 async fn an_image_for_which_there_never_is_room_fails_after_a_day() {
-    let setting = Setting::with(Settings::default().with_workers(1)).await;
-    setting
-        .store
-        .set_fault(Some(StoreFault::TooLarge(setting.id("large"))));
-    setting.origin.script("large", Script::Bytes("4x4"));
-    let large = setting.registration("large");
-    let large = setting.dlcs.submit_batch([large]).await.unwrap();
+    let (setting, large) = without_room().await;
     tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
     let begun = Instant::now();
     let report = setting
@@ -356,13 +355,7 @@ async fn an_image_for_which_there_never_is_room_fails_after_a_day() {
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_has_waited_long_is_put_off_for_a_moment_like_others() {
-    let setting = Setting::with(Settings::default().with_workers(1)).await;
-    setting
-        .store
-        .set_fault(Some(StoreFault::TooLarge(setting.id("large"))));
-    setting.origin.script("large", Script::Bytes("4x4"));
-    let large = setting.registration("large");
-    let large = setting.dlcs.submit_batch([large]).await.unwrap();
+    let (setting, large) = without_room().await;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
     while setting.origin.opened.load(Ordering::SeqCst) == 0 {
