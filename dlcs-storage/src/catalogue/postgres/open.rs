@@ -57,9 +57,7 @@ pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCata
         host: address.host(),
         source: Box::new(error),
     };
-    let known = patiently("read", || {
-        database.read(|session| async move { known_key(&session).await })
-    });
+    let known = database.read(|session| async move { known_key(&session).await });
     let known = known.await.map_err(failed)?;
     let may_be_new = known.is_none() || !old_sealing_keys.is_empty();
     let key = match sealing_key.ok_or(OpenError::NoKey)? {
@@ -70,13 +68,7 @@ pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCata
     let sealers: Arc<[Sealer]> = keys.map(Sealer::new).collect();
     // Mostly there is nothing to change, and nobody to wait for who has the row in hand.
     if known.as_deref() != Some(sealers[0].key_id()) || sealers.len() > 1 {
-        let adopted = patiently("adopted", || {
-            database.write(|session| {
-                let sealers = Arc::clone(&sealers);
-                async move { adopt_key(&session, &sealers).await }
-            })
-        });
-        match adopted.await.map_err(failed)? {
+        match adopt_patiently(&database, &sealers).await.map_err(failed)? {
             Some(0) => {}
             Some(strategies) => tracing::info!(strategies, "sealed credentials with the new key"),
             None => return Err(OpenError::OtherKey),
@@ -284,23 +276,26 @@ async fn known_key(session: &Session) -> Result<Option<Vec<u8>>, PgError> {
     read_one(row, |columns| columns.get())
 }
 
-/// Does something with the sealing key, although the server is slow to answer, or a process that was stopped in the middle of the same is in the
-/// way for a while.
-async fn patiently<T>(
-    done: &'static str,
-    attempt: impl AsyncFn() -> Result<T, PgError>,
-) -> Result<T, PgError> {
+/// Adopts a key, although a process that was stopped in the middle of that may be in the way for a while.
+async fn adopt_patiently(
+    database: &Database,
+    sealers: &Arc<[Sealer]>,
+) -> Result<Option<usize>, PgError> {
     let limit = Instant::now() + PATIENCE;
     loop {
-        match attempt().await {
+        let adopted = database.write(|session| {
+            let sealers = Arc::clone(sealers);
+            async move { adopt_key(&session, &sealers).await }
+        });
+        match adopted.await {
             Err(error) if error.may_pass() && Instant::now() < limit => {
                 tracing::warn!(
                     error = &error as &dyn Error,
-                    "the sealing key cannot be {done} yet: trying again"
+                    "the sealing key cannot be adopted yet: trying again"
                 );
                 tokio::time::sleep(REST).await;
             }
-            outcome => return outcome,
+            adopted => return adopted,
         }
     }
 }
