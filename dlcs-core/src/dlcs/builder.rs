@@ -27,7 +27,8 @@ pub struct Settings {
     pub lease_for: Duration,
     /// How often a lease is renewed.
     pub heartbeat: Duration,
-    /// How long one attempt at an image may take, from its fetch to its derivative, waits for other images included.
+    /// How long one attempt at an image may take, from its fetch to its derivative, waits for other images included; then it has failed with
+    /// [`IngestError::TookTooLong`](crate::ingest::IngestError::TookTooLong), which may pass.
     pub attempt_limit: Duration,
     /// How often a registration is tried when its failures may pass.
     pub attempts: u32,
@@ -107,7 +108,7 @@ impl Settings {
         self
     }
 
-    /// Says how long one attempt at an image may take, from its fetch to its derivative, waits for other images included.
+    /// Says how long one attempt at an image may take: see [`Self::attempt_limit`].
     #[must_use]
     pub const fn with_attempt_limit(mut self, limit: Duration) -> Self {
         self.attempt_limit = limit;

@@ -21,7 +21,7 @@ pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
 /// How often an image is put off before it is given up: for a day, nearly all of it in waits of ten minutes.
-const PUT_OFF: u32 = 150;
+const MOST_POSTPONED: u32 = 150;
 /// How many objects that nothing refers to are deleted at once.
 const COLLECT_AT_ONCE: usize = 500;
 
@@ -36,7 +36,8 @@ enum Next {
 impl Dlcs {
     /// Processes queued images until `shutdown` is ready, then finishes or gives back what it holds.
     ///
-    /// Give it to a task of its own; it spawns others only to take leases, which must not be lost half taken. It returns within the settings' `drain`, give or take one database write.
+    /// Give it to a task of its own; it spawns others only to take leases, which must not be lost half taken, and to give them back. It returns
+    /// within the settings' `drain`, give or take one database write.
     pub async fn run_workers(self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = watch::channel(false);
         let workers = (0..self.0.settings.workers).map(|_| self.work(stopped.clone()));
@@ -207,7 +208,7 @@ impl Dlcs {
         let sentence = error.sentence();
         tracing::info!(image = %lease.image(), attempt, error = sentence, "an attempt at an image failed");
         if error.is_no_fault_of_the_image() {
-            if lease.postponed() >= PUT_OFF {
+            if lease.postponed() >= MOST_POSTPONED {
                 return Failure::Final { error: sentence };
             }
             Failure::Postpone {

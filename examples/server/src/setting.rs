@@ -252,7 +252,7 @@ pub(crate) const LEASE: Setting = Setting::new(
 pub(crate) const ATTEMPT_LIMIT: Setting = Setting::new(
     "attempt-limit",
     "SECONDS",
-    "How long one attempt at an image may take, from its fetch to its derivative; what takes longer has failed.",
+    "How long one attempt at an image may take, from its fetch to its derivative; what takes longer is given up, and tried again as after other failures that may pass.",
 )
 .or("1800");
 pub(crate) const MAX_BATCH_SIZE: Setting =
