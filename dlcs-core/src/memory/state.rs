@@ -116,6 +116,7 @@ pub(super) struct Job {
     pub(super) place: u64,
     /// Attempts that have failed and are to be repeated.
     pub(super) attempts: u32,
+    /// How often it was put off for what is not its own.
     pub(super) postponed: u32,
     /// Since when it may be claimed.
     pub(super) due: Timestamp,

@@ -315,7 +315,7 @@ mod tests {
             .status()
             .as_u16()
         };
-        let after = std::time::Duration::from_secs(1800);
+        let after = Duration::from_secs(1800);
         let late = ingest_kind(&IngestError::TookTooLong { after });
         assert_eq!(late.status().as_u16(), 503);
         assert_eq!(

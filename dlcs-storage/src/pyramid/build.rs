@@ -31,6 +31,7 @@ pub(super) const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
 /// What to build, and with what.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BuildOptions<'a> {
+    /// Says when nobody waits for the derivative any more.
     pub(super) source: &'a SpooledFile,
     pub(super) pyramid: Pyramid,
     pub(super) coding: TileCoding,

@@ -76,6 +76,24 @@ impl Directories {
         }
     }
 
+    /// Makes the names of directories durable that are there.
+    pub(super) fn sync(&self, doubtful: Vec<PathBuf>) -> io::Result<()> {
+        for directory in doubtful {
+            if cfg!(unix)
+                && let Some(above) = directory.parent()
+            {
+                File::open(above)?.sync_all()?;
+            }
+            let mut state = self.state();
+            if state.durable.len() >= MOST {
+                state.durable.clear();
+            }
+            state.making.remove(&directory);
+            state.durable.insert(directory);
+        }
+        Ok(())
+    }
+
     /// Makes it durable that an object is no more.
     pub(super) fn removed(&self, object: &str) -> io::Result<()> {
         if !cfg!(unix) {
@@ -95,25 +113,8 @@ impl Directories {
 }
 
 impl Putting {
-    /// The object has been put: makes the names above it durable that may not be.
-    pub(super) fn sync(mut self) -> io::Result<()> {
-        for directory in self.doubtful() {
-            if cfg!(unix)
-                && let Some(above) = directory.parent()
-            {
-                File::open(above)?.sync_all()?;
-            }
-            let mut state = self.directories.state();
-            if state.durable.len() >= MOST {
-                state.durable.clear();
-            }
-            state.making.remove(&directory);
-            state.durable.insert(directory);
-        }
-        Ok(())
-    }
-
-    fn doubtful(&mut self) -> Vec<PathBuf> {
+    /// The object has been put: the directories above it whose names have to be synced.
+    pub(super) fn doubtful(mut self) -> Vec<PathBuf> {
         let mut doubtful = std::mem::take(&mut self.doubtful);
         // Another put may have made it, and not synced it yet.
         if let Some(own) = self.own.take()
@@ -154,7 +155,7 @@ mod tests {
         object: &str,
         happens: impl FnOnce(),
     ) -> Vec<String> {
-        let mut putting = directories.put(object);
+        let putting = directories.put(object);
         let path = directories.root.join(object);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "object").unwrap();
@@ -163,9 +164,9 @@ mod tests {
             let below = path.strip_prefix(&directories.root).unwrap();
             below.display().to_string()
         };
-        putting.doubtful = putting.doubtful();
-        let names = putting.doubtful.iter().map(shown).collect();
-        putting.sync().unwrap();
+        let doubtful = putting.doubtful();
+        let names = doubtful.iter().map(shown).collect();
+        directories.sync(doubtful).unwrap();
         names
     }
 

@@ -155,10 +155,13 @@ impl DerivativeStore for ObjectDerivatives {
         let Some(directories) = self.directories.clone() else {
             return self.put_object(key, body).await;
         };
-        let object = key.path();
-        let putting = in_background(move || Ok(directories.put(&object))).await?;
+        let (before, object) = (Arc::clone(&directories), key.path());
+        let putting = in_background(move || Ok(before.put(&object))).await?;
         let length = self.put_object(key, body).await?;
-        in_background(move || putting.sync()).await?;
+        let doubtful = putting.doubtful();
+        if !doubtful.is_empty() {
+            in_background(move || directories.sync(doubtful)).await?;
+        }
         Ok(length)
     }
 
