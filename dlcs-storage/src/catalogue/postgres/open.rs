@@ -57,8 +57,7 @@ pub(super) async fn open(config: PostgresCatalogueConfig) -> Result<PostgresCata
         host: address.host(),
         source: Box::new(error),
     };
-    let known = database.read(|session| async move { known_key(&session).await });
-    let known = known.await.map_err(failed)?;
+    let known = known_key(&database).await.map_err(failed)?;
     let may_be_new = known.is_none() || !old_sealing_keys.is_empty();
     let key = match sealing_key.ok_or(OpenError::NoKey)? {
         KeyPlace::Given(key) => key,
@@ -270,10 +269,19 @@ fn key_file(path: &Path, may_be_new: bool) -> Result<SealingKey, OpenError> {
     }
 }
 
-/// The id of the key that the nodes of this database have.
-async fn known_key(session: &Session) -> Result<Option<Vec<u8>>, PgError> {
-    let row = session.row("SELECT id FROM sealing_key", &[]).await?;
-    read_one(row, |columns| columns.get())
+/// The id of the key that the nodes of this database have, although a server that has much to do may be slow to say it.
+async fn known_key(database: &Database) -> Result<Option<Vec<u8>>, PgError> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let known = database.read(|session| async move {
+            let row = session.row("SELECT id FROM sealing_key", &[]).await?;
+            read_one(row, |columns| columns.get())
+        });
+        match known.await {
+            Err(error) if is_tried_again(&error, limit) => tokio::time::sleep(REST).await,
+            known => return known,
+        }
+    }
 }
 
 /// Adopts a key, although a process that was stopped in the middle of that may be in the way for a while.
@@ -288,16 +296,21 @@ async fn adopt_patiently(
             async move { adopt_key(&session, &sealers).await }
         });
         match adopted.await {
-            Err(error) if error.may_pass() && Instant::now() < limit => {
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    "the sealing key cannot be adopted yet: trying again"
-                );
-                tokio::time::sleep(REST).await;
-            }
+            Err(error) if is_tried_again(&error, limit) => tokio::time::sleep(REST).await,
             adopted => return adopted,
         }
     }
+}
+
+fn is_tried_again(error: &PgError, limit: Instant) -> bool {
+    let again = error.may_pass() && Instant::now() < limit;
+    if again {
+        tracing::warn!(
+            error = error as &dyn Error,
+            "the sealing key cannot be read or adopted yet: trying again"
+        );
+    }
+    again
 }
 
 /// Makes the first of these keys the database's; returns how many credentials it sealed anew, or `None` where the database's key is none of
