@@ -5,6 +5,7 @@ pub mod backup;
 pub mod catalogue;
 pub mod derivative;
 mod durable;
+mod lock;
 pub mod notifier;
 pub mod origin;
 pub mod pyramid;

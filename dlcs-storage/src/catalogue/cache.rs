@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dlcs_core::customer::Customer;
@@ -18,6 +18,8 @@ use dlcs_core::image::Image;
 use dlcs_core::origin::OriginPattern;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+
+use crate::lock::Lock;
 
 /// The most bytes of images that are kept: some ten thousand.
 const IMAGE_BYTES: u64 = 32 << 20;
@@ -71,7 +73,7 @@ pub(super) struct RowCache<K, V> {
     /// For how long a row counts; without it, until it changes.
     age: Option<Duration>,
     /// The keys of rows that transactions change which are being committed, and how many of them: nobody can tell what they are.
-    in_doubt: Mutex<HashMap<K, usize>>,
+    in_doubt: Lock<HashMap<K, usize>>,
 }
 
 #[derive(Clone)]
@@ -91,7 +93,7 @@ where
             // A row is some 2 KiB; the weight is what bounds the cache.
             rows: Cache::with_weighter((bytes >> 11) as usize, bytes, RowWeight),
             age,
-            in_doubt: Mutex::default(),
+            in_doubt: Lock::default(),
         }
     }
 
@@ -110,7 +112,7 @@ where
             // At worst this forgets what somebody has just read.
             self.rows.remove(key);
         }
-        if self.in_doubt().contains_key(key) {
+        if self.in_doubt.lock().contains_key(key) {
             return read.await;
         }
         match self.rows.get_value_or_guard_async(key).await {
@@ -120,7 +122,7 @@ where
                 let asked = Instant::now();
                 let found = read.await?;
                 if let Some(row) = &found {
-                    let in_doubt = self.in_doubt();
+                    let in_doubt = self.in_doubt.lock();
                     if !in_doubt.contains_key(key) {
                         let row = row.clone();
                         // The place is taken away when the row is changed meanwhile: then this does nothing.
@@ -141,7 +143,7 @@ where
         if keys.is_empty() {
             return;
         }
-        let mut in_doubt = self.in_doubt();
+        let mut in_doubt = self.in_doubt.lock();
         for key in keys {
             *in_doubt.entry(key.clone()).or_default() += 1;
         }
@@ -156,7 +158,7 @@ where
         }
         // Also the places of those who began to read before the commit was over.
         self.forget(keys);
-        let mut in_doubt = self.in_doubt();
+        let mut in_doubt = self.in_doubt.lock();
         for key in keys {
             if let Some(changes) = in_doubt.get_mut(key) {
                 *changes -= 1;
@@ -171,10 +173,6 @@ where
         for key in keys {
             self.rows.remove(key);
         }
-    }
-
-    fn in_doubt(&self) -> MutexGuard<'_, HashMap<K, usize>> {
-        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,8 +213,13 @@ impl Weigh for Customer {
 mod tests {
     use std::convert::Infallible;
     use std::future::{Ready, ready};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
+    use shuttle::future::block_on;
+    use shuttle::thread::spawn;
     use tokio::sync::oneshot;
+
+    use crate::lock::explored::{all_orders, others_may_go_first, some_orders};
 
     use super::*;
 
@@ -328,6 +331,78 @@ mod tests {
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
         assert_eq!(second.await, Ok(Some(2)));
+    }
+
+    /// A row, and the cache before it.
+    struct Table {
+        row: AtomicU32,
+        /// The last change that is over.
+        over: AtomicU32,
+        cache: RowCache<&'static str, u32>,
+    }
+
+    impl Table {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                row: AtomicU32::new(0),
+                over: AtomicU32::new(0),
+                cache: cache(),
+            })
+        }
+
+        /// Reads, and is not told what was so before a change that was over by then.
+        fn read(&self) {
+            let over = self.over.load(Ordering::SeqCst);
+            let Ok(read) = block_on(self.cache.get_or_read(&"a", async {
+                others_may_go_first();
+                let row = self.row.load(Ordering::SeqCst);
+                others_may_go_first();
+                Ok::<_, Infallible>(Some(row))
+            }));
+            let read = read.unwrap();
+            assert!(read >= over, "read {read} after {over}");
+        }
+
+        fn change(&self, to: u32) {
+            self.cache.doubt(&KEYS);
+            others_may_go_first();
+            self.row.fetch_max(to, Ordering::SeqCst);
+            others_may_go_first();
+            self.cache.settle(&KEYS);
+            self.over.fetch_max(to, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_what_was_so_before_a_change_in_whatever_order_that_is_done() {
+        let orders = all_orders(|| {
+            let table = Table::new();
+            let reader = spawn({
+                let table = Arc::clone(&table);
+                move || table.read()
+            });
+            table.change(1);
+            table.read();
+            reader.join().unwrap();
+        });
+        assert!(orders > 1000, "{orders}");
+        some_orders(5000, || {
+            let table = Table::new();
+            let threads = [1, 2].map(|to| {
+                let (reader, writer) = (Arc::clone(&table), Arc::clone(&table));
+                let reader = spawn(move || reader.read());
+                let writer = spawn(move || {
+                    writer.change(to);
+                    writer.read();
+                });
+                [reader, writer]
+            });
+            for thread in threads.into_iter().flatten() {
+                thread.join().unwrap();
+            }
+            table.read();
+            assert!(table.cache.in_doubt.lock().is_empty());
+        });
     }
 
     #[tokio::test]

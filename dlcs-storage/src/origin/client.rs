@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dlcs_core::id::CustomerId;
@@ -19,6 +19,7 @@ use super::network::AllowedNetworks;
 use super::opened::OpenedNetworks;
 use super::resolver::{GuardedResolver, Names};
 use super::untrusted::Untrusted;
+use crate::lock::Lock;
 
 /// The most header fields of an answer.
 const MAX_HEADERS: usize = 200;
@@ -52,7 +53,7 @@ impl Default for Dialling {
 pub(super) struct Clients {
     dialling: Dialling,
     /// For each set two, because for ports of other services only addresses of opened networks pass.
-    clients: Mutex<HashMap<(AllowedNetworks, PortRule), Shared>>,
+    clients: Lock<HashMap<(AllowedNetworks, PortRule), Shared>>,
 }
 
 /// A client that is made when it is first wanted.
@@ -69,7 +70,7 @@ impl Clients {
     pub(super) fn new(dialling: Dialling) -> Self {
         Self {
             dialling,
-            clients: Mutex::default(),
+            clients: Lock::default(),
         }
     }
 
@@ -106,7 +107,7 @@ impl Clients {
     }
 
     fn cell(&self, allowed: &AllowedNetworks, port: PortRule) -> Shared {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         Arc::clone(clients.entry((allowed.clone(), port)).or_default())
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dlcs_core::origin::Result;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bounds::Deadline;
+use crate::lock::Lock;
 
 /// Hosts that are remembered before those that nobody waits for are forgotten.
 const REMEMBERED: usize = 1024;
@@ -16,7 +17,7 @@ const REMEMBERED: usize = 1024;
 /// Turns at hosts: so many at once for each, whoever comes first.
 pub(super) struct HostSlots {
     limit: usize,
-    hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
+    hosts: Lock<HashMap<String, Weak<Semaphore>>>,
 }
 
 impl HostSlots {
@@ -26,7 +27,7 @@ impl HostSlots {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
-            hosts: Mutex::default(),
+            hosts: Lock::default(),
         }
     }
 
@@ -51,7 +52,7 @@ impl HostSlots {
     }
 
     fn of(&self, host: &str) -> Arc<Semaphore> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self.hosts.lock();
         if let Some(known) = hosts.get(host).and_then(Weak::upgrade) {
             return known;
         }
@@ -96,7 +97,7 @@ mod tests {
         for host in 0..2 * REMEMBERED {
             drop(slots.acquire(&format!("h{host}:80")).await);
         }
-        assert!(slots.hosts.lock().unwrap().len() <= REMEMBERED + 1);
+        assert!(slots.hosts.lock().len() <= REMEMBERED + 1);
         assert!(slots.acquire("held:80").now_or_never().is_none());
     }
 }

@@ -46,6 +46,13 @@ pub(super) struct Kept {
     _budget: Option<OwnedSemaphorePermit>,
 }
 
+#[cfg(test)]
+impl Kept {
+    pub(super) const fn of_nothing() -> Self {
+        Self { _budget: None }
+    }
+}
+
 /// Hands out turns.
 #[derive(Debug)]
 pub(super) struct Admission {

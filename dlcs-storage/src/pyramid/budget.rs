@@ -64,9 +64,44 @@ impl DecodeBudget {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use futures_util::FutureExt;
+    use shuttle::future::block_on;
+    use shuttle::rand::{Rng, thread_rng};
+    use shuttle::thread::spawn;
+
+    use crate::lock::explored::{others_may_go_first, some_orders, unless_given_up};
 
     use super::*;
+
+    #[test]
+    fn in_whatever_order_sources_come_and_give_up_no_more_is_held_than_there_is() {
+        some_orders(5000, || {
+            let budget = DecodeBudget::new(NonZeroUsize::new(2).unwrap(), 10 * UNIT);
+            let held = Arc::new(AtomicU64::new(0));
+            let sources = [0; 4].map(|_| {
+                let (budget, held) = (budget.clone(), Arc::clone(&held));
+                spawn(move || {
+                    let bytes = UNIT * thread_rng().gen_range(1..=10);
+                    let turn = unless_given_up(budget.turn(bytes));
+                    let Some(turn) = block_on(turn) else {
+                        return;
+                    };
+                    let _turn = turn.unwrap();
+                    let together = held.fetch_add(bytes, Ordering::SeqCst) + bytes;
+                    assert!(together <= 10 * UNIT, "{together}");
+                    others_may_go_first();
+                    held.fetch_sub(bytes, Ordering::SeqCst);
+                })
+            });
+            for source in sources {
+                source.join().unwrap();
+            }
+            assert_eq!(budget.units.available_permits(), 10);
+            assert_eq!(budget.turns.available_permits(), 2);
+        });
+    }
 
     #[tokio::test]
     async fn sources_wait_for_bytes_and_for_turns_and_those_that_never_fit_are_refused() {

@@ -1,7 +1,6 @@
 //! From rows to a derivative: levels, tiles and thumbnails in a spool file, and the head that finds them.
 
 use std::path::Path;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use dlcs_core::derivative::{Checksum, DerivativeFacts, ProcessError};
@@ -21,6 +20,7 @@ use super::thumbnail::{ThumbnailMaker, Thumbnails, thumbnail_sizes};
 use super::tiff::{Coding, LevelOutline, Outline, Samples, lay_out};
 use super::tile::{encode_edge, encode_tile};
 use super::upright::UprightRows;
+use crate::lock::Lock;
 
 /// How thumbnails are coded where tiles are not JPEG.
 pub(super) const THUMBNAIL_CODING: TileCoding = TileCoding::Jpeg {
@@ -185,7 +185,7 @@ pub(super) struct TileWriter<'a> {
     options: BuildOptions<'a>,
     /// How the tiles of full resolution are coded, where they are cut.
     cut: Option<Coding>,
-    written: Mutex<Written>,
+    written: Lock<Written>,
 }
 
 /// What has been written.
@@ -207,7 +207,7 @@ impl<'a> TileWriter<'a> {
         Ok(Self {
             options,
             cut,
-            written: Mutex::new(Written {
+            written: Lock::new(Written {
                 spool: StreamSpool::new(options.spool_directory)?,
                 tables: Vec::new(),
                 levels,
@@ -225,18 +225,11 @@ impl<'a> TileWriter<'a> {
         for row in 0..level.rows {
             for (column, tile) in (0..level.columns).zip(cutter.next_row()?) {
                 let place = row as usize * level.columns as usize + column as usize;
-                let mut written = self.written();
+                let mut written = self.written.lock();
                 written.levels[0][place] = written.spool.write(&tile)?;
             }
         }
         Ok(())
-    }
-
-    fn written(&self) -> std::sync::MutexGuard<'_, Written> {
-        // A thread that panicked fails the whole build anyway.
-        self.written
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn finish(self, channels: Channels, thumbnails: Thumbnails) -> Result<Built, PyramidError> {
@@ -245,10 +238,7 @@ impl<'a> TileWriter<'a> {
             mut spool,
             tables,
             levels,
-        } = self
-            .written
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        } = self.written.into_inner();
         let coding = coding(self.options.coding, channels, tables);
         let mut spooled_thumbnails = Vec::new();
         for (size, stream) in &thumbnails.streams {
@@ -321,7 +311,7 @@ impl Encoders for TileWriter<'_> {
             encode_edge(&job.tile, (width, height), size, self.options.coding)?
         };
         let place = row as usize * level.columns as usize + column as usize;
-        let mut written = self.written();
+        let mut written = self.written.lock();
         written.levels[level.exponent as usize][place] = written.spool.write(&tile.stream)?;
         written.tables = tile.tables;
         Ok(())

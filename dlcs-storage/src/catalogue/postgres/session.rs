@@ -1,7 +1,7 @@
 //! A connection that is lent to one operation, and comes back without an open transaction whatever becomes of the operation.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -17,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::cache::Caches;
 use super::error::{PgError, Result};
 use super::row::unreadable;
+use crate::lock::Lock;
 
 /// How long an operation that was given up may take to let go of its connection.
 const CLEANING: Duration = Duration::from_secs(5);
@@ -106,7 +107,7 @@ struct Inner {
     lent: Lent,
     mode: Mode,
     now: Option<Timestamp>,
-    changed: Mutex<Changed>,
+    changed: Lock<Changed>,
     wakes: AtomicBool,
 }
 
@@ -148,7 +149,7 @@ impl Session {
             lent,
             mode,
             now,
-            changed: Mutex::default(),
+            changed: Lock::default(),
             wakes: AtomicBool::new(false),
         })))
     }
@@ -203,12 +204,15 @@ impl Session {
 
     /// Notes that the transaction changes an image.
     pub(super) fn changes_image(&self, image: &ImageId) {
-        self.changed().images.push(image.clone());
+        self.0.changed.lock().images.push(image.clone());
     }
 
     /// Notes that the transaction changes a customer of this name.
     pub(super) fn changes_customer(&self, name: &str) {
-        self.changed().customers.push(name.to_ascii_lowercase());
+        self.0.changed
+            .lock()
+            .customers
+            .push(name.to_ascii_lowercase());
     }
 
     /// Notes that there is work once the transaction is over.
@@ -218,7 +222,7 @@ impl Session {
 
     /// Commits; whether workers are to be woken. No reader of this process finds a row from before afterwards.
     pub(super) async fn commit(&self, caches: &Caches) -> Result<bool> {
-        let Changed { images, customers } = std::mem::take(&mut *self.changed());
+        let Changed { images, customers } = std::mem::take(&mut *self.0.changed.lock());
         let doubt = Doubt {
             caches,
             images,
@@ -248,13 +252,6 @@ impl Session {
         if ended.is_ok() {
             self.0.lent.settle();
         }
-    }
-
-    fn changed(&self) -> MutexGuard<'_, Changed> {
-        self.0
-            .changed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

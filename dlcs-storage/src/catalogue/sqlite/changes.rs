@@ -1,12 +1,13 @@
 //! Which cached rows a transaction changes: the database itself says so, whatever statement it was.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use dlcs_core::id::{CustomerId, ImageId, ModelId, SpaceId};
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, Result};
 
 use super::cache::Caches;
+use crate::lock::Lock;
 
 /// Triggers of the writing connection alone. New rows need none: what is not there is not kept.
 const TRIGGERS: &str = "
@@ -24,7 +25,7 @@ const TRIGGERS: &str = "
 /// The cached rows that the transaction changes which is under way.
 #[derive(Debug)]
 pub(super) struct Changes {
-    noted: Arc<Mutex<Noted>>,
+    noted: Arc<Lock<Noted>>,
     caches: Arc<Caches>,
 }
 
@@ -37,18 +38,18 @@ struct Noted {
 impl Changes {
     /// Notes from now on what the connection that writes changes of the rows in these caches.
     pub(super) fn watch(connection: &Connection, caches: Arc<Caches>) -> Result<Self> {
-        let noted = Arc::<Mutex<Noted>>::default();
+        let noted = Arc::<Lock<Noted>>::default();
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
         let images = Arc::clone(&noted);
         connection.create_scalar_function("note_image", 3, flags, move |context| {
             let image = image(context)?;
-            lock(&images).images.push(image);
+            images.lock().images.push(image);
             Ok(None::<i64>)
         })?;
         let customers = Arc::clone(&noted);
         connection.create_scalar_function("note_customer", 1, flags, move |context| {
             let name: String = context.get(0)?;
-            lock(&customers).customers.push(name.to_ascii_lowercase());
+            customers.lock().customers.push(name.to_ascii_lowercase());
             Ok(None::<i64>)
         })?;
         connection.execute_batch(TRIGGERS)?;
@@ -57,12 +58,12 @@ impl Changes {
 
     /// Forgets what an earlier transaction noted that came to nothing.
     pub(super) fn clear(&self) {
-        *lock(&self.noted) = Noted::default();
+        *self.noted.lock() = Noted::default();
     }
 
     /// Commits; no reader finds a row from before afterwards, and none finds the new row gone again.
     pub(super) fn around<T>(&self, commit: impl FnOnce() -> T) -> T {
-        let Noted { images, customers } = std::mem::take(&mut *lock(&self.noted));
+        let Noted { images, customers } = std::mem::take(&mut *self.noted.lock());
         self.caches.images.doubt(&images);
         self.caches.customers.doubt(&customers);
         let outcome = commit();
@@ -70,10 +71,6 @@ impl Changes {
         self.caches.customers.settle(&customers);
         outcome
     }
-}
-
-fn lock(noted: &Mutex<Noted>) -> MutexGuard<'_, Noted> {
-    noted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn image(context: &Context<'_>) -> Result<ImageId> {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::connection;
 use super::error::{Result, SqliteError};
+use crate::lock::Lock;
 
 /// How many reads may run at once.
 const READERS: usize = 4;
@@ -17,7 +18,7 @@ const READERS: usize = 4;
 #[derive(Clone)]
 pub(super) struct Readers {
     path: Arc<PathBuf>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Arc<Lock<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -48,7 +49,7 @@ impl Readers {
             let connection = readers.take()?;
             let outcome = in_snapshot(&connection, read);
             if connection.is_autocommit() {
-                readers.idle().push(connection);
+                readers.idle.lock().push(connection);
             }
             outcome
         })
@@ -57,14 +58,10 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection> {
-        if let Some(connection) = self.idle().pop() {
+        if let Some(connection) = self.idle.lock().pop() {
             return Ok(connection);
         }
         Ok(connection::open_reader(&self.path)?)
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

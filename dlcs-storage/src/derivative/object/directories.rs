@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::lock::Lock;
 
 /// So many are remembered; they are forgotten when there are more, and synced once more each.
 const MOST: usize = 1 << 16;
@@ -16,7 +18,9 @@ const MOST: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
-    state: Mutex<State>,
+    state: Lock<State>,
+    #[cfg(test)]
+    synced: Lock<HashSet<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +46,9 @@ impl Directories {
     pub(super) fn new(root: PathBuf) -> Self {
         Self {
             root,
-            state: Mutex::default(),
+            state: Lock::default(),
+            #[cfg(test)]
+            synced: Lock::default(),
         }
     }
 
@@ -51,7 +57,7 @@ impl Directories {
         let object = self.root.join(object);
         let above = object.ancestors().skip(1);
         let above: Vec<_> = above.take_while(|above| *above != self.root).collect();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let (mut doubtful, mut own) = (Vec::new(), None);
         for (level, directory) in above.iter().enumerate() {
             if state.durable.contains(*directory) {
@@ -84,7 +90,9 @@ impl Directories {
             {
                 File::open(above)?.sync_all()?;
             }
-            let mut state = self.state();
+            #[cfg(test)]
+            self.synced.lock().insert(directory.clone());
+            let mut state = self.state.lock();
             if state.durable.len() >= MOST {
                 state.durable.clear();
             }
@@ -106,10 +114,6 @@ impl Directories {
             _ => Ok(()),
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Putting {
@@ -118,7 +122,7 @@ impl Putting {
         let mut doubtful = std::mem::take(&mut self.doubtful);
         // Another put may have made it, and not synced it yet.
         if let Some(own) = self.own.take()
-            && self.directories.state().making.remove(&own) != Some(false)
+            && self.directories.state.lock().making.remove(&own) != Some(false)
         {
             doubtful.insert(0, own);
         }
@@ -132,7 +136,7 @@ impl Drop for Putting {
             return;
         };
         // Given up: it may still be made, by what goes on in another thread.
-        let mut state = self.directories.state();
+        let mut state = self.directories.state.lock();
         if state.making.len() >= MOST {
             state.making.clear();
         }
@@ -142,6 +146,11 @@ impl Drop for Putting {
 
 #[cfg(test)]
 mod tests {
+    use shuttle::rand::{Rng, thread_rng};
+    use shuttle::thread::spawn;
+
+    use crate::lock::explored::{others_may_go_first, some_orders};
+
     use super::*;
 
     /// Puts an object, and returns the directories whose names are synced for it.
@@ -210,6 +219,57 @@ mod tests {
         drop(directories.put("a/b/d/1"));
         assert_eq!(put(&directories, "a/b/d/2"), ["a/b/d"]);
         assert_eq!(put(&directories, "a/b/d/3"), [""; 0]);
-        assert!(directories.state().making.is_empty());
+        assert!(directories.state.lock().making.is_empty());
+    }
+
+    /// Puts as the store does, step by step: it makes the directories that are missing, and syncs the names of those that it has made.
+    fn put_slowly(directories: &Arc<Directories>, object: &str) {
+        let putting = directories.put(object);
+        let path = directories.root.join(object);
+        let above = path.ancestors().skip(1);
+        let above: Vec<_> = above.take_while(|it| *it != directories.root).collect();
+        let mut made = Vec::new();
+        for directory in above.iter().rev() {
+            others_may_go_first();
+            if std::fs::create_dir(directory).is_ok() {
+                made.push((*directory).to_owned());
+            }
+        }
+        if thread_rng().gen_range(0..4) == 0 {
+            drop(putting);
+            return;
+        }
+        for directory in made {
+            others_may_go_first();
+            directories.synced.lock().insert(directory);
+        }
+        directories.sync(putting.doubtful()).unwrap();
+        let synced = directories.synced.lock();
+        for directory in above {
+            let name = directory.display();
+            assert!(synced.contains(directory), "{name} is not durable");
+        }
+    }
+
+    #[test]
+    fn in_whatever_order_objects_are_put_the_directories_above_them_are_durable() {
+        // Where syncing costs nothing, if there is such a place.
+        let memory = std::path::Path::new("/dev/shm");
+        let place = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        some_orders(3000, move || {
+            let folder = tempfile::tempdir_in(&place).unwrap();
+            let directories = Arc::new(Directories::new(folder.path().to_owned()));
+            let puts = ["a/b/1", "a/b/2", "a/c/1"].map(|object| {
+                let directories = Arc::clone(&directories);
+                spawn(move || put_slowly(&directories, object))
+            });
+            for put in puts {
+                put.join().unwrap();
+            }
+        });
     }
 }

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::{fs, io, thread};
 
 use dlcs_core::derivative::DerivativeKey;
 
+use crate::lock::Lock;
 use crate::pyramid::step_back;
 
 /// The places of objects: nothing is staged elsewhere.
@@ -23,7 +24,7 @@ const AT_ONCE: u32 = 4;
 pub(super) struct Staged {
     root: PathBuf,
     /// How many puts of an object are in work: their files stay.
-    puts: Mutex<HashMap<DerivativeKey, usize>>,
+    puts: Lock<HashMap<DerivativeKey, usize>>,
 }
 
 impl Staged {
@@ -31,13 +32,13 @@ impl Staged {
     pub(super) fn new(root: PathBuf) -> Self {
         Self {
             root,
-            puts: Mutex::default(),
+            puts: Lock::default(),
         }
     }
 
     /// Keeps what is staged for an object until the put ends.
     pub(super) fn begin(&self, key: &DerivativeKey) -> Put<'_> {
-        *self.puts().entry(key.clone()).or_default() += 1;
+        *self.puts.lock().entry(key.clone()).or_default() += 1;
         Put {
             staged: self,
             key: key.clone(),
@@ -79,7 +80,7 @@ impl Staged {
     /// Removes a file unless the object is being put; `false` when it is not removed.
     fn remove(&self, key: &DerivativeKey, path: &Path) -> bool {
         // Held meanwhile, so that the file is none of a put that has just begun.
-        let puts = self.puts();
+        let puts = self.puts.lock();
         if puts.contains_key(key) {
             return false;
         }
@@ -92,10 +93,6 @@ impl Staged {
             }
         }
     }
-
-    fn puts(&self) -> MutexGuard<'_, HashMap<DerivativeKey, usize>> {
-        self.puts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A put in work.
@@ -106,7 +103,7 @@ pub(super) struct Put<'s> {
 
 impl Drop for Put<'_> {
     fn drop(&mut self) {
-        let mut puts = self.staged.puts();
+        let mut puts = self.staged.puts.lock();
         if let Some(count) = puts.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -162,8 +159,40 @@ fn staged_for(path: &str) -> Option<DerivativeKey> {
 #[cfg(test)]
 mod tests {
     use dlcs_core::derivative::UploadId;
+    use shuttle::thread::spawn;
+
+    use crate::lock::explored::{all_orders, others_may_go_first};
 
     use super::*;
+
+    #[test]
+    fn what_is_being_put_stays_in_whatever_order_others_clean_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let orders = all_orders(move || {
+            let staged = Arc::new(Staged::new(folder.path().to_owned()));
+            let key = DerivativeKey::Upload(UploadId::assign());
+            let (staging, object) = (
+                folder.path().join(format!("{key}#1")),
+                folder.path().join(key.path()),
+            );
+            fs::create_dir_all(object.parent().unwrap()).unwrap();
+            // Of a process before this one.
+            fs::write(&staging, "old").unwrap();
+            let cleaner = spawn({
+                let (staged, key) = (Arc::clone(&staged), key.clone());
+                move || staged.remove_of(&key)
+            });
+            let put = staged.begin(&key);
+            fs::write(&staging, "new").unwrap();
+            others_may_go_first();
+            fs::rename(&staging, &object).unwrap();
+            drop(put);
+            cleaner.join().unwrap();
+            assert_eq!(fs::read(object).unwrap(), b"new");
+            assert!(staged.puts.lock().is_empty());
+        });
+        assert!(orders > 100, "{orders}");
+    }
 
     #[test]
     fn nothing_else_is_swept() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use dlcs_core::id::CustomerId;
@@ -16,6 +16,7 @@ use reqwest::Response;
 use url::Url;
 
 use super::error::{Failure, S3, refusal};
+use crate::lock::Lock;
 use crate::origin::client::Clients;
 use crate::origin::unanswered::unanswered;
 use crate::origin::wait::asked_wait;
@@ -34,7 +35,7 @@ pub(super) enum Note {
 pub(super) struct Wire {
     clients: Arc<Clients>,
     customer: CustomerId,
-    note: Arc<Mutex<Option<Note>>>,
+    note: Arc<Lock<Option<Note>>>,
 }
 
 impl Wire {
@@ -48,15 +49,12 @@ impl Wire {
 
     /// Takes what the last failed request came to.
     pub(super) fn note(&self) -> Option<Note> {
-        self.note
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.note.lock().take()
     }
 
     /// Notes a failure, and gives the store an error that it does not try again after.
     fn fail(&self, note: Note) -> HttpError {
-        *self.note.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+        *self.note.lock() = Some(note);
         HttpError::new(
             HttpErrorKind::Unknown,
             io::Error::from(io::ErrorKind::Other),

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use russh::keys::known_hosts::known_host_keys_path;
 use russh::keys::{HashAlg, PublicKey};
@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use url::Host;
 
 use super::error::Failure;
+use crate::lock::Lock;
 use crate::origin::dial::Target;
 
 /// A host and a port, as OpenSSH names them.
@@ -62,14 +63,14 @@ pub(super) struct KnownHosts(Arc<Keeper>);
 struct Keeper {
     file: Option<PathBuf>,
     /// The keys where there is no file. Its lock makes of two first fetches a first and a second.
-    kept: Mutex<HashMap<Name, Vec<PublicKey>>>,
+    kept: Lock<HashMap<Name, Vec<PublicKey>>>,
 }
 
 impl KnownHosts {
     pub(super) fn new(file: Option<PathBuf>) -> Self {
         Self(Arc::new(Keeper {
             file,
-            kept: Mutex::default(),
+            kept: Lock::default(),
         }))
     }
 
@@ -103,14 +104,14 @@ impl Keeper {
         match &self.file {
             Some(file) => read(file, name),
             None => {
-                let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let kept = self.kept.lock();
                 Ok(kept.get(name).cloned().unwrap_or_default())
             }
         }
     }
 
     fn check(&self, name: &Name, key: &PublicKey) -> io::Result<Verdict> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         // Another process may keep its keys in the same file.
         let opened = self.file.as_deref().map(open).transpose()?;
         let known = match &self.file {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dlcs_core::origin::{OriginError, Result, Secret, SftpCredentials, SftpProof};
@@ -16,6 +16,7 @@ use super::error::{Failure, broken, conversation};
 use super::key::read_key;
 use super::known::{KnownHosts, Name, Verdict};
 use super::leash::{Leash, Leashed};
+use crate::lock::Lock;
 use crate::origin::bounds::Deadline;
 
 /// Rounds of questions that a server may ask for a password.
@@ -65,10 +66,7 @@ impl Session {
         let (stream, leash) = Leashed::new(stream);
         let connected = client::connect_stream(Arc::new(config), stream, check);
         let connected = deadline.wait(patience, connected).await?;
-        let verdict = verdict
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let verdict = verdict.lock().take();
         let (mut handle, fingerprint) = match (verdict, connected) {
             (Some(Err(failure)), _) => return Err(failure.into()),
             (Some(Ok(Verdict::Changed)), _) => return Err(Failure::HostKeyChanged.into()),
@@ -116,7 +114,7 @@ fn preferred(known: &[PublicKey]) -> Preferred {
 pub(super) struct Check {
     hosts: KnownHosts,
     name: Name,
-    verdict: Arc<Mutex<Option<Result<Verdict, Failure>>>>,
+    verdict: Arc<Lock<Option<Result<Verdict, Failure>>>>,
 }
 
 impl client::Handler for Check {
@@ -133,7 +131,7 @@ impl client::Handler for Check {
             PublicKeyOrCertificate::Certificate(_) => Err(Failure::HostCertificate),
         };
         let is_known = matches!(verdict, Ok(Verdict::Known(_)));
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+        *self.verdict.lock() = Some(verdict);
         Ok(is_known)
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use dlcs_core::derivative::{DerivativeError, DerivativeKey, RenderError, Rendered};
 use dlcs_core::iiif::ResolvedRequest;
 use tokio::sync::OnceCell;
+
+use crate::lock::Lock;
 
 /// What is asked for: the key is new with every version of an image, so that no two versions are ever taken for each other.
 pub(super) type Wanted = (DerivativeKey, ResolvedRequest);
@@ -17,7 +19,7 @@ type Outcome = OnceCell<Result<Rendered, Arc<RenderError>>>;
 /// The renders that are under way.
 #[derive(Default)]
 pub(super) struct Flights {
-    running: Mutex<HashMap<Wanted, Flight>>,
+    running: Lock<HashMap<Wanted, Flight>>,
 }
 
 /// A render, and how many wait for it.
@@ -54,14 +56,10 @@ impl Flights {
     }
 
     fn seat(&self, wanted: &Wanted) -> Arc<Outcome> {
-        let mut running = self.running();
+        let mut running = self.running.lock();
         let flight = running.entry(wanted.clone()).or_default();
         flight.seats += 1;
         Arc::clone(&flight.outcome)
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<Wanted, Flight>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,7 +73,7 @@ struct Seat<'a> {
 impl Drop for Seat<'_> {
     /// The flight is forgotten when it has ended, or nobody is left.
     fn drop(&mut self) {
-        let mut running = self.flights.running();
+        let mut running = self.flights.running.lock();
         let Some(flight) = running.get_mut(self.wanted) else {
             return;
         };
@@ -135,19 +133,77 @@ impl Error for SharedError {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 
     use dlcs_core::derivative::UploadId;
-    use dlcs_core::iiif::{Dimensions, GrammarVersion, ImageRequest, Limits};
+    use dlcs_core::iiif::{Dimensions, Format, GrammarVersion, ImageRequest, Limits};
+    use shuttle::future::{block_on, yield_now};
+    use shuttle::thread::spawn;
+
+    use crate::lock::explored::{some_orders, unless_given_up};
 
     use super::*;
 
-    #[test]
-    fn flights_that_nobody_waits_for_are_forgotten_whoever_leaves_last() {
+    fn wanted() -> Wanted {
         let image = Dimensions::new(8, 8).unwrap();
         let request = ImageRequest::parse(GrammarVersion::V3, "full", "max", "0", "default.jpg");
         let request = request.unwrap().resolve(image, &Limits::default()).unwrap();
-        let wanted = (DerivativeKey::Upload(UploadId::assign()), request);
+        (DerivativeKey::Upload(UploadId::assign()), request)
+    }
+
+    #[derive(Default)]
+    struct Renderer {
+        flights: Flights,
+        at_once: AtomicUsize,
+    }
+
+    impl Renderer {
+        async fn render(&self) -> Result<Rendered, RenderError> {
+            struct Ends<'r>(&'r AtomicUsize);
+            impl Drop for Ends<'_> {
+                fn drop(&mut self) {
+                    self.0.fetch_sub(1, Ordering::SeqCst);
+                }
+            }
+            let before = self.at_once.fetch_add(1, Ordering::SeqCst);
+            let _ends = Ends(&self.at_once);
+            assert_eq!(before, 0, "it is rendered twice at once");
+            yield_now().await;
+            yield_now().await;
+            Ok(Rendered {
+                format: Format::Png,
+                bytes: "pixels".into(),
+            })
+        }
+
+        async fn ask(&self, wanted: &Wanted) {
+            let joined = self.flights.join(wanted, self.render());
+            if let Some(rendered) = unless_given_up(joined).await {
+                assert_eq!(rendered.unwrap().bytes, "pixels");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_gives_up_in_whatever_order_one_renders_at_a_time_and_the_others_get_it() {
+        let wanted = Arc::new(wanted());
+        some_orders(10_000, move || {
+            let renderer = Arc::new(Renderer::default());
+            let callers = [0; 4].map(|_| {
+                let (renderer, wanted) = (Arc::clone(&renderer), Arc::clone(&wanted));
+                spawn(move || block_on(renderer.ask(&wanted)))
+            });
+            for caller in callers {
+                caller.join().unwrap();
+            }
+            assert!(renderer.flights.running.lock().is_empty());
+        });
+    }
+
+    #[test]
+    fn flights_that_nobody_waits_for_are_forgotten_whoever_leaves_last() {
+        let wanted = wanted();
         let flights = Flights::default();
         let wait = || {
             let mut waits = Box::pin(flights.join(&wanted, pending()));
@@ -157,11 +213,11 @@ mod tests {
         };
         let (first, second) = (wait(), wait());
         // Of a third, in another thread, that is past its own turn at the lock and not yet gone.
-        let leaving = Arc::clone(&flights.running()[&wanted].outcome);
+        let leaving = Arc::clone(&flights.running.lock()[&wanted].outcome);
         drop(first);
-        assert_eq!(flights.running().len(), 1);
+        assert_eq!(flights.running.lock().len(), 1);
         drop(second);
-        assert!(flights.running().is_empty());
+        assert!(flights.running.lock().is_empty());
         drop(leaving);
     }
 }

@@ -1,8 +1,8 @@
 //! Rows from a decoder that runs ahead on a thread of its own.
 
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use dlcs_core::derivative::ProcessError;
@@ -10,6 +10,7 @@ use dlcs_core::derivative::ProcessError;
 use super::super::{ColourModel, Header, Rows};
 use super::decoder::{Decoder, Stopped, has_warned};
 use super::{bad, fault, scan};
+use crate::lock::Lock;
 use crate::pyramid::error::PyramidError;
 use crate::pyramid::spool::{SpoolReader, SpooledFile};
 
@@ -177,7 +178,7 @@ fn decode(
 /// Decides whether what the decoder warns of is damage.
 struct Judge<'a> {
     file: &'a SpooledFile,
-    failure: Arc<Mutex<Option<io::Error>>>,
+    failure: Arc<Lock<Option<io::Error>>>,
     /// Whether the file has been looked through and found whole.
     is_whole: bool,
 }
@@ -207,7 +208,7 @@ impl Judge<'_> {
 
     /// A file that cannot be read is not the image's fault.
     fn failed(&self) -> Result<(), ProcessError> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = self.failure.lock();
         match failure.take() {
             Some(error) => Err(PyramidError::Spool(error).into()),
             None => Ok(()),
@@ -218,7 +219,7 @@ impl Judge<'_> {
 /// A reader that keeps why it failed: the decoder does not.
 struct Watched {
     reader: SpoolReader,
-    failure: Arc<Mutex<Option<io::Error>>>,
+    failure: Arc<Lock<Option<io::Error>>>,
 }
 
 impl Watched {
@@ -234,7 +235,7 @@ impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer).map_err(|error| {
             let kind = error.kind();
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut failure = self.failure.lock();
             *failure = Some(error);
             kind.into()
         })
