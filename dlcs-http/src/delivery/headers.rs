@@ -142,9 +142,10 @@ pub(super) fn image_etag(service: &ImageService, canonical: &str, size: Dimensio
     etag(service, canonical)
 }
 
-/// The tag of something made from a derivative.
+/// The tag of something made from a derivative: of which another version of the program may make other bytes.
 fn etag(service: &ImageService, what: &str) -> HeaderValue {
-    value(format!("\"{}-{what}\"", version_of(service)))
+    let program = env!("CARGO_PKG_VERSION");
+    value(format!("\"{}-{program}-{what}\"", version_of(service)))
 }
 
 /// What tells a derivative from all others that an image has had.

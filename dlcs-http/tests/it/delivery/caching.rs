@@ -38,6 +38,9 @@ async fn every_answer_can_be_kept_and_must_be_checked() {
             etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2,
             "{etag}"
         );
+        let is_made = !path.ends_with("/info.json");
+        let names_its_maker = etag.contains(concat!("-", env!("CARGO_PKG_VERSION"), "-"));
+        assert_eq!(names_its_maker, is_made, "{path}: {etag}");
     }
 }
 
