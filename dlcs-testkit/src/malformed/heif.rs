@@ -2,6 +2,36 @@
 
 use super::{Malformed, Outcome};
 
+/// Files made from a good one of either format whose image is laid together of tiles, so many across and down and of so many columns and
+/// rows in all.
+///
+/// # Panics
+/// Where the file is no such one.
+#[must_use]
+pub fn of_grid(name: &str, good: &[u8], tiles: [u8; 2], size: [u16; 2]) -> Vec<Malformed> {
+    let [across, down] = tiles;
+    let [width, height] = size.map(u16::to_be_bytes);
+    let grid = [&[0, 0, down - 1, across - 1], &width[..], &height[..]].concat();
+    let found = good.windows(grid.len()).position(|bytes| bytes == grid);
+    let place = found.expect("the description of a grid");
+    [
+        ("256 x 256 tiles of which few are there", 2, &[255, 255][..]),
+        ("more columns than tiles", 2, &[0]),
+        ("65535 rows and columns of few tiles", 4, &[0xFF; 4]),
+        ("no rows and columns of tiles", 4, &[0; 4]),
+        ("one row and column of tiles", 4, &[0, 1, 0, 1]),
+        ("a grid whose sizes are longer than it is", 1, &[1]),
+        ("a grid of a version that nobody knows", 0, &[9]),
+    ]
+    .map(|(what, offset, bytes)| {
+        let mut file = good.to_vec();
+        let there = place + offset..place + offset + bytes.len();
+        file[there].copy_from_slice(bytes);
+        Malformed::new(format!("{name}: {what}"), Outcome::RefusedOrRead, file)
+    })
+    .into()
+}
+
 /// Files made from a good one of either format.
 #[must_use]
 pub fn of_heif(name: &str, good: &[u8]) -> Vec<Malformed> {
@@ -65,6 +95,12 @@ pub fn of_heif(name: &str, good: &[u8]) -> Vec<Malformed> {
             with(b"infe", 12, b"what"),
         ),
     ];
+    for (name, kind, value) in [
+        ("a turn by more than four quarters", b"irot", 0xFF),
+        ("a mirror with an axis that there is not", b"imir", 0xFF),
+    ] {
+        files.push((name, RefusedOrRead, with(kind, 4, &[value])));
+    }
     for (name, kind) in [
         ("items", b"meta"),
         ("places", b"iloc"),

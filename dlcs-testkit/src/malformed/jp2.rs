@@ -76,6 +76,10 @@ pub(super) fn files() -> Vec<Malformed> {
     for _ in 0..5_000 {
         deep = boxed(b"jp2h", &deep);
     }
+    let mut streams = Vec::new();
+    for _ in 0..5_000 {
+        streams = boxed(b"jpch", &streams);
+    }
     let mut endless = jp2(&[], &plain);
     let place = endless.len() - plain.len() - 8;
     endless[place..place + 4].copy_from_slice(&[0, 0, 0, 1]);
@@ -155,6 +159,11 @@ pub(super) fn files() -> Vec<Malformed> {
             "boxes in boxes in boxes",
             RefusedOrRead,
             jp2(&[deep], &plain),
+        ),
+        (
+            "headers of codestreams in each other",
+            RefusedOrRead,
+            [jp2(&[streams.clone()], &plain), streams].concat(),
         ),
         ("a box longer than the file", RefusedOrRead, endless),
         ("a JP2 without a codestream", Refused, jp2(&[], &[])),

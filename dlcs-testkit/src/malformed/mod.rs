@@ -16,7 +16,7 @@ mod retag;
 mod stranger;
 mod tiff;
 
-pub use heif::of_heif;
+pub use heif::{of_grid, of_heif};
 pub use huge::black_png;
 pub use jpeg::of_jpeg;
 pub use mutate::{cut, flipped};

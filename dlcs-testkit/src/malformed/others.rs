@@ -18,6 +18,14 @@ pub(super) fn files() -> Vec<Malformed> {
         data.extend([0x55; 40]);
         chunk(b"VP8L", &data)
     };
+    // Codes of one symbol each: a pixel takes no bits.
+    let dot = chunk(b"VP8L", &[0x2F, 0, 0, 0, 0, 0x88, 0x88, 0x08]);
+    let frame = chunk(b"ANMF", &[vec![0; 16], dot].concat());
+    let frames = [
+        vp8x(1, 1, 2),
+        chunk(b"ANIM", &[0; 6]),
+        frame.repeat(100_000),
+    ];
     let mut longer = webp(&vp8l(8, 8));
     longer[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
     [
@@ -83,6 +91,11 @@ pub(super) fn files() -> Vec<Malformed> {
             "WebP: animated without frames",
             Refused,
             webp(&vp8x(8, 8, 2)),
+        ),
+        (
+            "WebP: 100000 frames without delay",
+            Read,
+            webp(&frames.concat()),
         ),
         ("WebP: no chunks", Refused, webp(&[])),
         ("WebP: a length of 4 GiB", Refused, longer),

@@ -32,7 +32,7 @@ pub(super) fn files() -> Vec<Malformed> {
         .collect();
     let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\">]><x:xmpmeta xmlns:x='adobe:ns:meta/'>&a;<script>alert(1)</script></x:xmpmeta>";
     let bomb = bomb(64 << 20);
-    [
+    let mut files: Vec<_> = [
         ("0 columns", Refused, png(&[rgb(0, 2), pixels(2)])),
         ("0 rows", Refused, png(&[rgb(2, 0), pixels(0)])),
         ("2^31 columns", Refused, png(&[rgb(1 << 31, 1), pixels(1)])),
@@ -152,8 +152,50 @@ pub(super) fn files() -> Vec<Malformed> {
             )]),
         ),
     ]
-    .map(|(name, outcome, bytes)| Malformed::new(format!("PNG: {name}"), outcome, bytes))
-    .into()
+    .into();
+    files.extend(suite(&[rgb(2, 2), pixels(14)]));
+    files
+        .into_iter()
+        .map(|(name, outcome, bytes)| Malformed::new(format!("PNG: {name}"), outcome, bytes))
+        .collect()
+}
+
+/// What the files with an `x` of Willem van Schaik's `PngSuite` have, and the files above have not.
+fn suite(good: &[Vec<u8>; 2]) -> Vec<(&'static str, Outcome, Vec<u8>)> {
+    use Outcome::{Refused, RefusedOrRead};
+    let [header, pixels] = good;
+    let mut files: Vec<_> = [
+        (
+            "the first bit of its signature lost",
+            &b"\tPNG\r\n\x1A\n"[..],
+        ),
+        ("a Q in its signature", b"\x89QNG\r\n\x1A\n"),
+        ("a small letter in its signature", b"\x89PNg\r\n\x1A\n"),
+        ("a blank in its signature", b"\x89PNG\r\n\x20\n"),
+        ("returns added to its signature", b"\x89PNG\r\r\n\x1A\r\n"),
+        ("returns taken from its signature", b"\x89PNG\n\x1A\n"),
+    ]
+    .map(|(name, magic)| {
+        let bytes = [magic, header, pixels, &chunk(b"IEND", &[])].concat();
+        (name, Refused, bytes)
+    })
+    .into();
+    for (name, bits, kind) in [
+        ("colours of a kind that there is not", 8, 1),
+        ("colours of a kind beyond all", 8, 9),
+        ("0 bits a sample", 0, 2),
+        ("99 bits a sample", 99, 2),
+    ] {
+        let header = ihdr(2, 2, bits, kind, 0);
+        files.push((name, Refused, png(&[header, pixels.clone()])));
+    }
+    let mut header = header.clone();
+    if let Some(last) = header.last_mut() {
+        *last ^= 0xFF;
+    }
+    let name = "a wrong checksum of the header";
+    files.push((name, RefusedOrRead, png(&[header, pixels.clone()])));
+    files
 }
 
 /// Files made from a good one.

@@ -9,7 +9,9 @@ use dlcs_storage::transfer::{
 
 use crate::config::Config;
 use crate::stop::Stop;
-use crate::storage::{DERIVATIVES, bucket, local, node, postgres, require_catalogue, sqlite};
+use crate::storage::{
+    DERIVATIVES, KNOWN_HOSTS, bucket, local, node, postgres, require_catalogue, sqlite,
+};
 
 /// Moves what the settings name another place for, and says what is there.
 ///
@@ -63,6 +65,14 @@ fn say(config: &Config, summary: &TransferSummary) {
         line(format!(
             "objects: {}, of {} bytes, each with the checksum of its record; there already: {}",
             summary.objects, summary.bytes, summary.found
+        ));
+    }
+    let known = config.known_hosts.clone();
+    let known = known.unwrap_or_else(|| config.data_dir.join(KNOWN_HOSTS));
+    if config.database.is_some() && known.is_file() {
+        line(format!(
+            "the keys of SFTP hosts stay in {}: copy it to every node (--known-hosts), or each of them takes new ones",
+            known.display()
         ));
     }
     let flags = match (config.database.is_some(), config.store.is_some()) {

@@ -209,7 +209,8 @@ impl Session {
 
     /// Notes that the transaction changes a customer of this name.
     pub(super) fn changes_customer(&self, name: &str) {
-        self.0.changed
+        self.0
+            .changed
             .lock()
             .customers
             .push(name.to_ascii_lowercase());

@@ -267,6 +267,13 @@ const ROWS: &[Row] = &[
          avifenc -j 1 -s 8 -y 444 --min 2 --max 5 adobe.png adobe.avif",
         "vips icc_transform adobe.png shown.png srgb --embedded",
     ),
+    #[cfg(feature = "source-avif")]
+    row(
+        "grain.avif",
+        "convert scene.png -crop 256x160+0+0 +repage even.png
+         avifenc -j 1 -s 8 -y 444 --min 5 --max 15 --grid 2x2 -c aom -a film-grain-test=1 even.png grain.avif",
+        "avifdec grain.avif shown.png",
+    ),
     // Samples that are light itself: of sRGB, and of the primaries of BT.2020 (the matrix is that of BT.2087).
     #[cfg(feature = "source-avif")]
     row(

@@ -28,6 +28,9 @@ const MOST_MEMORY: u64 = 1 << 30;
 /// Good files that have smaller levels.
 const PYRAMIDS: [&str; 2] = ["levels.tif", "deflated.tif"];
 
+/// An AVIF of four tiles.
+const GRID: &str = "grid.avif";
+
 /// Panics in our own code and in that of decoders.
 static PANICS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
@@ -267,6 +270,22 @@ fn good_files(test: &str) -> Option<Vec<(String, Vec<u8>)>> {
         let files = [source.as_str(), &target];
         quietly(&avifenc, &[&how[..], &files].concat());
         names.push("plain.avif".to_owned());
+        let (even, grid, turned) = (at("even.png"), at(GRID), at("turned.avif"));
+        std::fs::write(&even, Raster::photograph(160, 128, 3).to_png()).unwrap();
+        let tiles = ["--grid", "2x2", &even, &grid];
+        quietly(&avifenc, &[&how[..], &tiles].concat());
+        let grain = [
+            "-c",
+            "aom",
+            "-a",
+            "film-grain-test=1",
+            "--irot",
+            "1",
+            "--imir",
+            "0",
+        ];
+        quietly(&avifenc, &[&how[..], &grain, &[&source, &turned]].concat());
+        names.extend([GRID, "turned.avif"].map(ToOwned::to_owned));
     }
     if cfg!(feature = "source-heic") {
         let target = at("plain.heic");
@@ -357,6 +376,11 @@ async fn good_files_with_hostile_parts_end_in_an_image_or_a_sentence() {
             Some((_, "jpg")) => malformed::of_jpeg(name, bytes),
             Some((_, "png")) if name == "eight.png" => malformed::of_png(bytes),
             Some((_, "tif")) => malformed::of_tiff(name, bytes),
+            Some(_) if name == GRID => {
+                let mut files = malformed::of_heif(name, bytes);
+                files.extend(malformed::of_grid(name, bytes, [2, 2], [160, 128]));
+                files
+            }
             Some((_, "avif" | "heic")) => malformed::of_heif(name, bytes),
             _ => Vec::new(),
         });

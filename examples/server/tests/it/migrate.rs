@@ -163,6 +163,13 @@ async fn everything_is_moved_and_goes_on() {
     }
     let said = assert_code(&moving.migrate(), 0);
     assert!(said.contains("; there already: 12"), "{said}");
+    assert!(!said.contains("SFTP"), "{said}");
+    std::fs::write(moving.data().join("known_hosts"), "").unwrap();
+    let said = assert_code(&moving.migrate(), 0);
+    assert!(
+        said.contains("data/known_hosts: copy it to every node"),
+        "{said}"
+    );
     assert_code(&moving.fsck(), 0);
 
     let node = moving.node();
