@@ -9,32 +9,35 @@ use crate::server::Served;
 use crate::table::{Table, ratio};
 
 const CONNECTIONS: usize = 4;
-const REGIONS: usize = 400;
+/// More than anybody renders in a round: none is asked for twice, and what was sent before is of no use.
+const REGIONS: usize = 20_000;
 
 pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     let source = bench.images.large_jpeg()?;
-    let server = bench.server("regions", true)?;
+    let server = bench.caching_server("regions")?;
     server.register("large", &bench.origin(&source)?)?;
     bench.peers()?.add("large", &source)?;
     let served = server.served("large")?;
-    let requests = [
+    let rounds = 0..bench.options.rounds as u64;
+    let whole = "full/!400,400/0/default.jpg".to_owned();
+    let requests: [(_, Vec<_>); 2] = [
         (
             "regions of 300 to 4000 px at any place, 200 to 600 px wide",
-            regions(served),
+            rounds.clone().map(|round| regions(served, round)).collect(),
         ),
         (
             "`full/!400,400`",
-            vec!["full/!400,400/0/default.jpg".to_owned()],
+            rounds.map(|_| vec![whole.clone()]).collect(),
         ),
     ];
     for (what, wanted) in requests {
-        let ours = paths("large", &wanted);
-        let iip: Vec<String> = wanted
-            .iter()
-            .map(|parameters| format!("{}/{parameters}", iip_address("large")))
-            .collect();
         let (mut dlcs, mut iipsrv) = <(Loads, Loads)>::default();
-        for _ in 0..bench.options.rounds {
+        for wanted in wanted {
+            let ours = paths("large", &wanted);
+            let iip: Vec<String> = wanted
+                .iter()
+                .map(|parameters| format!("{}/{parameters}", iip_address("large")))
+                .collect();
             let (folder, seconds) = (bench.folder(), bench.options.seconds);
             dlcs.push(load(folder, server.port, &ours, CONNECTIONS, seconds)?);
             iipsrv.push(load(
@@ -56,8 +59,8 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn regions(served: Served) -> Vec<String> {
-    let mut chance = Chance::new(2);
+fn regions(served: Served, round: u64) -> Vec<String> {
+    let mut chance = Chance::new(2 + round);
     let most = served.width.min(served.height).min(4000);
     (0..REGIONS)
         .map(|_| {
