@@ -11,7 +11,6 @@ use dlcs_core::setting::ThumbnailSize;
 use super::cut::Cutter;
 use super::encoders::{Encoders, Hands, TileJob, on_threads};
 use super::error::PyramidError;
-use super::exact::exact_size;
 use super::level::{LevelBuilder, Strip};
 use super::pixels::Channels;
 use super::spool::SpooledFile;
@@ -118,7 +117,7 @@ pub(super) fn build(
             options.source.check()?;
             rows.next_row(&mut row)?;
             let row = opaque(&mut row, rows.channels(), channels)?;
-            levels.push_row(row, &mut |strip: &Strip<'_>| {
+            levels.push_row(row, &mut |strip: &mut Strip<'_>| {
                 if let Some(thumbnails) = &mut thumbnails {
                     thumbnails.see(strip);
                 }
@@ -301,14 +300,13 @@ impl<'a> TileWriter<'a> {
 }
 
 impl Encoders for TileWriter<'_> {
-    fn encode(&self, job: TileJob) -> Result<(), PyramidError> {
+    fn encode(&self, job: &TileJob) -> Result<(), PyramidError> {
         let (level, column, row) = (job.level, job.column, job.row);
         let size = self.options.pyramid.tile;
-        let (width, height) = exact_size(level, size.get(), column, row);
-        let tile = if (width, height) == (size.get(), size.get()) {
+        let tile = if (job.tile.width, job.tile.height) == (size.get(), size.get()) {
             encode_tile(&job.tile, self.options.coding)?
         } else {
-            encode_edge(&job.tile, (width, height), size, self.options.coding)?
+            encode_edge(&job.tile, size, self.options.coding)?
         };
         let place = row as usize * level.columns as usize + column as usize;
         let mut written = self.written.lock();

@@ -8,6 +8,7 @@ use dlcs_core::iiif::Level;
 use super::error::PyramidError;
 use super::level::Strip;
 use super::pixels::Pixels;
+use crate::lock::Lock;
 
 /// A tile that waits to be encoded.
 #[derive(Debug)]
@@ -15,13 +16,13 @@ pub(super) struct TileJob {
     pub(super) level: Level,
     pub(super) column: u32,
     pub(super) row: u32,
-    /// Its pixels, padded.
+    /// Its pixels, of which there are fewer at the edges.
     pub(super) tile: Pixels,
 }
 
 /// What encodes tiles; in any order.
 pub(super) trait Encoders: Sync {
-    fn encode(&self, job: TileJob) -> Result<(), PyramidError>;
+    fn encode(&self, job: &TileJob) -> Result<(), PyramidError>;
 }
 
 /// Hands tiles to the threads that encode them.
@@ -29,18 +30,35 @@ pub(super) struct Hands<'a, E> {
     encoder: &'a E,
     /// `None` where there are no other threads.
     jobs: Option<SyncSender<TileJob>>,
-    failure: &'a Mutex<Option<PyramidError>>,
+    shared: &'a Shared,
+}
+
+/// What the threads share.
+#[derive(Default)]
+struct Shared {
+    failure: Lock<Option<PyramidError>>,
+    /// Memory of tiles that have been encoded, for those to come.
+    memory: Lock<Vec<Vec<u8>>>,
+}
+
+impl Shared {
+    fn encode(&self, encoder: &impl Encoders, job: TileJob) -> Result<(), PyramidError> {
+        let result = encoder.encode(&job);
+        self.memory.lock().push(job.tile.data);
+        result
+    }
 }
 
 impl<E: Encoders> Hands<'_, E> {
     /// Hands over every tile of a strip. Where all others are busy this thread encodes too, so that nothing piles up.
-    pub(super) fn encode(&self, strip: &Strip<'_>) -> Result<(), PyramidError> {
+    pub(super) fn encode(&self, strip: &mut Strip<'_>) -> Result<(), PyramidError> {
         for column in 0..strip.level.columns {
+            let memory = self.shared.memory.lock().pop().unwrap_or_default();
             let job = TileJob {
                 level: strip.level,
                 column,
                 row: strip.row,
-                tile: strip.tile(column),
+                tile: strip.take(column, memory),
             };
             let left = match &self.jobs {
                 None => Some(job),
@@ -50,10 +68,10 @@ impl<E: Encoders> Hands<'_, E> {
                 },
             };
             if let Some(job) = left {
-                self.encoder.encode(job)?;
+                self.shared.encode(self.encoder, job)?;
             }
         }
-        match lock(self.failure).take() {
+        match self.shared.failure.lock().take() {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -68,41 +86,33 @@ pub(super) fn on_threads<E: Encoders, Error: From<PyramidError>>(
 ) -> Result<(), Error> {
     let others = threads.saturating_sub(1);
     let (jobs, queue) = sync_channel(2 * others);
-    let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
+    let (queue, shared) = (Mutex::new(queue), Shared::default());
     std::thread::scope(|scope| {
         for _ in 0..others {
-            scope.spawn(|| run(encoder, &queue, &failure));
+            scope.spawn(|| run(encoder, &queue, &shared));
         }
         let hands = Hands {
             encoder,
             jobs: (others > 0).then_some(jobs),
-            failure: &failure,
+            shared: &shared,
         };
         // The channel ends with the hands, and the threads with it.
         work(&hands)
     })?;
-    match lock(&failure).take() {
+    match shared.failure.into_inner() {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }
 }
 
 /// Encodes until no more tiles come; after a failure they are only taken away.
-fn run(
-    encoder: &impl Encoders,
-    queue: &Mutex<Receiver<TileJob>>,
-    failure: &Mutex<Option<PyramidError>>,
-) {
+fn run(encoder: &impl Encoders, queue: &Mutex<Receiver<TileJob>>, shared: &Shared) {
     loop {
-        let next = lock(queue).recv();
+        // What a thread that panicked leaves behind is still true: the panic itself ends the build.
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        if let Err(error) = encoder.encode(job) {
-            *lock(failure) = Some(error);
+        if let Err(error) = shared.encode(encoder, job) {
+            *shared.failure.lock() = Some(error);
         }
     }
-}
-
-/// What a thread that panicked leaves behind is still true: the panic itself ends the build.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -115,7 +115,7 @@ fn thumbnails(
     let mut row = vec![0; pyramid.dimensions.width() as usize * channels.count()];
     for _ in 0..pyramid.dimensions.height() {
         rows.next_row(&mut row)?;
-        levels.push_row(&row, &mut |strip: &Strip<'_>| {
+        levels.push_row(&row, &mut |strip: &mut Strip<'_>| {
             if let Some(maker) = &mut maker {
                 maker.see(strip);
             }

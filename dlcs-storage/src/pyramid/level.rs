@@ -10,40 +10,45 @@ pub(super) struct Strip<'a> {
     pub(super) level: Level,
     /// Which row of tiles, from the top.
     pub(super) row: u32,
-    /// Its pixels, row by row.
-    pub(super) pixels: &'a [u8],
     tile: u32,
     channels: Channels,
+    /// The pixels of each tile that there are, row by row.
+    tiles: &'a mut [Vec<u8>],
 }
 
 impl Strip<'_> {
-    /// Cuts out one tile; past the edges of the image the last pixels are repeated.
-    pub(super) fn tile(&self, column: u32) -> Pixels {
-        let bytes = self.channels.count();
-        let side = self.tile as usize;
-        let stride = self.level.dimensions.width() as usize * bytes;
-        let rows = self.pixels.len() / stride;
-        let left = column as usize * side * bytes;
-        let wanted = side * bytes;
-        let there = wanted.min(stride - left);
-        let mut data = Vec::with_capacity(wanted * side);
-        for y in 0..side {
-            let start = y.min(rows - 1) * stride + left;
-            data.extend_from_slice(&self.pixels[start..start + there]);
-            let (last, end) = (data.len() - bytes, (y + 1) * wanted);
-            // Twice as many of the last pixel each time.
-            while data.len() < end {
-                let more = (data.len() - last).min(end - data.len());
-                data.extend_from_within(last..last + more);
-            }
-        }
+    /// Takes one tile, of as many pixels as there are, and leaves memory for another one.
+    pub(super) fn take(&mut self, column: u32, memory: Vec<u8>) -> Pixels {
+        let data = std::mem::replace(&mut self.tiles[column as usize], memory);
+        let width = width_of(self.level, self.tile, column);
+        let stride = width as usize * self.channels.count();
         Pixels {
-            width: self.tile,
-            height: self.tile,
+            width,
+            height: (data.len() / stride) as u32,
             channels: self.channels,
             data,
         }
     }
+
+    /// Copies the pixels of all its tiles, row by row, and returns how many bytes these are.
+    pub(super) fn copy_to(&self, target: &mut [u8]) -> usize {
+        let bytes = self.channels.count();
+        let stride = self.level.dimensions.width() as usize * bytes;
+        for (column, data) in (0..).zip(&*self.tiles) {
+            let left = (column * self.tile) as usize * bytes;
+            let there = width_of(self.level, self.tile, column) as usize * bytes;
+            let rows = target.chunks_exact_mut(stride);
+            for (row, pixels) in rows.zip(data.chunks_exact(there)) {
+                row[left..left + there].copy_from_slice(pixels);
+            }
+        }
+        self.tiles.iter().map(Vec::len).sum()
+    }
+}
+
+/// How many of the columns of a tile there are.
+fn width_of(level: Level, tile: u32, column: u32) -> u32 {
+    tile.min(level.dimensions.width() - column * tile)
 }
 
 /// Builds the levels of a pyramid from the rows of its full resolution.
@@ -55,32 +60,30 @@ pub(super) struct LevelBuilder {
 
 struct LevelState {
     level: Level,
-    /// The rows of the strip that is being filled.
-    strip: Vec<u8>,
+    /// The tiles of the strip that is being filled: rows are told apart as they come, so that no pixel is copied twice.
+    tiles: Vec<Vec<u8>>,
     /// Rows that have arrived.
     arrived: u32,
+    /// The first row of a pair.
+    upper: Vec<u8>,
     /// Half of two rows, for the next level; empty until there are two.
     halved: Vec<u8>,
 }
 
 impl LevelBuilder {
     pub(super) fn new(pyramid: Pyramid, channels: Channels) -> Self {
-        let tile = pyramid.tile.get();
         let levels = pyramid
             .levels()
-            .map(|level| {
-                let rows = tile.min(level.dimensions.height()) as usize;
-                let stride = level.dimensions.width() as usize * channels.count();
-                LevelState {
-                    level,
-                    strip: Vec::with_capacity(rows * stride),
-                    arrived: 0,
-                    halved: Vec::new(),
-                }
+            .map(|level| LevelState {
+                level,
+                tiles: vec![Vec::new(); level.columns as usize],
+                arrived: 0,
+                upper: Vec::new(),
+                halved: Vec::new(),
             })
             .collect();
         Self {
-            tile,
+            tile: pyramid.tile.get(),
             channels,
             levels,
         }
@@ -90,7 +93,7 @@ impl LevelBuilder {
     pub(super) fn push_row<E>(
         &mut self,
         row: &[u8],
-        finished: &mut impl FnMut(&Strip<'_>) -> Result<(), E>,
+        finished: &mut impl FnMut(&mut Strip<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut above: Option<&[u8]> = None;
         for state in &mut self.levels {
@@ -110,28 +113,39 @@ impl LevelState {
         row: &[u8],
         tile: u32,
         channels: Channels,
-        finished: &mut impl FnMut(&Strip<'_>) -> Result<(), E>,
+        finished: &mut impl FnMut(&mut Strip<'_>) -> Result<(), E>,
     ) -> Result<bool, E> {
-        self.strip.extend_from_slice(row);
+        let height = self.level.dimensions.height();
+        let is_first = self.arrived.is_multiple_of(tile);
+        let rows = tile.min(height - self.arrived) as usize;
+        let pieces = row.chunks(tile as usize * channels.count());
+        for (tile, piece) in self.tiles.iter_mut().zip(pieces) {
+            if is_first {
+                tile.clear();
+                tile.reserve_exact(rows * piece.len());
+            }
+            tile.extend_from_slice(piece);
+        }
         self.arrived += 1;
-        let is_last = self.arrived == self.level.dimensions.height();
-        // Tiles have an even number of rows, so that both rows of a pair are in one strip. The last of an odd number has no partner.
+        let is_last = self.arrived == height;
         let is_pair = self.arrived.is_multiple_of(2);
         if is_pair || is_last {
-            let pair = self.strip.len() - (1 + usize::from(is_pair)) * row.len();
-            let (upper, lower) = (&self.strip[pair..][..row.len()], row);
+            // The last of an odd number has no partner.
+            let upper = if is_pair { &self.upper } else { row };
             self.halved.clear();
-            halve(upper, lower, channels, &mut self.halved);
+            halve(upper, row, channels, &mut self.halved);
+        } else {
+            self.upper.clear();
+            self.upper.extend_from_slice(row);
         }
         if is_last || self.arrived.is_multiple_of(tile) {
-            finished(&Strip {
+            finished(&mut Strip {
                 level: self.level,
                 row: (self.arrived - 1) / tile,
-                pixels: &self.strip,
                 tile,
                 channels,
+                tiles: &mut self.tiles,
             })?;
-            self.strip.clear();
         }
         Ok(is_pair || is_last)
     }
@@ -220,9 +234,16 @@ mod tests {
             let mut pixels = vec![row; 513];
             pixels[512] = 200;
             builder
-                .push_row(&pixels, &mut |strip: &Strip<'_>| {
+                .push_row(&pixels, &mut |strip: &mut Strip<'_>| {
+                    let size = strip.level.dimensions;
+                    let mut whole = Pixels::blank(size.width(), size.height(), Channels::Grey);
+                    assert_eq!(strip.copy_to(&mut whole.data), whole.data.len());
                     for column in 0..strip.level.columns {
-                        tiles.push((strip.level.exponent, column, strip.tile(column)));
+                        let exact = strip.take(column, Vec::new());
+                        for (whole, exact) in whole.rows().zip(exact.rows()) {
+                            assert!(whole[column as usize * 256..].starts_with(exact));
+                        }
+                        tiles.push((strip.level.exponent, column, exact.padded(256)));
                     }
                     Ok::<_, ()>(())
                 })

@@ -90,7 +90,35 @@ impl Pixels {
         self.width as usize * self.channels.count()
     }
 
+    /// A square with this side, of which these are the upper left corner: their last pixels are repeated.
+    pub(super) fn padded(&self, side: u32) -> Self {
+        let bytes = self.channels.count();
+        let (wanted, rows) = (side as usize * bytes, side as usize);
+        let mut data = Vec::with_capacity(wanted * rows);
+        for (y, row) in self.rows().enumerate() {
+            data.extend_from_slice(row);
+            let (last, end) = (data.len() - bytes, (y + 1) * wanted);
+            // Twice as many of the last pixel each time.
+            while data.len() < end {
+                let more = (data.len() - last).min(end - data.len());
+                data.extend_from_within(last..last + more);
+            }
+        }
+        let last = data.len() - wanted;
+        while data.len() < wanted * rows {
+            let more = (data.len() - last).min(wanted * rows - data.len());
+            data.extend_from_within(last..last + more);
+        }
+        Self {
+            width: side,
+            height: side,
+            channels: self.channels,
+            data,
+        }
+    }
+
     /// The upper left corner, of this size.
+    #[cfg(test)]
     pub(super) fn corner(&self, width: u32, height: u32) -> Self {
         let wanted = width as usize * self.channels.count();
         let mut data = Vec::with_capacity(wanted * height as usize);

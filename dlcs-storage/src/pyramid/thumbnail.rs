@@ -64,9 +64,7 @@ impl ThumbnailMaker {
     /// Looks at a strip that is complete.
     pub(super) fn see(&mut self, strip: &Strip<'_>) {
         if strip.level == self.level {
-            let end = self.filled + strip.pixels.len();
-            self.pixels.data[self.filled..end].copy_from_slice(strip.pixels);
-            self.filled = end;
+            self.filled += strip.copy_to(&mut self.pixels.data[self.filled..]);
         }
     }
 

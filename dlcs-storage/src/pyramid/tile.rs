@@ -39,17 +39,16 @@ pub(super) fn encode_tile(tile: &Pixels, coding: TileCoding) -> Result<Abbreviat
     }
 }
 
-/// A padded tile, of which the image has only so much; of JPEG, the exact one is in it.
+/// Pads a tile of which the image has only so much; of JPEG, the exact one is in it.
 pub(super) fn encode_edge(
-    padded: &Pixels,
-    (width, height): (u32, u32),
+    exact: &Pixels,
     size: TileSize,
     coding: TileCoding,
 ) -> Result<Abbreviated, PyramidError> {
     let TileCoding::Jpeg { quality, sampling } = coding else {
-        return encode_tile(padded, coding);
+        return encode_tile(&exact.padded(size.get()), coding);
     };
-    let stream = encode_jpeg(&padded.corner(width, height), quality, sampling)?;
+    let stream = encode_jpeg(exact, quality, sampling)?;
     let Abbreviated { tables, .. } = abbreviated(&stream)?;
     let stream = pad(stream, size)?;
     Ok(Abbreviated { stream, tables })

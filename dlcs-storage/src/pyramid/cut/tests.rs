@@ -257,11 +257,11 @@ fn what_is_padded_holds_the_exact_tile_bit_for_bit() {
         sampled(Channels::Rgb, ChromaSampling::Full),
         sampled(Channels::Grey, ChromaSampling::Full),
     ] {
-        let mut padded = Pixels::blank(256, 256, channels);
-        padded.data = Image::made(256, 256, channels.count()).data;
+        let mut whole = Pixels::blank(256, 256, channels);
+        whole.data = Image::made(256, 256, channels.count()).data;
         for (width, height) in [(256, 97), (97, 256), (33, 40), (1, 1), (255, 255), (16, 8)] {
-            let tile = padded.corner(width, height);
-            let stored = encode_edge(&padded, (width, height), TileSize::Px256, coding).unwrap();
+            let tile = whole.corner(width, height);
+            let stored = encode_edge(&tile, TileSize::Px256, coding).unwrap();
             let alone = encode_tile(&tile, coding).unwrap();
             assert_eq!(stored.tables, alone.tables);
             let prefix = prefix(&stored.tables).unwrap();
@@ -289,12 +289,12 @@ fn what_is_made_up_looks_like_what_is_beside_it() {
         quality: 85,
         sampling: ChromaSampling::Quarter,
     };
-    let mut padded = Pixels::blank(256, 256, Channels::Rgb);
-    for (place, pixel) in padded.data.chunks_exact_mut(3).enumerate() {
+    let mut whole = Pixels::blank(256, 256, Channels::Rgb);
+    for (place, pixel) in whole.data.chunks_exact_mut(3).enumerate() {
         pixel[if place % 256 < 128 { 2 } else { 0 }] = 255;
     }
     for (width, height) in [(256, 96), (192, 96), (192, 256)] {
-        let stored = encode_edge(&padded, (width, height), TileSize::Px256, coding).unwrap();
+        let stored = encode_edge(&whole.corner(width, height), TileSize::Px256, coding).unwrap();
         let prefix = prefix(&stored.tables).unwrap();
         let decoded = |stream: &[u8]| Image::from_pnm(&pipe(&djpeg, &["-pnm"], stream));
         let exact = exact::take(&prefix, &stored.stream, (width, height)).unwrap();
