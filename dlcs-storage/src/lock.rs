@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A lock under which nothing is ever left half done: a panic of one who held it is of no concern to the others.
 ///
-/// In unit tests every order in which threads come by it can be [explored].
+/// In unit tests every order in which threads come by it can be explored.
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
