@@ -172,6 +172,7 @@ mod tests {
         let opened: Vec<_> = (0..3).map(|_| streams.open(customers[0])).collect();
         assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 2);
         let others = customers.map(|customer| streams.open(customer).ok());
-        assert_eq!(others.map(|opened| opened.is_some()), [false, true, true]);
+        assert_eq!(others.each_ref().map(Option::is_some), [false, true, true]);
+        assert!(streams.open(customers[2]).is_err(), "all are open");
     }
 }

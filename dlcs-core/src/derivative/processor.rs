@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -197,6 +198,12 @@ pub enum ProcessError {
         /// What the system says.
         source: io::Error,
     },
+    /// Others took so long that the image never had its turn; nothing is said of it.
+    #[error("the image waited {} seconds for its turn to be processed, in vain", .waited.as_secs())]
+    Busy {
+        /// How long it waited.
+        waited: Duration,
+    },
     /// The machine failed, not the image: try again.
     #[error("the image could not be processed")]
     Backend {
@@ -216,7 +223,9 @@ impl ProcessError {
             | Self::TooManyPixels { .. }
             | Self::SideTooLong { .. }
             | Self::TooManyBytes { .. } => true,
-            Self::Origin(_) | Self::Spool { .. } | Self::Backend { .. } => false,
+            Self::Origin(_) | Self::Spool { .. } | Self::Busy { .. } | Self::Backend { .. } => {
+                false
+            }
         }
     }
 
@@ -225,7 +234,7 @@ impl ProcessError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Origin(error) => error.is_transient(),
-            Self::Spool { .. } | Self::Backend { .. } => true,
+            Self::Spool { .. } | Self::Busy { .. } | Self::Backend { .. } => true,
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::stored::LastStored;
 use super::{Dlcs, Inner};
 use crate::catalogue::Catalogue;
 use crate::derivative::{DerivativeStore, ImageProcessor, ImageRenderer};
@@ -272,6 +273,7 @@ impl DlcsBuilder {
                 .owner
                 .unwrap_or_else(|| format!("dlcs-{}", uuid::Uuid::new_v4().simple())),
             notifier: self.notifier,
+            stored: LastStored::default(),
         })))
     }
 }

@@ -126,6 +126,9 @@ impl Held {
         let outcome = self
             .recorded_before(outcome, |state| state.error().is_none())
             .await;
+        if matches!(outcome, Ok(Completion::Recorded(_))) && success.derivative.is_some() {
+            self.dlcs.0.stored.note();
+        }
         self.end(outcome)
     }
 
@@ -203,12 +206,17 @@ impl Held {
             );
             image.generation == self.lease.generation() && !is_on_its_way && is_meant(&image.state)
         };
-        let found = found.unwrap_or_else(|error| {
-            tracing::warn!(image = %self.lease.image(), error = &error as &dyn std::error::Error, "it cannot be seen whether an outcome was recorded");
-            Vec::new()
-        });
-        let found = found.into_iter().flatten().next();
-        match found {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(image = %self.lease.image(), error = &error as &dyn std::error::Error, "it cannot be seen whether an outcome was recorded");
+                return Err(QueueError::Unavailable {
+                    backend: "catalogue",
+                    source: error.into(),
+                });
+            }
+        };
+        match found.into_iter().flatten().next() {
             Some(image) if ended(&image) => Ok(Completion::Recorded(Box::new(image))),
             _ => outcome,
         }

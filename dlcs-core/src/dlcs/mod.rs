@@ -10,6 +10,7 @@ mod origins;
 mod queries;
 mod register;
 mod spaces;
+mod stored;
 mod workers;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::origin::OriginRegistry;
 use crate::queue::{Claim, IngestQueue};
 use crate::storage::Quota;
 use crate::time::Clock;
+use stored::LastStored;
 
 /// Image registration: everything that a program does with images goes through this handle.
 ///
@@ -57,6 +59,7 @@ struct Inner {
     settings: Settings,
     owner: String,
     notifier: Option<Arc<dyn BatchNotifier>>,
+    stored: LastStored,
 }
 
 /// What became of an immediate registration.

@@ -20,8 +20,10 @@ const COLLECT: Duration = Duration::from_secs(30);
 pub(super) const BEFORE_OTHERS: Duration = Duration::from_secs(2);
 /// How long a worker rests when this machine, and not an origin or an image, is in trouble.
 const REST: Duration = Duration::from_secs(5);
-/// How often an image is put off before it is given up: for a day, nearly all of it in waits of ten minutes.
+/// How often an image is put off before it may be given up: for a day, nearly all of it in waits of ten minutes.
 const MOST_POSTPONED: u32 = 150;
+/// It is, where others have been stored in this time.
+const LATELY: Duration = Duration::from_secs(3600);
 /// How many objects that nothing refers to are deleted at once.
 const COLLECT_AT_ONCE: usize = 500;
 
@@ -112,7 +114,13 @@ impl Dlcs {
         while !*stopped.borrow() {
             // Seen before the look at the queue: what is submitted between the two wakes us.
             wakeups.borrow_and_update();
-            match self.take_queued().await {
+            let mut watched = stopped.clone();
+            let taken = tokio::select! {
+                taken = self.take_queued() => taken,
+                // What is granted all the same is given back.
+                () = drained(&mut watched, self.0.settings.drain) => return,
+            };
+            match taken {
                 Ok(Some((held, image))) => self.run_queued(held, image, &mut stopped).await,
                 Ok(None) => {
                     tokio::select! {
@@ -208,7 +216,7 @@ impl Dlcs {
         let sentence = error.sentence();
         tracing::info!(image = %lease.image(), attempt, error = sentence, "an attempt at an image failed");
         if error.is_no_fault_of_the_image() {
-            if lease.postponed() >= MOST_POSTPONED {
+            if lease.postponed() >= MOST_POSTPONED && self.0.stored.is_within(LATELY) {
                 return Failure::Final { error: sentence };
             }
             Failure::Postpone {

@@ -118,7 +118,7 @@ impl IngestError {
         )
     }
 
-    /// Whether it is sure that the image is not to blame: there was no room for it, or the database or the disk was away.
+    /// Whether it is sure that the image is not to blame: there was no room for it, others took all the time, or the database or the disk was away.
     #[must_use]
     pub fn is_no_fault_of_the_image(&self) -> bool {
         let is_of_all = matches!(
@@ -126,7 +126,7 @@ impl IngestError {
             Self::Catalogue(CatalogueError::Unavailable { .. })
                 | Self::NotRenewed(_)
                 | Self::Process {
-                    source: ProcessError::Spool { .. },
+                    source: ProcessError::Spool { .. } | ProcessError::Busy { .. },
                     ..
                 }
         );
@@ -173,6 +173,9 @@ impl IngestError {
             }
             Self::Process { source: ProcessError::Spool { source }, .. } if is_full(source) => {
                 "the image could not be processed because the disk for that is full; make room and try again".to_owned()
+            }
+            Self::Process { source: ProcessError::Busy { .. }, .. } => {
+                "the image could not be processed because others took all the time; try again later".to_owned()
             }
             Self::Process { source: ProcessError::Spool { .. } | ProcessError::Backend { .. }, .. } => {
                 "the image could not be processed because of a fault of this server; try again".to_owned()
@@ -325,6 +328,28 @@ mod tests {
             assert_eq!(error.is_of_a_full_disk(), is_full);
             assert_eq!(error.sentence().contains("make room"), is_full);
         }
+    }
+
+    #[test]
+    fn an_image_that_never_had_its_turn_is_not_to_blame() {
+        let context = FetchContext {
+            address: "https://example.org/a.tif".into(),
+            strategy: None,
+            pattern: None,
+            kind: OriginStrategyKind::Default,
+            is_upload: false,
+            held_back: false,
+        };
+        let error = IngestError::Process {
+            context: Box::new(context),
+            attempts: 1,
+            source: ProcessError::Busy {
+                waited: Duration::from_secs(600),
+            },
+        };
+        assert!(error.is_no_fault_of_the_image() && error.is_transient());
+        assert!(!error.is_of_this_machine(), "others can be stored");
+        assert!(error.sentence().contains("others took all the time"));
     }
 
     #[test]

@@ -337,9 +337,17 @@ async fn an_image_for_which_there_is_no_room_waits_longer_and_longer_uncharged()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_for_which_there_never_is_room_fails_after_a_day() {
+async fn an_image_for_which_there_never_is_room_fails_after_a_day_where_others_find_some() {
     let (setting, large) = without_room().await;
     tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    setting.origin.script("small", Script::Bytes("4x4"));
+    let (dlcs, small) = (setting.dlcs.clone(), setting.registration("small"));
+    tokio::spawn(async move {
+        loop {
+            dlcs.register(small.clone()).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1800)).await;
+        }
+    });
     let begun = Instant::now();
     let report = setting
         .dlcs
@@ -351,6 +359,18 @@ async fn an_image_for_which_there_never_is_room_fails_after_a_day() {
     assert_eq!((report.batch.completed, report.batch.errors), (0, 1));
     let error = report.failed[0].state.error().unwrap();
     assert!(error.contains("the store is full"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_full_for_days_fails_no_image() {
+    let (setting, large) = without_room().await;
+    tokio::spawn(setting.dlcs.clone().run_workers(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(3 * 86_400)).await;
+    let image = setting.dlcs.image(&setting.id("large")).await.unwrap();
+    assert!(image.state.error().is_none(), "{:?}", image.state);
+    setting.store.set_fault(None);
+    let report = report_in_time(&setting, &large).await;
+    assert_eq!((report.batch.completed, report.batch.errors), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,15 +131,10 @@ pub(super) fn file_etag(original: &ImageOriginal) -> HeaderValue {
     value(format!("\"sha256-{}\"", original.source.checksum))
 }
 
-/// The tag of pixels: their canonical request, and where that says `max`, what it comes to by the limits of now.
+/// The tag of pixels: their canonical request, and what its size comes to by the limits of now.
 pub(super) fn image_etag(service: &ImageService, canonical: &str, size: Dimensions) -> HeaderValue {
-    if canonical.contains("max/") {
-        return etag(
-            service,
-            &format!("{canonical}-{}x{}", size.width(), size.height()),
-        );
-    }
-    etag(service, canonical)
+    let (width, height) = (size.width(), size.height());
+    etag(service, &format!("{canonical}-{width}x{height}"))
 }
 
 /// The tag of something made from a derivative: of which another version of the program may make other bytes.

@@ -148,7 +148,7 @@ fn ingest_kind(error: &IngestError) -> Kind {
         IngestError::Process { source, .. } if source.is_of_the_source() => Kind::NotAnImage,
         IngestError::Policy(_) => Kind::Invalid,
         IngestError::Process {
-            source: ProcessError::Spool { .. },
+            source: ProcessError::Spool { .. } | ProcessError::Busy { .. },
             ..
         }
         | IngestError::TookTooLong { .. }
@@ -318,6 +318,7 @@ mod tests {
         let after = Duration::from_secs(1800);
         let late = ingest_kind(&IngestError::TookTooLong { after });
         assert_eq!(late.status().as_u16(), 503);
+        assert_eq!(process(ProcessError::Busy { waited: after }), 503);
         assert_eq!(
             process(ProcessError::Unrecognised {
                 seen: "text".into()

@@ -236,7 +236,7 @@ impl Doors {
             let (stream, peer) = accept(listener).await;
             // A proxy brings the connections of others.
             let is_proxy = service.trusts(peer);
-            let place = (!is_proxy).then(|| self.addresses.enter(network(peer)));
+            let place = (!is_proxy).then(|| enter(&self.addresses, peer));
             if let Some(None) = place {
                 self.complain(peer);
                 continue;
@@ -248,6 +248,11 @@ impl Doors {
             return (stream, peer, room);
         }
     }
+}
+
+/// Counts one more connection of an address, or of the network that one of IPv6 may take any address of.
+fn enter(places: &Places<IpAddr>, peer: IpAddr) -> Option<Place<IpAddr>> {
+    places.enter(network(peer))
 }
 
 /// Returns the next connection, however long the system refuses to give one.
@@ -279,4 +284,20 @@ fn is_of_client(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_has_the_places_of_one_address() {
+        let places = Places::new(2);
+        let open = |peer: &str| enter(&places, peer.parse().unwrap());
+        let held = [open("2001:db8::1"), open("2001:db8::2:3")];
+        assert!(held.iter().all(Option::is_some));
+        assert!(open("2001:db8::4").is_none(), "both are of one network");
+        assert!(open("2001:db8:0:1::1").is_some());
+        assert!(open("192.0.2.1").is_some() && open("192.0.2.2").is_some());
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dlcs_core::derivative::ProcessError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::error::PyramidError;
 
@@ -37,6 +39,27 @@ impl DecodeBudget {
             units: Arc::new(Semaphore::new(all as usize)),
             bytes,
             all,
+        }
+    }
+
+    /// Waits so long until a source may hold this many bytes.
+    ///
+    /// # Errors
+    /// [`ProcessError::Busy`] after that, and those of [`Self::turn`].
+    pub(super) async fn turn_within(
+        &self,
+        most: Duration,
+        bytes: u64,
+    ) -> Result<Turn, ProcessError> {
+        match timeout(most, self.turn(bytes)).await {
+            Ok(turn) => turn,
+            Err(_) => {
+                tracing::error!(
+                    seconds = most.as_secs(),
+                    "a source has waited in vain for its turn to be decoded"
+                );
+                Err(ProcessError::Busy { waited: most })
+            }
         }
     }
 
@@ -101,6 +124,25 @@ mod tests {
             assert_eq!(budget.units.available_permits(), 10);
             assert_eq!(budget.turns.available_permits(), 2);
         });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_waits_so_long_and_has_then_waited_in_vain() {
+        let budget = DecodeBudget::new(NonZeroUsize::MIN, 10 * UNIT);
+        let most = Duration::from_secs(600);
+        let first = budget.turn_within(most, UNIT).await.unwrap();
+        let waited = budget.turn_within(most, UNIT).await.unwrap_err();
+        assert!(matches!(waited, ProcessError::Busy { .. }), "{waited}");
+        assert_eq!(
+            waited.to_string(),
+            "the image waited 600 seconds for its turn to be processed, in vain"
+        );
+        let (second, ()) = tokio::join!(budget.turn_within(most, UNIT), async {
+            tokio::time::sleep(most / 2).await;
+            drop(first);
+        });
+        drop(second.unwrap());
+        assert_eq!(budget.units.available_permits(), 10);
     }
 
     #[tokio::test]

@@ -20,6 +20,9 @@ pub struct PyramidProcessorConfig {
     pub decode_budget: u64,
     /// How many sources are decoded at once.
     pub concurrency: NonZeroUsize,
+    /// How long a source may wait for that before it is [put off](dlcs_core::derivative::ProcessError::Busy): shorter than an attempt at an image
+    /// may take, which would have to answer for others otherwise.
+    pub max_wait: Duration,
     /// How many threads work on one source: they decode it and encode its tiles.
     pub encode_threads: NonZeroUsize,
     /// The size of the tiles; `None`: what the policy of the image says.
@@ -31,7 +34,7 @@ pub struct PyramidProcessorConfig {
 
 impl Default for PyramidProcessorConfig {
     /// One source at a time for every two processors, two threads each, 2 GiB of memory for those that are decoded whole,
-    /// a `BigTIFF` from 4 GiB on.
+    /// ten minutes to wait, a `BigTIFF` from 4 GiB on.
     fn default() -> Self {
         let processors = processors();
         let threads = NonZeroUsize::MIN.saturating_add(1).min(processors);
@@ -41,6 +44,7 @@ impl Default for PyramidProcessorConfig {
             max_pixels: 2_000_000_000,
             decode_budget: 2 << 30,
             concurrency: NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN),
+            max_wait: Duration::from_secs(600),
             encode_threads: threads,
             tile: None,
             max_classic_bytes: u32::MAX,

@@ -105,7 +105,7 @@ pub(super) fn on_threads<E: Encoders, Error: From<PyramidError>>(
     }
 }
 
-/// Encodes until no more tiles come; after a failure they are only taken away.
+/// Encodes until no more tiles come: a failure ends the work that makes them, at its next strip.
 fn run(encoder: &impl Encoders, queue: &Mutex<Receiver<TileJob>>, shared: &Shared) {
     loop {
         // What a thread that panicked leaves behind is still true: the panic itself ends the build.

@@ -60,7 +60,7 @@ pub(super) struct LevelBuilder {
 
 struct LevelState {
     level: Level,
-    /// The tiles of the strip that is being filled: rows are told apart as they come, so that no pixel is copied twice.
+    /// The tiles of the strip that is being filled: rows are told apart as they come.
     tiles: Vec<Vec<u8>>,
     /// Rows that have arrived.
     arrived: u32,

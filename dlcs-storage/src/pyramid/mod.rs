@@ -102,7 +102,10 @@ impl ImageProcessor for PyramidProcessor {
         };
         let (job, needed) =
             blocking(move || job.needed_bytes().map(|needed| (job, needed))).await??;
-        let turn = self.budget.turn(needed).await?;
+        let turn = self
+            .budget
+            .turn_within(self.config.max_wait, needed)
+            .await?;
         let made = blocking(move || {
             // Held until the work ends, also where nobody waits for it any more.
             let _turn = turn;

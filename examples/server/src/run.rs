@@ -205,6 +205,8 @@ async fn open(config: &Config) -> Result<(Dlcs, Node), Stop> {
     processor.max_side = config.max_side;
     processor.max_pixels = config.max_pixels;
     processor.decode_budget = config.decode_budget;
+    // So that what comes to its turn has the most of its time left.
+    processor.max_wait = config.attempt_limit / 3;
     let mut renderer = PyramidRendererConfig::default();
     renderer.spool_directory = Some(spool);
     renderer.tile_cache_bytes = renderer.tile_cache_bytes.min(config.cache_size);

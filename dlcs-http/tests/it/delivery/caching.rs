@@ -214,7 +214,7 @@ async fn other_settings_are_another_state() {
         let service = DlcsService::builder(fixture.dlcs.clone()).build();
         fixture.clock.advance(Duration::from_secs(10));
         let fixture = Fixture { service, ..fixture };
-        for path in [path, PATHS[1]] {
+        for path in [path, PATHS[1], "/thumbs/v2/1/1/map/full/full/0/default.jpg"] {
             let answer = fixture.get(path).await.good();
             seen.push((
                 answer.header("etag").to_owned(),
@@ -222,7 +222,15 @@ async fn other_settings_are_another_state() {
             ));
         }
     }
-    let [first_pixels, first_info, pixels, info] = seen.try_into().expect("four answers");
+    let [
+        first_pixels,
+        first_info,
+        first_thumbnail,
+        pixels,
+        info,
+        thumbnail,
+    ] = seen.try_into().expect("six answers");
+    assert_ne!(thumbnail.0, first_thumbnail.0, "`full` is another size");
     assert_ne!(pixels.0, first_pixels.0, "`max` is another size");
     assert_ne!(info.0, first_info.0, "another size is announced");
     assert_eq!(

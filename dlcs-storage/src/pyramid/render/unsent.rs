@@ -83,6 +83,18 @@ mod tests {
         let request = ImageRequest::parse(GrammarVersion::V3, "full", "max", "0", "default.jpg");
         let request = request.unwrap().resolve(image, &Limits::default()).unwrap();
         let wanted: Wanted = (DerivativeKey::Upload(UploadId::assign()), request);
+        let theirs = wanted.clone();
+        let orders = all_orders(move || {
+            let (outbox, wanted) = (Outbox::default(), theirs.clone());
+            let first = outbox.send(wanted.clone(), "pixels".into(), Kept::of_nothing());
+            let first = spawn(move || drop(first));
+            let second = outbox.send(wanted.clone(), "pixels".into(), Kept::of_nothing());
+            first.join().unwrap();
+            assert!(outbox.get(&wanted).is_some(), "the second is being sent");
+            drop(second);
+            assert!(outbox.sending.lock().is_empty());
+        });
+        assert!(orders > 5, "{orders}");
         let orders = all_orders(move || {
             let outbox = Arc::new(Outbox::default());
             let readers = [0; 2].map(|_| {

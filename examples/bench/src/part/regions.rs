@@ -1,4 +1,4 @@
-//! What has to be decoded: regions at any place and scale, and the whole image, small.
+//! Regions at any place and scale, which have to be decoded, and the whole image, small, which is stored.
 
 use super::{Bench, paths};
 use crate::Result;
@@ -18,19 +18,24 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     server.register("large", &bench.origin(&source)?)?;
     bench.peers()?.add("large", &source)?;
     let served = server.served("large")?;
+    // Every answer of these is the same: what is kept of them would be all that is measured.
+    let forgetful = bench.server("whole", true)?;
+    forgetful.register("large", &bench.origin(&source)?)?;
     let rounds = 0..bench.options.rounds as u64;
     let whole = "full/!400,400/0/default.jpg".to_owned();
-    let requests: [(_, Vec<_>); 2] = [
+    let requests: [(_, _, Vec<_>); 2] = [
         (
+            &server,
             "regions of 300 to 4000 px at any place, 200 to 600 px wide",
             rounds.clone().map(|round| regions(served, round)).collect(),
         ),
         (
-            "`full/!400,400`",
+            &forgetful,
+            "`full/!400,400`, a thumbnail that is stored",
             rounds.map(|_| vec![whole.clone()]).collect(),
         ),
     ];
-    for (what, wanted) in requests {
+    for (server, what, wanted) in requests {
         let (mut dlcs, mut iipsrv) = <(Loads, Loads)>::default();
         for wanted in wanted {
             let ours = paths("large", &wanted);

@@ -55,7 +55,8 @@ pub(super) async fn run(program: &Path, place: &Path, files: &Files) -> Result<V
     let Some(_disk) = Disk::mount(place)? else {
         let why = "the full disk needs a user who may mount one";
         // Where everything has to be there, as in CI, what cannot run is no pass.
-        if std::env::var_os("DLCS_TEST_REQUIRE").is_some_and(|all| !all.is_empty()) {
+        let required = std::env::var("DLCS_TEST_REQUIRE").unwrap_or_default();
+        if required.split(',').any(|name| name.trim() == "tools") {
             return Err(why.into());
         }
         say(&format!("NOT RUN: {why}"));

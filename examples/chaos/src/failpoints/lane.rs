@@ -241,6 +241,10 @@ impl Lane {
         {
             seen = block_in_place(|| trace.finish(false))?;
         }
+        let is_killed = fault.is_none_or(|fault| fault == Fault::Kill);
+        if server.process.ended()?.is_some() && !is_killed {
+            wrong.push("the program has ended by itself".to_owned());
+        }
         if server.process.ended()?.is_none() {
             // The fault is over: whatever was refused because of it is done by itself.
             if let Err(error) = found::drain(&client, &[1], RESUME).await
@@ -250,9 +254,7 @@ impl Lane {
             }
         }
         let ended = stop(server, wrong);
-        if fault.is_some_and(|fault| fault != Fault::Kill)
-            && ended.is_some_and(|status| status.signal().is_some())
-        {
+        if !is_killed && ended.is_some_and(|status| status.signal().is_some()) {
             wrong.push("the program was ended by a signal".to_owned());
         }
         if let Some(trace) = trace {

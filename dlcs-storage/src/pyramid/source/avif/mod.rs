@@ -50,7 +50,9 @@ pub(super) fn open(file: &SpooledFile, limits: &SourceLimits) -> Result<Source, 
         alpha: opacity.as_ref().map_or(Alpha::None, |(_, alpha)| *alpha),
     };
     let (width, height) = (colour.width, colour.height);
-    let tile = u64::from(colour.tile.0) * u64::from(colour.tile.1);
+    let area = |shown: &Shown| u64::from(shown.tile.0) * u64::from(shown.tile.1);
+    let of_opacity = opacity.as_ref().map_or(0, |(opacity, _)| area(opacity));
+    let tile = area(&colour).max(of_opacity);
     let pixel_bytes = samples.pixel_bytes() as u64;
     let header = Header {
         width,
