@@ -202,7 +202,7 @@ async fn a_date_is_not_given_as_long_as_it_may_become_another_states() {
 async fn other_settings_are_another_state() {
     let path = "/iiif-img/1/1/map/full/max/0/default.jpg";
     let small = Limits {
-        max_width: Some(50),
+        max_width: Some(150),
         ..Limits::default()
     };
     let mut seen = Vec::new();

@@ -269,10 +269,10 @@ const ROWS: &[Row] = &[
     ),
     #[cfg(feature = "source-avif")]
     row(
-        "grain.avif",
+        "grid.avif",
         "convert scene.png -crop 256x160+0+0 +repage even.png
-         avifenc -j 1 -s 8 -y 444 --min 5 --max 15 --grid 2x2 -c aom -a film-grain-test=1 even.png grain.avif",
-        "avifdec grain.avif shown.png",
+         avifenc -j 1 -s 8 -y 444 --min 5 --max 15 --grid 2x2 even.png grid.avif",
+        "avifdec grid.avif shown.png",
     ),
     // Samples that are light itself: of sRGB, and of the primaries of BT.2020 (the matrix is that of BT.2087).
     #[cfg(feature = "source-avif")]
