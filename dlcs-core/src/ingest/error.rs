@@ -280,6 +280,18 @@ const fn advice(error: &OriginError) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// Of a fetch that no strategy matched.
+    fn context(address: &str) -> FetchContext {
+        FetchContext {
+            address: address.to_owned(),
+            strategy: None,
+            pattern: None,
+            kind: OriginStrategyKind::Default,
+            is_upload: false,
+            held_back: false,
+        }
+    }
+
     #[test]
     fn sentences_name_cause_address_strategy_attempts_and_remedy() {
         let context = FetchContext {
@@ -309,16 +321,8 @@ mod tests {
             (io::ErrorKind::StorageFull, true),
             (io::ErrorKind::Other, false),
         ] {
-            let context = FetchContext {
-                address: "https://example.org/a.tif".into(),
-                strategy: None,
-                pattern: None,
-                kind: OriginStrategyKind::Default,
-                is_upload: false,
-                held_back: false,
-            };
             let error = IngestError::Process {
-                context: Box::new(context),
+                context: Box::new(context("https://example.org/a.tif")),
                 attempts: 1,
                 source: ProcessError::Spool {
                     source: kind.into(),
@@ -332,16 +336,8 @@ mod tests {
 
     #[test]
     fn an_image_that_never_had_its_turn_is_not_to_blame() {
-        let context = FetchContext {
-            address: "https://example.org/a.tif".into(),
-            strategy: None,
-            pattern: None,
-            kind: OriginStrategyKind::Default,
-            is_upload: false,
-            held_back: false,
-        };
         let error = IngestError::Process {
-            context: Box::new(context),
+            context: Box::new(context("https://example.org/a.tif")),
             attempts: 1,
             source: ProcessError::Busy {
                 waited: Duration::from_secs(600),
@@ -354,16 +350,8 @@ mod tests {
 
     #[test]
     fn a_refused_address_is_explained_by_its_guard_alone() {
-        let context = FetchContext {
-            address: "http://169.254.169.254/".into(),
-            strategy: None,
-            pattern: None,
-            kind: OriginStrategyKind::Default,
-            is_upload: false,
-            held_back: false,
-        };
         let error = IngestError::Fetch {
-            context: Box::new(context),
+            context: Box::new(context("http://169.254.169.254/")),
             attempts: 1,
             source: OriginError::AddressNotAllowed {
                 reason: "no setting opens it; use another address",
