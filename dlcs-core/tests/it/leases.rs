@@ -312,3 +312,32 @@ async fn workers_stop_in_time_although_the_database_is_away() {
     setting.backend.be_away(false);
     assert_eq!(setting.dlcs.release_all().await.unwrap(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_no_claim_that_is_not_answered() {
+    let mut settings = Settings::default();
+    settings.drain = Duration::from_secs(20);
+    let setting = Setting::with(settings).await;
+    setting.origin.script("a", Script::Bytes("4x4"));
+    submitted(&setting, "a").await;
+    let gate = setting.backend.hold_answer("claim");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let workers = tokio::spawn(setting.dlcs.clone().run_workers(async {
+        let _ = stopped.await;
+    }));
+    opened(&gate).await;
+    stop.send(()).unwrap();
+    let ended = timeout(Duration::from_secs(21), workers).await;
+    ended.expect("they end within the limit").unwrap();
+    // What is granted after all is given back, untried.
+    gate.open.notify_one();
+    let given_back = timeout(Duration::from_secs(5), async {
+        loop {
+            if let Some(claimed) = claim_elsewhere(&setting).await {
+                break claimed;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert_eq!(given_back.await.unwrap().lease.attempt(), 1);
+}
