@@ -126,7 +126,8 @@ impl Held {
         let outcome = self
             .recorded_before(outcome, |state| state.error().is_none())
             .await;
-        if matches!(outcome, Ok(Completion::Recorded(_))) && success.derivative.is_some() {
+        let is_stored = success.derivative.is_some() || success.original.is_some();
+        if is_stored && matches!(outcome, Ok(Completion::Recorded(_))) {
             self.dlcs.0.stored.note();
         }
         self.end(outcome)

@@ -241,8 +241,8 @@ impl Lane {
         {
             seen = block_in_place(|| trace.finish(false))?;
         }
-        let is_killed = fault.is_none_or(|fault| fault == Fault::Kill);
-        if server.process.ended()?.is_some() && !is_killed {
+        let must_live = fault.is_some_and(|fault| fault != Fault::Kill);
+        if must_live && server.process.ended()?.is_some() {
             wrong.push("the program has ended by itself".to_owned());
         }
         if server.process.ended()?.is_none() {
@@ -254,7 +254,7 @@ impl Lane {
             }
         }
         let ended = stop(server, wrong);
-        if !is_killed && ended.is_some_and(|status| status.signal().is_some()) {
+        if must_live && ended.is_some_and(|status| status.signal().is_some()) {
             wrong.push("the program was ended by a signal".to_owned());
         }
         if let Some(trace) = trace {
